@@ -1,0 +1,174 @@
+"""The slots of all tasks in flight and the 429 pause, shared by every node of the process.
+
+Lives on the engine's event loop: no lock is needed, and none may be taken from elsewhere.
+Fair: slots go round over the prompts that wait, and within a prompt over its nodes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from typing import Protocol
+
+Group = tuple[str, str]  # prompt id, node id
+
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds after a 429 that names no time
+
+
+class Clock(Protocol):
+    """Time as the engine sees it: seconds that only grow, unix seconds, and an awaitable sleep."""
+
+    def monotonic(self) -> float: ...
+
+    def time(self) -> float: ...
+
+    async def sleep(self, seconds: float) -> None: ...
+
+
+class Slot:
+    """The right to have one task in flight. Release it once the gateway is done with the task."""
+
+    def __init__(self, limiter: Limiter, group: Group) -> None:
+        self._limiter = limiter
+        self.group = group
+        self._held = True
+
+    def release(self) -> None:
+        """Gives the slot back; a second call does nothing."""
+        if self._held:
+            self._held = False
+            self._limiter._released()
+
+
+class _Queue:
+    """Waiters by prompt and node, taken in turn."""
+
+    def __init__(self) -> None:
+        self._prompts: OrderedDict[str, OrderedDict[str, deque[asyncio.Future[None]]]] = OrderedDict()
+
+    def put(self, group: Group, waiter: asyncio.Future[None], *, first: bool) -> None:
+        nodes = self._prompts.setdefault(group[0], OrderedDict())
+        line = nodes.setdefault(group[1], deque())
+        if first:
+            line.appendleft(waiter)
+            nodes.move_to_end(group[1], last=False)
+            self._prompts.move_to_end(group[0], last=False)
+        else:
+            line.append(waiter)
+
+    def take(self) -> asyncio.Future[None] | None:
+        """The next waiter that still waits; its prompt and node go to the end of their lines."""
+        while self._prompts:
+            prompt, nodes = next(iter(self._prompts.items()))
+            node, line = next(iter(nodes.items()))
+            waiter = line.popleft()
+            if line:
+                nodes.move_to_end(node)
+            else:
+                del nodes[node]
+            if nodes:
+                self._prompts.move_to_end(prompt)
+            else:
+                del self._prompts[prompt]
+            if not waiter.done():
+                return waiter
+        return None
+
+    def __len__(self) -> int:
+        lines = (line for nodes in self._prompts.values() for line in nodes.values())
+        return sum(not waiter.done() for line in lines for waiter in line)
+
+
+class Limiter:
+    """At most `max_in_flight()` tasks at once; fewer after a 429, and slowly more again."""
+
+    def __init__(self, clock: Clock, max_in_flight: Callable[[], int]) -> None:
+        self._clock = clock
+        self._max = max_in_flight
+        self._narrowed: int | None = None  # slots allowed after a 429; None: all
+        self._accepted = 0  # creates accepted since the width changed
+        self._refusals = 0  # 429 answers in a row
+        self._paused_until = 0.0
+        self._waker: asyncio.Task[None] | None = None
+        self._queue = _Queue()
+        self.in_flight = 0
+
+    @property
+    def width(self) -> int:
+        """Slots allowed now."""
+        widest = max(1, self._max())
+        return widest if self._narrowed is None else min(self._narrowed, widest)
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for a slot."""
+        return len(self._queue)
+
+    @property
+    def paused_for(self) -> float:
+        """Seconds until anything is sent again after a 429 (0 if not paused)."""
+        return max(0.0, self._paused_until - self._clock.monotonic())
+
+    async def acquire(self, group: Group, *, first: bool = False) -> Slot:
+        """Waits for a slot; cancelling the wait gives up the place. first: before all who wait."""
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._queue.put(group, waiter, first=first)
+        self._grant()
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled():
+                self._released()  # granted and cancelled in the same turn of the loop
+            waiter.cancel()
+            raise
+        return Slot(self, group)
+
+    async def resume(self) -> None:
+        """Waits out the 429 pause, for what needs no slot: polls and downloads."""
+        while self.paused_for > 0:
+            await self._clock.sleep(self.paused_for)
+
+    def throttled(self, retry_after: float | None) -> None:
+        """The gateway said 429: everybody pauses, and fewer may be in flight. One narrowing a pause."""
+        if self.paused_for <= 0:
+            self._narrowed = max(1, min(self.width, self.in_flight or self.width) // 2)
+            self._accepted = 0
+            self._refusals += 1
+        own = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** (self._refusals - 1))
+        until = self._clock.monotonic() + (own if retry_after is None else retry_after)
+        self._paused_until = max(self._paused_until, until)
+
+    def accepted(self) -> None:
+        """A create went through: after as many as the width allows, it widens by one."""
+        self._refusals = 0
+        if self._narrowed is None:
+            return
+        self._accepted += 1
+        if self._accepted >= self._narrowed:
+            self._accepted = 0
+            self._narrowed += 1
+            if self._narrowed >= self._max():
+                self._narrowed = None
+            self._grant()
+
+    def _released(self) -> None:
+        self.in_flight -= 1
+        self._grant()
+
+    def _grant(self) -> None:
+        if self.paused_for > 0:
+            if self._waker is None or self._waker.done():
+                self._waker = asyncio.get_running_loop().create_task(self._grant_later())
+            return
+        while self.in_flight < self.width:
+            waiter = self._queue.take()
+            if waiter is None:
+                return
+            self.in_flight += 1
+            waiter.set_result(None)
+
+    async def _grant_later(self) -> None:
+        await self.resume()
+        self._waker = None
+        self._grant()

@@ -1,0 +1,197 @@
+"""The values that travel between the rooms: frozen dataclasses and string enums, nothing that acts."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from .errors import InvalidRequestError, InvalidTaskIdError
+
+CREDITS_PER_TASK = 25  # credits an image, generate and edit alike (vendor's model page, 2026)
+MAX_PROMPT_CHARACTERS = 2000  # vendor's model page
+MIN_SIDE, MAX_SIDE = 256, 1536  # pixels a side (upstream's documentation)
+MAX_SEED = 2**31 - 1  # a sibling upstream model's bound; ours is undocumented
+MAX_INPUT_IMAGES = 2  # of an edit (vendor's model page)
+
+_TASK_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-]{0,127}")
+
+
+class TaskType(str, Enum):
+    """The API's `type` field."""
+
+    TEXT_TO_IMAGE = "text-to-image"
+    EDIT = "edit"
+
+
+class TaskState(str, Enum):
+    """The life of a task, as the journal keeps it."""
+
+    INTENDED = "intended"  # written down, the create is about to be sent
+    SUBMITTED = "submitted"  # the gateway accepted it; its task id is known
+    RUNNING = "running"  # the gateway said that it works on it
+    SUCCEEDED = "succeeded"  # the gateway has the image
+    COLLECTED = "collected"  # the image's bytes are on disk here
+    FAILED = "failed"  # the gateway said failed, or the create certainly was not accepted
+    UNKNOWN = "unknown"  # sent, answer lost: never sent again by itself
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the image is still to be had: polling or downloading goes on."""
+        return self in (TaskState.SUBMITTED, TaskState.RUNNING, TaskState.SUCCEEDED)
+
+    @property
+    def is_attachable(self) -> bool:
+        """Whether the same request may take this task's image instead of paying again."""
+        return self.is_open or self is TaskState.COLLECTED
+
+
+@dataclass(frozen=True)
+class ImageSize:
+    """Width and height in pixels."""
+
+    width: int
+    height: int
+
+    @property
+    def api(self) -> str:
+        """The form the API takes: `1024*1024`."""
+        return f"{self.width}*{self.height}"
+
+    @classmethod
+    def parse(cls, text: str) -> ImageSize:
+        """Reads `1024*1024`; raises InvalidRequestError on anything else."""
+        match = re.fullmatch(r"(\d{1,5})\*(\d{1,5})", text)
+        if not match:
+            raise InvalidRequestError(
+                f'Size "{text[:40]}" is not of the form "1024*1024".', do="Pick a size from the list."
+            )
+        return cls(int(match[1]), int(match[2]))
+
+
+@dataclass(frozen=True)
+class EncodedImage:
+    """An input image as the bytes that are uploaded."""
+
+    data: bytes
+    mime: str
+    width: int
+    height: int
+    note: str = ""  # what was changed for the upload (scaled, flattened), empty if nothing
+
+
+@dataclass(frozen=True)
+class ImageInput:
+    """An input image of an edit, before it has a URL.
+
+    identity: `pixels:<hex>` (of the content) or `url:<the user's own URL>`; part of the request's fingerprint.
+    url: the user's own URL. encode: makes the upload's bytes when they are needed (never on the event loop).
+    """
+
+    identity: str
+    url: str | None = None
+    encode: Callable[[], EncodedImage] | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class ResolvedImage:
+    """An input image as a URL that the gateway can fetch.
+
+    way: `given`, `remembered`, `s3`, `http` or `data`. uploaded: bytes that went out for it (0 if none).
+    """
+
+    url: str = field(repr=False)
+    way: str
+    uploaded: int = 0
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class GenerationRequest:
+    """One paid task, validated: nothing is sent that the API is known to refuse.
+
+    images: the identities of the input images, in order (see ImageInput). seed: 0 to 2147483647.
+    Raises InvalidRequestError when it is built with what the API does not take.
+    """
+
+    type: TaskType
+    prompt: str
+    size: ImageSize
+    seed: int
+    model: str
+    images: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.prompt.strip():
+            raise InvalidRequestError("The prompt is empty.", do="Write what the image should show.")
+        if len(self.prompt) > MAX_PROMPT_CHARACTERS:
+            raise InvalidRequestError(
+                f"The prompt must be at most {MAX_PROMPT_CHARACTERS} characters, got {len(self.prompt)}.",
+                do="Shorten it.",
+            )
+        for name, side in (("width", self.size.width), ("height", self.size.height)):
+            if not MIN_SIDE <= side <= MAX_SIDE:
+                raise InvalidRequestError(f"{name} must be {MIN_SIDE} to {MAX_SIDE} pixels, got {side}.")
+        if not 0 <= self.seed <= MAX_SEED:
+            raise InvalidRequestError(f"The seed must be 0 to {MAX_SEED}, got {self.seed}.")
+        self._check_images()
+
+    def _check_images(self) -> None:
+        count = len(self.images)
+        if self.type is TaskType.EDIT and not 1 <= count <= MAX_INPUT_IMAGES:
+            raise InvalidRequestError(
+                f"An edit takes one or two input images in all, got {count}.",
+                do="Connect image, image_2 or image_urls; each image of a batch counts.",
+            )
+        if self.type is TaskType.TEXT_TO_IMAGE and count:
+            raise InvalidRequestError(f"Text to image takes no input images, got {count}.")
+
+    def fingerprint(self, base_url: str) -> str:
+        """The same request to the same gateway gives the same 64 hex characters."""
+        content = [self.type.value, self.prompt, self.size.api, self.seed, list(self.images), self.model]
+        text = json.dumps([*content, base_url.rstrip("/")], ensure_ascii=False, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class TaskStatus:
+    """What one answer of the gateway says of a task (of a create or of a poll).
+
+    state: SUBMITTED, RUNNING, SUCCEEDED or FAILED. images: URLs or `data:` URIs of the finished images.
+    progress: 0..1 where the gateway gives one. words: the gateway's own words on a failure.
+    """
+
+    state: TaskState
+    task_id: str | None = None
+    images: tuple[str, ...] = field(default=(), repr=False)
+    progress: float | None = None
+    words: str = ""
+    gateway_code: str = ""
+    raw: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+
+@dataclass(frozen=True)
+class StoredImage:
+    """One original result file on disk. digest: sha256 hex of the bytes."""
+
+    path: str
+    mime: str
+    bytes: int
+    digest: str
+    url: str = field(default="", repr=False)
+
+
+def check_task_id(text: str) -> str:
+    """Gives the trimmed id; raises InvalidTaskIdError for what can never be one (it would form another path)."""
+    task_id = text.strip()
+    if not _TASK_ID.fullmatch(task_id):
+        shown = task_id if len(task_id) <= 60 else f"{task_id[:60]}… ({len(task_id)} characters)"
+        raise InvalidTaskIdError(
+            f"{shown!r} is not a task id: expected 1 to 128 letters, digits, '_' or '-'.",
+            do="Copy the id from a Hunyuan node's task_ids output or from the task list, one a line.",
+        )
+    return task_id

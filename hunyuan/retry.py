@@ -1,0 +1,182 @@
+"""Pure decisions: may this be sent again, and when; when to poll next. Nothing here waits or sends.
+
+Randomness comes in as a number (`phase`, 0..1), so that every decision can be shown in a table.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from .errors import (
+    AuthenticationError,
+    ConnectionRefusedByHostError,
+    ConnectTimeoutError,
+    DnsError,
+    DownloadError,
+    GatewayError,
+    HunyuanError,
+    LinkDeadError,
+    NotAnImageError,
+    OutOfCreditsError,
+    RateLimitedError,
+    ServerError,
+    TransportError,
+    UnknownTaskError,
+    UnreadableAnswerError,
+)
+
+# Polling without history. Steps in a constant ratio bound what a poll adds to that ratio at any duration:
+# from 3 s to 20 s with 1.135 it is 13.5 % at worst, half of that on average, in 16 polls.
+FIRST_POLL, POLL_RATIO = 3.1, 1.135
+LONGEST_POLL_GAP = 10.0
+SHORTEST_POLL_GAP = 0.15
+LEARNED_STEP = 0.2  # seconds; the finest aim that is worth a request
+LEARNED_POLLS = 5  # polls across the window in which recent tasks ended
+EARLIER = 0.93  # a task that was done at its first poll may have been done earlier: look earlier next time
+
+CONNECT_RESENDS = 3  # of a create that certainly did not arrive
+MISSING_GRACE = 10.0  # seconds in which a gateway may not yet know a task that it has just accepted
+DEAD_LINK_GRACE = 60.0  # seconds in which a fresh link may still be on its way to the file server
+BROKEN_FILE_TRIES = 3
+UNREADABLE_TRIES = 3
+
+
+class Next(Enum):
+    """What follows a failed step."""
+
+    AGAIN = "again"  # after `delay`
+    FAILED = "failed"  # certainly not accepted: nothing billed
+    UNKNOWN = "unknown"  # may have been billed: never sent again by itself
+    TELL = "tell"  # the watching nodes are told; the task stays collectable
+
+
+@dataclass(frozen=True)
+class Decision:
+    """next: what follows. delay: seconds to wait before AGAIN."""
+
+    next: Next
+    delay: float = 0.0
+
+
+def backoff(attempt: int, phase: float, *, first: float = 0.5, longest: float = 15.0) -> float:
+    """Seconds before the try after `attempt` failures (1 or more): doubled each time, spread by half."""
+    full = min(longest, first * 2.0 ** (attempt - 1))
+    return full * (0.5 + 0.5 * phase)
+
+
+def after_create(error: HunyuanError, attempt: int, phase: float) -> Decision:
+    """A create failed for the attempt-th time. Only what certainly did not arrive is sent again."""
+    if isinstance(error, RateLimitedError):
+        return Decision(Next.AGAIN, error.retry_after or backoff(attempt, phase, first=1.0))
+    if isinstance(error, TransportError):
+        if error.sent:
+            return Decision(Next.UNKNOWN)
+        passing = isinstance(error, DnsError | ConnectionRefusedByHostError | ConnectTimeoutError)
+        if passing and attempt <= CONNECT_RESENDS:
+            return Decision(Next.AGAIN, backoff(attempt, phase))
+        return Decision(Next.FAILED)
+    if isinstance(error, ServerError):
+        return Decision(Next.UNKNOWN)
+    if isinstance(error, UnreadableAnswerError) and not 400 <= error.status < 500:
+        return Decision(Next.UNKNOWN)  # a page in the place of an answer says nothing of what stands behind it
+    if isinstance(error, GatewayError):
+        return Decision(Next.FAILED)
+    return Decision(Next.UNKNOWN)
+
+
+def after_poll(error: HunyuanError, attempt: int, phase: float, *, age: float, ours: bool) -> Decision:
+    """A poll failed for the attempt-th time in a row. age: seconds since the create; ours: created here."""
+    if isinstance(error, UnknownTaskError):
+        fresh = ours and age < MISSING_GRACE
+        return Decision(Next.AGAIN, 1.0) if fresh else Decision(Next.FAILED)
+    if isinstance(error, AuthenticationError | OutOfCreditsError):
+        return Decision(Next.TELL)
+    if isinstance(error, RateLimitedError):
+        return Decision(Next.AGAIN, error.retry_after or backoff(attempt, phase, first=1.0))
+    if isinstance(error, UnreadableAnswerError) and error.is_json and attempt >= UNREADABLE_TRIES:
+        return Decision(Next.TELL)  # a shape that nobody reads does not change by asking again
+    if isinstance(error, TransportError | ServerError | UnreadableAnswerError):
+        return Decision(Next.AGAIN, _heeded(error, backoff(attempt, phase)))
+    return Decision(Next.TELL)
+
+
+def after_download(error: HunyuanError, attempt: int, phase: float, *, since: float) -> Decision:
+    """A download failed for the attempt-th time. since: seconds since the first try."""
+    if isinstance(error, LinkDeadError):
+        return Decision(Next.AGAIN, backoff(attempt, phase)) if since < DEAD_LINK_GRACE else Decision(Next.TELL)
+    if isinstance(error, NotAnImageError):
+        return Decision(Next.AGAIN, backoff(attempt, phase)) if attempt < BROKEN_FILE_TRIES else Decision(Next.TELL)
+    if isinstance(error, DownloadError):
+        return Decision(Next.TELL)
+    if isinstance(error, TransportError | ServerError | RateLimitedError | UnreadableAnswerError):
+        return Decision(Next.AGAIN, _heeded(error, backoff(attempt, phase)))
+    return Decision(Next.TELL)
+
+
+def _heeded(error: HunyuanError, own: float) -> float:
+    asked = error.retry_after if isinstance(error, GatewayError) else None
+    return max(own, asked or 0.0)
+
+
+def poll_times(history: Sequence[float], phase: float) -> Iterator[float]:
+    """Seconds after the create at which to poll, without end.
+
+    history: recent durations of such tasks in seconds, newest first (empty: a prior of 3 to 20 s).
+    phase: 0..1, spreads the polls of tasks that began together.
+    """
+    window = _window(history)
+    if window is None:
+        start = FIRST_POLL * (0.97 + 0.06 * phase)
+        yield start
+    else:
+        low, high, step = window
+        shift = -0.5 * step * phase
+        times = [low + shift + step * k for k in range(-1, int((high - low) / step + 1.5))]
+        yield from (time for time in times[:-1] if time > 0)
+        start = times[-1]
+        yield start
+        gap = step
+        while gap < start * (POLL_RATIO - 1):  # past the window: soon sparser
+            start += gap
+            yield start
+            gap *= 1.5
+    for _ in itertools.count():
+        start += min(LONGEST_POLL_GAP, start * (POLL_RATIO - 1))
+        yield start
+
+
+def _window(history: Sequence[float]) -> tuple[float, float, float] | None:
+    """The span in which such tasks ended lately and the step across it; None where it is too wide to aim."""
+    recent = sorted(history[:12])
+    if not recent:
+        return None
+    if len(recent) >= 8:
+        recent = recent[1:-1]  # one stray each way does not widen the aim
+    low, high = recent[0], recent[-1]
+    step = max(LEARNED_STEP, (high - low) / LEARNED_POLLS)
+    wide = step > max(LEARNED_STEP, low * (POLL_RATIO - 1))
+    return None if wide else (low, high, step)
+
+
+def next_poll(times: Iterator[float], elapsed: float, progress: float | None = None) -> float:
+    """The next time to poll, in seconds after the create, later than now; aimed by the gateway's progress."""
+    earliest = elapsed + SHORTEST_POLL_GAP
+    planned = next(time for time in times if time >= earliest)
+    if progress is None or not 0.05 <= progress < 1:
+        return planned
+    aimed = elapsed / progress
+    longest = elapsed + min(LONGEST_POLL_GAP, max(elapsed * 0.5, 1.0))
+    return min(max(earliest, aimed), longest)
+
+
+def measured(last_pending: float | None, done: float) -> float:
+    """How long the task took, in seconds, seen from polls: between the last that said no and the one that said yes."""
+    return done * EARLIER if last_pending is None else (last_pending + done) / 2
+
+
+def quiet_gap(age: float) -> float:
+    """Seconds between polls that nobody waits for: sparse, and sparser with the task's age."""
+    return min(600.0, max(5.0, age * 0.1))

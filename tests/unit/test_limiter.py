@@ -1,0 +1,119 @@
+"""Slots and the 429 pause, on virtual time: counted, not timed."""
+
+from __future__ import annotations
+
+import asyncio
+
+from hunyuan.limiter import Limiter
+from tests.virtual_time import VirtualClock, run
+
+
+def test_never_more_in_flight_than_allowed_and_all_get_through() -> None:
+    async def story(clock: VirtualClock) -> tuple[int, float]:
+        limiter, most = Limiter(clock, lambda: 3), 0
+
+        async def task() -> None:
+            nonlocal most
+            slot = await limiter.acquire(("p", "n"))
+            most = max(most, limiter.in_flight)
+            await clock.sleep(2)
+            slot.release()
+
+        await asyncio.gather(*(task() for _ in range(9)))
+        assert limiter.in_flight == 0
+        return most, clock.monotonic()
+
+    assert run(story) == (3, 6.0)
+
+
+def test_slots_go_round_over_prompts_and_their_nodes() -> None:
+    async def story(clock: VirtualClock) -> list[str]:
+        limiter, order = Limiter(clock, lambda: 1), list[str]()
+
+        async def task(prompt: str, node: str) -> None:
+            slot = await limiter.acquire((prompt, node))
+            order.append(prompt + node)
+            await clock.sleep(1)
+            slot.release()
+
+        groups = [("a", "1")] * 4 + [("a", "2")] * 2 + [("b", "1")] * 2
+        await asyncio.gather(*(task(*group) for group in groups))
+        return order
+
+    order = run(story)
+    assert order[:5] == ["a1", "a1", "b1", "a2", "b1"], "the first is in before anybody waits"
+    assert sorted(order) == sorted(["a1"] * 4 + ["a2"] * 2 + ["b1"] * 2)
+
+
+def test_a_cancelled_wait_leaves_no_slot_behind() -> None:
+    async def story(clock: VirtualClock) -> None:
+        limiter = Limiter(clock, lambda: 1)
+        first = await limiter.acquire(("p", "1"))
+        second = asyncio.ensure_future(limiter.acquire(("p", "2")))
+        third = asyncio.ensure_future(limiter.acquire(("p", "3")))
+        await asyncio.sleep(0)
+        first.release()  # granted to the second …
+        second.cancel()  # … which is cancelled before it wakes
+        slot = await third
+        assert limiter.in_flight == 1
+        slot.release()
+        assert (limiter.in_flight, limiter.waiting) == (0, 0)
+
+    run(story)
+
+
+def test_a_429_pauses_everybody_once_narrows_and_widens_again() -> None:
+    async def story(clock: VirtualClock) -> None:
+        limiter = Limiter(clock, lambda: 8)
+        slots = [await limiter.acquire(("p", str(k))) for k in range(8)]
+        for _ in range(8):
+            limiter.throttled(4.0)
+        assert limiter.width == 4, "eight answers of one burst narrow once"
+        for slot in slots:
+            slot.release()
+        slot = await limiter.acquire(("p", "x"))
+        assert clock.monotonic() == 4.0
+        slot.release()
+        for _ in range(4):
+            limiter.accepted()
+        assert limiter.width == 5
+        for _ in range(5 + 6 + 7):
+            limiter.accepted()
+        assert limiter.width == 8
+
+    run(story)
+
+
+def test_without_retry_after_the_pause_doubles_and_polls_heed_it() -> None:
+    async def story(clock: VirtualClock) -> None:
+        limiter = Limiter(clock, lambda: 8)
+        limiter.throttled(None)
+        await limiter.resume()
+        assert clock.monotonic() == 1.0
+        limiter.throttled(None)
+        await limiter.resume()
+        assert clock.monotonic() == 3.0
+        assert limiter.width == 2
+
+    run(story)
+
+
+def test_who_was_refused_by_a_429_goes_first() -> None:
+    async def story(clock: VirtualClock) -> list[str]:
+        limiter, order = Limiter(clock, lambda: 1), list[str]()
+        slot = await limiter.acquire(("a", "1"))
+
+        async def wait(name: str, first: bool) -> None:
+            got = await limiter.acquire((name, "1"), first=first)
+            order.append(name)
+            got.release()
+
+        late = asyncio.ensure_future(wait("b", False))
+        await asyncio.sleep(0)
+        again = asyncio.ensure_future(wait("a", True))
+        await asyncio.sleep(0)
+        slot.release()
+        await asyncio.gather(late, again)
+        return order
+
+    assert run(story) == ["a", "b"]

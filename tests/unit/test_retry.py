@@ -1,0 +1,137 @@
+"""What may be sent again, and when to poll: the promises of speed and money as arithmetic."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import statistics
+
+import pytest
+
+from hunyuan import errors, retry
+from hunyuan.retry import Next
+
+
+def story(duration: float, history: list[float], phase: float) -> tuple[float, int, float]:
+    """Polls one task of `duration` seconds; gives (seconds added, polls, what would be learned)."""
+    times = retry.poll_times(history, phase)
+    elapsed, polls, pending = 0.0, 0, None
+    while True:
+        elapsed = retry.next_poll(times, elapsed)
+        polls += 1
+        if elapsed >= duration:
+            return elapsed - duration, polls, retry.measured(pending, elapsed)
+        pending = elapsed
+
+
+def test_aim_without_history_adds_seven_percent_on_average_and_fourteen_at_worst() -> None:
+    rng = random.Random(7)
+    shares, polls = [], []
+    for _ in range(5000):
+        duration = rng.uniform(3, 20)
+        added, count, _ = story(duration, [], rng.random())
+        shares.append(added / duration)
+        polls.append(count)
+    assert statistics.mean(shares) <= 0.07
+    assert max(shares) <= 0.14
+    assert max(polls) <= 16
+
+
+@pytest.mark.parametrize("centre", [2.0, 4.0, 8.0, 15.0, 40.0])
+def test_aim_with_history_of_a_second_adds_a_third_of_a_second_in_eight_polls(centre: float) -> None:
+    rng = random.Random(11)
+    history: list[float] = [centre + rng.uniform(-0.5, 0.5) for _ in range(12)]
+    added, polls = [], []
+    for _ in range(600):
+        extra, count, learned = story(centre + rng.uniform(-0.5, 0.5), history, rng.random())
+        history = [learned, *history][:12]
+        added.append(extra)
+        polls.append(count)
+    assert statistics.mean(added) <= 0.3
+    assert statistics.quantiles(polls, n=100)[98] <= 8
+
+
+def test_aim_follows_a_gateway_that_became_faster_or_slower() -> None:
+    rng = random.Random(3)
+    for before, after in ((12.0, 5.0), (5.0, 12.0)):
+        history = [before + rng.uniform(-0.3, 0.3) for _ in range(12)]
+        extra = 0.0
+        for _ in range(40):
+            extra, _, learned = story(after + rng.uniform(-0.3, 0.3), history, rng.random())
+            history = [learned, *history][:12]
+        assert extra <= 0.14 * after, f"{before} s to {after} s"
+
+
+def test_polls_grow_sparser_and_never_crowd() -> None:
+    times = retry.poll_times([], 0.5)
+    seen = [retry.next_poll(times, 0.0)]
+    while seen[-1] < 600:
+        seen.append(retry.next_poll(times, seen[-1]))
+    gaps = [later - earlier for earlier, later in itertools.pairwise(seen)]
+    assert min(gaps) >= retry.SHORTEST_POLL_GAP
+    assert max(gaps) <= retry.LONGEST_POLL_GAP + 1e-9
+    assert len(seen) < 90
+
+
+def test_progress_of_the_gateway_moves_the_aim() -> None:
+    assert retry.next_poll(retry.poll_times([], 0.5), 6.0, 0.75) == pytest.approx(8.0)
+    assert retry.next_poll(retry.poll_times([], 0.5), 6.0, 0.999) == pytest.approx(6.0 + retry.SHORTEST_POLL_GAP)
+    far = retry.next_poll(retry.poll_times([], 0.5), 6.0, 0.06)
+    assert far == pytest.approx(9.0), "a doubtful far aim is looked at in between"
+
+
+CREATE = [
+    (errors.DnsError("x"), 1, Next.AGAIN),
+    (errors.ConnectionRefusedByHostError("x"), 3, Next.AGAIN),
+    (errors.ConnectionRefusedByHostError("x"), 4, Next.FAILED),
+    (errors.ConnectTimeoutError("x"), 1, Next.AGAIN),
+    (errors.TlsError("x"), 1, Next.FAILED),
+    (errors.ProxyFailedError("x"), 1, Next.FAILED),
+    (errors.TlsError("x", sent=True), 1, Next.UNKNOWN),
+    (errors.AnswerLostError("x", sent=True), 1, Next.UNKNOWN),
+    (errors.RateLimitedError("x", status=429), 99, Next.AGAIN),
+    (errors.ServerError("x", status=503), 1, Next.UNKNOWN),
+    (errors.UnreadableAnswerError("x", status=200), 1, Next.UNKNOWN),
+    (errors.UnreadableAnswerError("x", status=405), 1, Next.FAILED),
+    (errors.AuthenticationError("x", status=401), 1, Next.FAILED),
+    (errors.OutOfCreditsError("x", status=402), 1, Next.FAILED),
+    (errors.ModerationError("x", status=400), 1, Next.FAILED),
+    (errors.HunyuanError("nobody thought of this"), 1, Next.UNKNOWN),
+]
+
+
+@pytest.mark.parametrize(("error", "attempt", "then"), CREATE)
+def test_a_create_is_sent_again_only_when_it_certainly_did_not_arrive(
+    error: errors.HunyuanError, attempt: int, then: Next
+) -> None:
+    assert retry.after_create(error, attempt, 0.5).next is then
+
+
+def test_retry_after_is_heeded() -> None:
+    assert retry.after_create(errors.RateLimitedError("x", retry_after=7), 1, 0.0).delay == 7
+    assert retry.after_poll(errors.ServerError("x", retry_after=30), 1, 0.0, age=1, ours=True).delay == 30
+
+
+def test_an_unknown_id_is_said_at_once_but_a_fresh_task_has_ten_seconds() -> None:
+    error = errors.UnknownTaskError("x", status=404)
+    assert retry.after_poll(error, 1, 0.5, age=2, ours=False).next is Next.FAILED
+    assert retry.after_poll(error, 1, 0.5, age=2, ours=True).next is Next.AGAIN
+    assert retry.after_poll(error, 9, 0.5, age=11, ours=True).next is Next.FAILED
+
+
+def test_polls_are_patient_with_pages_but_not_with_shapes_nobody_reads() -> None:
+    page, shape = errors.UnreadableAnswerError("html"), errors.UnreadableAnswerError("json")
+    shape.is_json = True
+    assert retry.after_poll(page, 50, 0.5, age=1, ours=True).next is Next.AGAIN
+    assert retry.after_poll(shape, 1, 0.5, age=1, ours=True).next is Next.AGAIN
+    assert retry.after_poll(shape, 3, 0.5, age=1, ours=True).next is Next.TELL
+
+
+def test_downloads_wait_for_a_link_that_is_dead_at_first() -> None:
+    dead = errors.LinkDeadError("x")
+    assert retry.after_download(dead, 5, 0.5, since=20).next is Next.AGAIN
+    assert retry.after_download(dead, 5, 0.5, since=61).next is Next.TELL
+    assert retry.after_download(errors.UnsafeAddressError("x"), 1, 0.5, since=0).next is Next.TELL
+    assert retry.after_download(errors.AnswerLostError("x"), 40, 0.5, since=500).next is Next.AGAIN
+    assert retry.after_download(errors.NotAnImageError("x"), 1, 0.5, since=0).next is Next.AGAIN
+    assert retry.after_download(errors.NotAnImageError("x"), 3, 0.5, since=0).next is Next.TELL
