@@ -1,0 +1,219 @@
+"""What each setting may be: a function a field that gives the usable value or raises SettingsError.
+
+A value comes as text (environment, a form) or as what JSON gives. No message repeats a secret's value.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from .errors import SettingsError
+
+Rule = Callable[[Any], Any]
+
+UPLOAD_WAYS = ("remembered", "s3", "http", "data")
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~\-]+")
+_MODEL = re.compile(r"[\w.\-/:]{1,100}", re.ASCII)
+_MAX_S3_LINK_SECONDS = 604_800  # the S3 API's limit for signed links (signature version 4)
+
+
+def _text(value: Any, longest: int = 4096) -> str:
+    if not isinstance(value, str):
+        raise SettingsError(f"expected a text, got {type(value).__name__}.")
+    text = value.strip()
+    if len(text) > longest:
+        raise SettingsError(f"expected at most {longest} characters, got {len(text)}.")
+    if any(ord(character) < 32 or ord(character) == 127 for character in text):
+        raise SettingsError("it holds a line break or another control character.", do="Paste it without line breaks.")
+    return text
+
+
+def _token(value: Any) -> str:
+    """A secret that travels in a header or a signature."""
+    text = _text(value, 1024)
+    if not text.isascii() or " " in text:
+        raise SettingsError(
+            "it holds a space or a character outside ASCII.", do="Copy the key again, all of it and nothing else."
+        )
+    return text
+
+
+def _api_key(value: Any) -> str:
+    text = _text(value, 1024)
+    return _token(text[7:] if text.lower().startswith("bearer ") else text)
+
+
+def _whole(least: int, most: int) -> Rule:
+    def rule(value: Any) -> int:
+        number = int(value) if isinstance(value, str) and re.fullmatch(r"\s*-?\d{1,18}\s*", value) else value
+        if isinstance(number, bool) or not isinstance(number, int) or not least <= number <= most:
+            raise SettingsError(f"expected a whole number from {least} to {most}, got {str(value)[:40]!r}.")
+        return number
+
+    return rule
+
+
+def _one_of(*allowed: str) -> Rule:
+    def rule(value: Any) -> str:
+        for word in allowed:
+            if isinstance(value, str) and value.strip().lower() == word.lower():
+                return word
+        raise SettingsError(f"expected one of {', '.join(allowed)}, got {str(value)[:40]!r}.")
+
+    return rule
+
+
+def _optional(rule: Rule) -> Rule:
+    """Empty stays empty."""
+    return lambda value: "" if isinstance(value, str) and not value.strip() else rule(value)
+
+
+def _address(value: Any, schemes: tuple[str, ...] = ("https", "http")) -> str:
+    """An http(s) address with a host and without a user; `https://` is added where no scheme stands."""
+    text = _text(value)
+    if "://" not in text:
+        text = f"{schemes[0]}://{text}"
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme.lower() in schemes and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        usable = False
+    if not usable or re.search(r"[\s\\]", text):
+        raise SettingsError(f"expected an address such as {schemes[0]}://host.example, got {text[:100]!r}.")
+    return text
+
+
+def _base_url(value: Any) -> str:
+    text = _address(value)
+    parts = urlsplit(text)
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise SettingsError(
+            "expected an address without user name, query or fragment.", do="Write it as https://apiin.one."
+        )
+    path = re.sub(r"/api(/v1)?/*$", "", parts.path.rstrip("/"))  # pasted from the vendor's examples
+    return f"{parts.scheme.lower()}://{parts.netloc.lower()}{path.rstrip('/')}"
+
+
+def _proxy(value: Any) -> str:
+    text = _text(value)
+    if text.lower() in ("none", "direct"):
+        return "none"
+    if "://" not in text:
+        text = f"http://{text}"
+    shown = re.sub(r"(?<=://)[^/@]*@", "***@", text)
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in ("http", "https", "socks4", "socks4a", "socks5", "socks5h") and bool(parts.hostname)
+        usable = usable and (parts.port is None or parts.port > 0)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise SettingsError(f'expected a proxy such as http://127.0.0.1:7890, or "none", got {shown[:100]!r}.')
+    return text
+
+
+def _journal_url(value: Any) -> str:
+    text = _text(value)
+    if not re.match(r"[a-z][a-z0-9+]*://", text):
+        raise SettingsError("expected a database address such as postgresql+psycopg://user:password@host/database.")
+    return text
+
+
+def _listed(value: Any) -> list[str]:
+    if isinstance(value, str):
+        value = re.split(r"[,\s]+", value)
+    if not isinstance(value, (list, tuple)):
+        raise SettingsError(f"expected a list, or a text separated by commas, got {type(value).__name__}.")
+    return [text for text in (_text(item, 300).lower() for item in value) if text]
+
+
+def _hosts(value: Any) -> tuple[str, ...]:
+    hosts = _listed(value)
+    for host in hosts:
+        try:
+            parts = urlsplit(f"//{host}")
+            usable = (
+                parts.netloc == host
+                and bool(parts.hostname)
+                and "@" not in host
+                and (parts.port is None or parts.port > 0)
+            )
+        except ValueError:
+            usable = False
+        if not usable:
+            raise SettingsError(f"expected hosts such as images.example or 10.0.0.5:9000, got {host[:100]!r}.")
+    return tuple(hosts)
+
+
+def _upload_order(value: Any) -> tuple[str, ...]:
+    ways = _listed(value)
+    if not ways or len(set(ways)) != len(ways) or not set(ways) <= set(UPLOAD_WAYS):
+        raise SettingsError(f"expected some of {', '.join(UPLOAD_WAYS)}, each once, got {', '.join(ways)[:100]!r}.")
+    return tuple(ways)
+
+
+def _matte(value: Any) -> str:
+    text = _text(value, 20).lower()
+    if not re.fullmatch(r"#[0-9a-f]{6}", text):
+        raise SettingsError(f"expected a colour such as #ffffff, got {text!r}.")
+    return text
+
+
+def _headers(value: Any) -> dict[str, str]:
+    if isinstance(value, str):
+        try:
+            value = json.loads(value) if value.strip() else {}
+        except ValueError:
+            value = None
+    if not isinstance(value, Mapping) or not all(isinstance(text, str) for pair in value.items() for text in pair):
+        raise SettingsError('expected a JSON object of texts such as {"Authorization": "Bearer …"}.')
+    for name, content in value.items():
+        if not _HEADER_NAME.fullmatch(name) or not re.fullmatch(r"[ -~]*", content):
+            raise SettingsError("a header's name or value holds a character that HTTP does not allow.")
+    return dict(value)
+
+
+def _model(value: Any) -> str:
+    text = _text(value)
+    if not _MODEL.fullmatch(text):
+        raise SettingsError(f"expected a model's name such as hunyuan-image-3, got {text[:100]!r}.")
+    return text
+
+
+RULES: dict[str, Rule] = {
+    "api_key": _api_key,
+    "base_url": _base_url,
+    "model": _model,
+    "max_in_flight": _whole(1, 64),
+    "credit_limit_per_day": _whole(0, 10**9),
+    "credit_limit_per_session": _whole(0, 10**9),
+    "results_max_bytes": _whole(0, 10**15),
+    "results_dir": _text,
+    "journal_url": _optional(_journal_url),
+    "journal_prompts": _one_of("text", "hash"),
+    "proxy": _optional(_proxy),
+    "ca_file": _text,
+    "allowed_hosts": _hosts,
+    "upload_order": _upload_order,
+    "upload_format": _one_of("jpeg", "png", "webp"),
+    "upload_matte": _matte,
+    "upload_max_side": _whole(64, 16_384),
+    "upload_max_bytes": _whole(10_000, 10**9),
+    "s3_endpoint": _optional(_address),
+    "s3_region": _text,
+    "s3_bucket": _text,
+    "s3_prefix": _text,
+    "s3_access_key": _token,
+    "s3_secret_key": _token,
+    "s3_addressing": _one_of("auto", "path", "virtual"),
+    "s3_link_seconds": _whole(60, _MAX_S3_LINK_SECONDS),
+    "http_upload_url": _optional(_address),
+    "http_upload_method": _one_of("POST", "PUT"),
+    "http_upload_field": _text,
+    "http_upload_headers": _headers,
+    "http_upload_json_path": _text,
+}
