@@ -19,7 +19,7 @@ ERROR_FORMS = ("data.error", "data.error.message", "error.message", "message")
 PICTURES = ("marked", "plain", "noise")
 FORMATS = ("png", "jpeg", "webp")
 
-Seconds = float | Sequence[float] | Mapping[str, Any] | None
+Seconds = float | tuple[float, ...] | list[float] | Mapping[str, Any] | None
 """A number, `[low, high]`, `{"cycle": […]}`, `{"choices": […]}`, `{"normal": [mean, deviation]}`; None: never done."""
 
 
@@ -71,7 +71,8 @@ class Plan:
             values["fail"] = Failure(fail)
         elif isinstance(fail, Mapping):
             values["fail"] = build(Failure, fail, "fail")
-        return build_from(self, values, "task")
+        plan: Plan = build_from(self, values, "task")
+        return plan
 
     def as_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -92,7 +93,7 @@ class Durations:
         if isinstance(seconds, Mapping) and len(seconds) == 1:
             (kind, values), *_ = seconds.items()
             return max(0.0, self._draw_kind(kind, values))
-        if isinstance(seconds, Sequence) and not isinstance(seconds, str) and len(seconds) == 2:
+        if isinstance(seconds, (tuple, list)) and len(seconds) == 2:
             return self._rng.uniform(float(seconds[0]), float(seconds[1]))
         raise ValueError(f"seconds: expected a number, [low, high], a distribution or null, got {seconds!r}")
 

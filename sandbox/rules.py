@@ -167,6 +167,11 @@ class Script:
     def reset(self) -> None:
         self.rules = [Rule.parse(rule) for rule in self._start]
 
+    @staticmethod
+    def check(given: Mapping[str, Any]) -> None:
+        """ValueError for what is not in the vocabulary."""
+        Rule.parse(given)
+
     def add(self, given: Mapping[str, Any]) -> Rule:
         rule = Rule.parse(given)
         rule.name = rule.name or f"rule {len(self.rules) + 1}"

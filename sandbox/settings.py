@@ -18,9 +18,10 @@ class Settings:
 
     keys: tuple[str, ...] = ()
     models: tuple[str, ...] = ("hunyuan-image-3",)
-    task: Plan = Plan()
+    task: Plan = dataclasses.field(default_factory=Plan)
     seed: int = 1
     prefix: str = ""
+    results_url: str | None = None
     max_in_flight: int | None = None
     per_second: float | None = None
     retry_after: str | int | float | None = 1

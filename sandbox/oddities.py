@@ -1,0 +1,46 @@
+"""Bodies that are not the picture the client asked for."""
+
+from __future__ import annotations
+
+import functools
+import struct
+import zlib
+
+HTML = """<!DOCTYPE html>
+<html><head><title>{status} {reason}</title></head>
+<body><center><h1>{status} {reason}</h1></center><hr><center>nginx</center></body></html>
+"""
+BOMB_SIDE = 20_000  # pixels: 400 megapixels
+
+
+def html_page(status: int, reason: str) -> bytes:
+    return HTML.format(status=status, reason=reason).encode()
+
+
+@functools.lru_cache(maxsize=1)
+def bomb() -> bytes:
+    """A small, valid 8-bit grey PNG that decodes to 400 million pixels."""
+    packer = zlib.compressobj(9)
+    rows = bytes((BOMB_SIDE + 1) * 100)
+    packed = b"".join(packer.compress(rows) for _ in range(BOMB_SIDE // 100)) + packer.flush()
+    header = struct.pack(">IIBBBBB", BOMB_SIDE, BOMB_SIDE, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", packed) + _chunk(b"IEND", b"")
+
+
+def spoiled(kind: str, content: bytes, content_type: str) -> tuple[bytes, str]:
+    """`content` turned into the odd body of that kind (see rules.IMAGES), and its content type."""
+    if kind == "truncated":
+        return content[: len(content) // 2], content_type
+    if kind == "html":
+        return html_page(200, "OK"), "text/html; charset=utf-8"
+    if kind == "wrong_type":
+        return content, "text/plain"
+    if kind == "bomb":
+        return bomb(), "image/png"
+    if kind == "empty":
+        return b"", content_type
+    return bytes(range(256)) * 16, content_type
+
+
+def _chunk(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
