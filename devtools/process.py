@@ -1,0 +1,186 @@
+"""ComfyUI as a subprocess on directories of its own: what the demo, the tests and the benchmarks start."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from .paths import LAUNCHER, ROOT, comfyui_path, comfyui_python
+
+PACK = "hunyuan-image-3"
+# To loopback only, so no proxy of the surroundings may stand between.
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def clean_environment() -> dict[str, str]:
+    """The surroundings without any of the pack's settings: nobody's key reaches a child by accident."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("HUNYUAN_")}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class ServerFailed(AssertionError):
+    """ComfyUI did not come up, or did not do in time what was waited for. Holds the tail of its log."""
+
+
+class ComfyProcess:
+    """One ComfyUI with this pack in it, its directories under `base`.
+
+    `environment` is added to the surroundings (None takes a variable away); `arguments` to ComfyUI's
+    command line; `frontend_root` serves another front-end than the one ComfyUI pins; `pack` is the
+    folder that stands in custom_nodes; `port` 0 takes a free one at each start.
+    """
+
+    def __init__(
+        self,
+        base: Path,
+        environment: Mapping[str, str | None],
+        arguments: Sequence[str] = ("--disable-api-nodes",),
+        frontend_root: Path | None = None,
+        pack: Path = ROOT,
+        port: int = 0,
+    ) -> None:
+        self.base = base
+        self.environment = dict(environment)
+        self.arguments = list(arguments)
+        self.frontend_root = frontend_root
+        self.port = port
+        self._wanted_port = port
+        self.log_file = base / f"comfyui-{uuid.uuid4().hex[:8]}.log"  # two processes may share a base
+        self._process: subprocess.Popen[bytes] | None = None
+        for name in ("custom_nodes", "input", "output", "temp", "user", "models"):
+            (base / name).mkdir(parents=True, exist_ok=True)
+        _link(pack, base / "custom_nodes" / PACK)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def user_directory(self) -> Path:
+        return self.base / "user"
+
+    @property
+    def output_directory(self) -> Path:
+        return self.base / "output"
+
+    @property
+    def input_directory(self) -> Path:
+        return self.base / "input"
+
+    @property
+    def state_directory(self) -> Path:
+        """Where the pack keeps its key, journal and results (ComfyUI's system-user directory)."""
+        return self.user_directory / "__hunyuan"
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None, "not started"
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def start(self, timeout: float = 120, tick: Callable[[float], None] | None = None) -> None:
+        """Start it and wait until it answers; ServerFailed past `timeout` seconds. `tick` is told the seconds."""
+        assert not self.running, "this ComfyUI runs already"
+        self.port = self._wanted_port or free_port()
+        with self.log_file.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command(), env=self._environment(), cwd=self.base, stdout=log, stderr=subprocess.STDOUT
+            )
+        began = time.monotonic()
+        while (waited := time.monotonic() - began) < timeout:
+            if self._process.poll() is not None:
+                raise ServerFailed(f"ComfyUI ended with {self._process.returncode} at its start.\n{self.log_tail()}")
+            if self._answers():
+                return
+            if tick:
+                tick(waited)
+            time.sleep(0.1)  # no event tells of a port that opens
+        self.kill()
+        raise ServerFailed(f"ComfyUI did not answer within {timeout} s.\n{self.log_tail()}")
+
+    def stop(self, timeout: float = 20) -> None:
+        """End it as Ctrl+C does; SIGKILL past `timeout` seconds."""
+        if self._process is not None and self.running:
+            self._process.send_signal(signal.SIGTERM if sys.platform == "win32" else signal.SIGINT)
+            try:
+                self._process.wait(timeout)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+        self.ended()
+
+    def kill(self) -> None:
+        """End it with SIGKILL: nothing in it gets to say goodbye."""
+        if self._process is not None and self.running:
+            self._process.kill()
+        self.ended()
+
+    def ended(self) -> None:
+        """Called when it has been told to end: waits for it."""
+        if self._process is not None:
+            self._process.wait(20)
+
+    def join(self) -> int:
+        """Wait, without a deadline, until it ends by itself or by the user; its exit code."""
+        assert self._process is not None, "not started"
+        return self._process.wait()
+
+    def log(self) -> str:
+        """All it printed since the first start."""
+        return self.log_file.read_text(encoding="utf-8", errors="replace") if self.log_file.exists() else ""
+
+    def log_tail(self, lines: int = 60) -> str:
+        tail = "\n".join(self.log().splitlines()[-lines:])
+        return f"--- the last lines of ComfyUI's log ---\n{tail}\n---"
+
+    def _command(self) -> list[str]:
+        command = [str(comfyui_python()), str(LAUNCHER), str(comfyui_path() / "main.py"), "--cpu", "--port"]
+        command += [str(self.port), "--base-directory", str(self.base), "--disable-auto-launch"]
+        command += ["--database-url", f"sqlite:///{self.log_file.with_suffix('.db')}"]
+        if self.frontend_root is not None:
+            command += ["--front-end-root", str(self.frontend_root)]
+        return command + self.arguments
+
+    def _environment(self) -> dict[str, str]:
+        environment = clean_environment()
+        environment |= {"PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1", "HF_HUB_OFFLINE": "1"}
+        for name, value in self.environment.items():
+            environment.pop(name, None)
+            if value is not None:
+                environment[name] = value
+        return environment
+
+    def _answers(self) -> bool:
+        try:
+            with _DIRECT.open(f"{self.url}/system_stats", timeout=5) as answer:
+                return "system" in json.load(answer)
+        except (OSError, urllib.error.URLError, ValueError):
+            return False
+
+
+def _link(pack: Path, place: Path) -> None:
+    """Put a pack into custom_nodes; a copy where links are not allowed (Windows)."""
+    if place.exists():
+        return
+    try:
+        place.symlink_to(pack, target_is_directory=True)
+    except OSError:
+        shutil.copytree(pack, place, ignore=shutil.ignore_patterns(".*", "__pycache__", "tests"))

@@ -1,0 +1,103 @@
+"""Fixtures that tests/comfy and tests/browser share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from devtools.paths import ROOT
+from devtools.sandbox_process import SANDBOX_KEY, SandboxProcess
+from tests.comfy.harness import ComfyServer
+from tests.sandbox_client import SandboxClient
+
+
+class Gateway(SandboxProcess):
+    """The sandbox that a server pays; `client` reads its counts and makes it misbehave."""
+
+    @property
+    def client(self) -> SandboxClient:
+        return SandboxClient(self.url)
+
+
+class PaidServer(ComfyServer):
+    """A ComfyUI together with the sandbox gateway it pays."""
+
+    sandbox: Gateway
+
+
+ServerFactory = Callable[..., PaidServer]
+
+
+class _Servers:
+    """Starts servers and ends all of them, whatever became of the test."""
+
+    def __init__(self, directory: Callable[[str], Path]) -> None:
+        self._directory = directory
+        self._servers: list[PaidServer] = []
+        self._sandboxes: list[Gateway] = []
+
+    def __call__(
+        self,
+        *,
+        environment: Mapping[str, str | None] | None = None,
+        arguments: Sequence[str] = ("--disable-api-nodes",),
+        sandbox_arguments: Sequence[str] = ("--seconds", "0.3"),
+        sandbox: Gateway | None = None,
+        base: Path | None = None,
+        frontend_root: Path | None = None,
+        pack: Path = ROOT,
+        start: bool = True,
+    ) -> PaidServer:
+        """A ComfyUI on a fresh `base` (or the given one: another process on the same directories), paying a
+        sandbox of its own (or the given one). `environment` is added last; None takes a variable away.
+        `pack` is another folder for custom_nodes than the checkout."""
+        base = base or self._directory("comfy")
+        if sandbox is None:
+            sandbox = Gateway(base / "sandbox.log", sandbox_arguments)
+            self._sandboxes.append(sandbox)
+        surroundings = {"HUNYUAN_API_KEY": SANDBOX_KEY, "HUNYUAN_BASE_URL": sandbox.url, **(environment or {})}
+        server = PaidServer(base, surroundings, arguments, frontend_root, pack)
+        server.sandbox = sandbox
+        self._servers.append(server)
+        if start:
+            server.start()
+        return server
+
+    def stop(self) -> None:
+        for server in self._servers:
+            server.stop()
+        for sandbox in self._sandboxes:
+            sandbox.stop()
+
+
+@pytest.fixture(scope="session")
+def session_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerFactory]:
+    """The factory for servers that last the whole session."""
+    servers = _Servers(tmp_path_factory.mktemp)
+    yield servers
+    servers.stop()
+
+
+@pytest.fixture
+def comfy_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerFactory]:
+    """The factory for servers of one test: to kill, to restart, to start otherwise."""
+    servers = _Servers(tmp_path_factory.mktemp)
+    yield servers
+    servers.stop()
+
+
+@pytest.fixture(scope="session")
+def shared_comfy(session_servers: ServerFactory) -> PaidServer:
+    return session_servers()
+
+
+@pytest.fixture
+def comfy(shared_comfy: PaidServer) -> PaidServer:
+    """The session's ComfyUI, its sandbox with rules, counts and settings as at the start.
+
+    The journal outlives the tests: give prompts of your own, or `reuse: False`, where a task must be new.
+    """
+    shared_comfy.sandbox.client.reset()
+    return shared_comfy
