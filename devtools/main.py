@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 
-from . import comfyui, environment
+from . import check, comfyui, environment
 from .console import Stop
+from .paths import ROOT, venv_python
+from .process import clean_environment
 
 
 def prepare(*groups: str) -> None:
@@ -25,14 +28,53 @@ def _setup(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def main(argv: list[str]) -> int:
-    """Run one command; its exit code."""
+def _demo(arguments: argparse.Namespace) -> int:
+    prepare("base", "comfyui")
+    options = ["--serve"] if arguments.serve else []
+    return subprocess.run([str(venv_python()), "-m", "devtools.demo", *options], cwd=ROOT, check=False).returncode
+
+
+def _check(_: argparse.Namespace) -> int:
+    prepare("base", "test")
+    return 1 if check.lint() else 0
+
+
+def _test(arguments: argparse.Namespace) -> int:
+    prepare(*environment.GROUPS)
+    comfyui.ensure_new_frontend()
+    return check.test(arguments.rest)
+
+
+def _bench(arguments: argparse.Namespace) -> int:
+    prepare(*environment.GROUPS)
+    command = [str(venv_python()), "-m", "benchmarks", *arguments.rest]
+    return subprocess.run(command, cwd=ROOT, env=clean_environment(), check=False).returncode
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="dev.py", description="Hunyuan Image 3 for ComfyUI: development commands")
-    commands = parser.add_subparsers(dest="command", required=True)
-    setup = commands.add_parser("setup", help="make .venv and install into it")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    demo = commands.add_parser("demo", help="run a workflow in a real ComfyUI, from prompt to saved PNGs")
+    demo.add_argument("--serve", action="store_true", help="leave ComfyUI open in the browser with the workflow loaded")
+    demo.set_defaults(run=_demo)
+    test = commands.add_parser("test", help="install what is missing, lint, type-check, run every test")
+    test.set_defaults(run=_test)
+    checks = commands.add_parser("check", help="only lint and type-check")
+    checks.set_defaults(run=_check)
+    bench = commands.add_parser("bench", help="run the benchmarks")
+    bench.set_defaults(run=_bench)
+    setup = commands.add_parser("setup", help="only make .venv and install into it")
     setup.add_argument("--group", action="append", choices=environment.GROUPS, help="only this group (repeatable)")
     setup.set_defaults(run=_setup)
-    arguments = parser.parse_args(argv)
+    return parser
+
+
+def main(argv: list[str]) -> int:
+    """Run one command; its exit code."""
+    # What follows `test` and `bench` is pytest's and the benchmarks' own, options too.
+    passed_on = argv[1:] if argv[:1] in (["test"], ["bench"]) and argv[1:] not in (["-h"], ["--help"]) else []
+    arguments = _parser().parse_args(argv[: len(argv) - len(passed_on)])
+    arguments.rest = passed_on
     try:
         return int(arguments.run(arguments))
     except Stop as failure:

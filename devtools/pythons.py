@@ -1,0 +1,87 @@
+"""The library's tests under each other Python that is at hand."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from .console import Steps
+from .environment import make_venv
+from .paths import CACHE, REQUIREMENTS, ROOT, venv_python
+from .pip import pip
+
+SUPPORTED = ((3, 10), (3, 11), (3, 12), (3, 13))
+_PROBE = "import ensurepip, sys; print(*sys.version_info[:2])"
+
+
+def others() -> dict[tuple[int, int], str]:
+    """Supported Pythons on this machine, by version, apart from the one that runs dev.py."""
+    found: dict[tuple[int, int], str] = {}
+    for version in SUPPORTED:
+        if version == sys.version_info[:2]:
+            continue
+        for candidate in _candidates(version):
+            if _version(candidate) == version:
+                found[version] = candidate
+                break
+    return found
+
+
+def run(version: tuple[int, int], python: str, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """tests/unit under that Python, in a small virtual environment that is kept."""
+    venv = _ensure_venv(version, python)
+    command = [str(venv_python(venv)), "-m", "pytest", "tests/unit", "-q", "-p", "no:cacheprovider"]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+
+def _ensure_venv(version: tuple[int, int], python: str) -> Path:
+    venv = CACHE / "python{}.{}".format(*version)
+    requirements = REQUIREMENTS / "unit.txt"
+    wanted = hashlib.sha256(requirements.read_bytes()).hexdigest()
+    stamp = venv / ".stamp"
+    if stamp.exists() and stamp.read_text() == wanted:
+        return venv
+    steps = Steps(1)
+    steps.begin("Packages for Python {}.{}".format(*version))
+    if not venv_python(venv).exists():
+        CACHE.mkdir(exist_ok=True)
+        make_venv(venv, python)
+    pip(venv_python(venv), ["install", "--requirement", str(requirements)], steps)
+    stamp.write_text(wanted)
+    return venv
+
+
+def _candidates(version: tuple[int, int]) -> Iterator[str]:
+    name = "python{}.{}".format(*version)
+    if found := shutil.which(name):
+        yield found
+    roots = [Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"]
+    for root in roots:
+        for place in sorted(root.glob("{}.{}.*".format(*version)), reverse=True):
+            yield str(venv_python(place))
+    if sys.platform == "win32" and (launcher := shutil.which("py")):
+        asked = subprocess.run(
+            [launcher, "-{}.{}".format(*version), "-c", "import sys; print(sys.executable)"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if asked.returncode == 0:
+            yield asked.stdout.strip()
+
+
+def _version(python: str) -> tuple[int, int] | None:
+    """What it says of itself; None where it does not run (a pyenv shim of a version that is not chosen)."""
+    try:
+        asked = subprocess.run([python, "-c", _PROBE], capture_output=True, text=True, timeout=30, check=False)
+    except OSError:
+        return None
+    if asked.returncode:
+        return None
+    major, minor = asked.stdout.split()
+    return int(major), int(minor)
