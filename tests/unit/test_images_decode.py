@@ -1,0 +1,341 @@
+"""Bytes to pixels and tensors: every format and mode beside Pillow's own reading of it."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageCms, ImageFile, ImageOps, features
+
+from tests.pack import load
+
+images = load("nodes.images")
+errors = load("hunyuan.errors")
+
+
+def noise(width: int, height: int, channels: int, seed: int = 0) -> np.ndarray:
+    shape = (height, width) if channels == 1 else (height, width, channels)
+    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+
+
+def saved(image: Image.Image, kind: str, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def assert_like_pillow(data: bytes) -> None:
+    """The tensor is what Pillow makes of the same bytes, to 1/255, in RGB and 0..1."""
+    decoded = images.decode(data)
+    tensor, _ = images.to_tensor([decoded])
+    expected = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB"))
+    assert tensor.dtype == torch.float32
+    assert tensor.shape == (1, *expected.shape)
+    assert float(tensor.min()) >= 0.0
+    assert float(tensor.max()) <= 1.0
+    difference = np.abs(tensor[0].numpy() - expected.astype(np.float32) / 255.0)
+    assert difference.max() <= 1.0 / 255.0 + 1e-6
+
+
+KINDS = ["PNG", "JPEG", "WEBP", "GIF"] + (["AVIF"] if features.check("avif") else [])
+
+
+NO_SUCH_MODE = {("JPEG", "P"), ("JPEG", "RGBA"), ("JPEG", "LA"), ("PNG", "CMYK"), ("GIF", "CMYK")}
+PAIRS = [
+    (kind, mode)
+    for kind in KINDS
+    for mode in ("RGB", "L", "P", "RGBA", "LA", "1", "CMYK")
+    if (kind, mode) not in NO_SUCH_MODE
+]
+
+
+@pytest.mark.parametrize(("kind", "mode"), PAIRS)
+def test_every_format_in_every_mode_it_can_hold(kind: str, mode: str) -> None:
+    image = Image.fromarray(noise(37, 23, 3)).convert("RGBA" if mode in ("RGBA", "LA") else "RGB").convert(mode)
+    assert_like_pillow(saved(image, kind))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    width=st.integers(1, 70),
+    height=st.integers(1, 70),
+    mode=st.sampled_from(["RGB", "L", "P", "RGBA", "LA", "1"]),
+    kind=st.sampled_from(["PNG", "WEBP", "GIF"]),
+    seed=st.integers(0, 2**31),
+)
+def test_any_size_and_mode_reads_like_pillow(width: int, height: int, mode: str, kind: str, seed: int) -> None:
+    image = Image.fromarray(noise(width, height, 4, seed)).convert("RGB" if mode in ("P", "1", "L") else mode)
+    assert_like_pillow(saved(image.convert(mode), kind, **({"lossless": True} if kind == "WEBP" else {})))
+
+
+def png(width: int, height: int, depth: int, colour: int, body: bytes, *extra: tuple[bytes, bytes]) -> bytes:
+    """A PNG written by hand (PNG specification 1.2): Pillow writes no 16-bit colour."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    parts = [chunk(b"IHDR", header), *(chunk(*pair) for pair in extra), chunk(b"IDAT", body), chunk(b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+@pytest.mark.parametrize(("colour", "channels"), [(0, 1), (2, 3), (4, 2), (6, 4)])
+def test_sixteen_bits_keep_their_value(colour: int, channels: int) -> None:
+    values = np.random.default_rng(1).integers(0, 65536, (9, 11, channels), dtype=np.uint16)
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    tensor, _ = images.to_tensor([images.decode(png(11, 9, 16, colour, zlib.compress(rows)))])
+    expected = values[..., :3] if channels >= 3 else values[..., :1].repeat(3, axis=2)
+    assert np.abs(tensor[0].numpy() - expected / 65535.0).max() <= 1 / 255
+
+
+def test_gif_gives_its_first_frame() -> None:
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "lime", "blue")]
+    decoded = images.decode(saved(frames[0], "GIF", save_all=True, append_images=frames[1:]))
+    assert decoded.pixels.shape == (8, 8, 3)
+    assert (decoded.pixels == (255, 0, 0)).all()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_exif_rotation_is_applied(orientation: int, kind: str) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = saved(Image.fromarray(noise(16, 8, 3)), kind, exif=exif)
+    assert images.decode(data).pixels.shape == ((16, 8, 3) if orientation >= 5 else (8, 16, 3))
+    assert_like_pillow(data)
+
+
+def test_damaged_exif_does_not_cost_the_image() -> None:
+    data = saved(Image.fromarray(noise(8, 8, 3)), "JPEG", exif=b"Exif\0\0MM\0*\xff\xff\xff\xff garbage")
+    assert images.decode(data).pixels.shape == (8, 8, 3)
+
+
+def wide_gamut_profile() -> bytes:
+    """sRGB's profile with red and green swapped in their colorants: a profile that visibly changes every colour."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    count = struct.unpack(">I", profile[128:132])[0]
+    entries = {bytes(profile[132 + 12 * i : 136 + 12 * i]): 132 + 12 * i for i in range(count)}
+    red, green = entries[b"rXYZ"], entries[b"gXYZ"]
+    profile[red : red + 4], profile[green : green + 4] = b"gXYZ", b"rXYZ"
+    return bytes(profile)
+
+
+def test_colour_profile_is_converted_to_srgb() -> None:
+    profile = wide_gamut_profile()
+    image = Image.new("RGB", (8, 8), (255, 0, 0))
+    decoded = images.decode(saved(image, "PNG", icc_profile=profile))
+    assert decoded.note == ""
+    expected = ImageCms.profileToProfile(
+        image, ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
+    )
+    assert expected is not None
+    assert np.abs(decoded.pixels.astype(int) - np.asarray(expected)).max() <= 1
+    assert decoded.pixels[0, 0, 1] > 200, "red must have become green"
+
+
+def test_colour_profile_with_alpha_keeps_the_alpha() -> None:
+    pixels = noise(8, 8, 4)
+    decoded = images.decode(saved(Image.fromarray(pixels), "PNG", icc_profile=wide_gamut_profile()), alpha=True)
+    assert (decoded.alpha == pixels[..., 3]).all()
+
+
+def test_an_srgb_profile_leaves_every_bit() -> None:
+    pixels = noise(64, 64, 3)
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    assert (images.decode(saved(Image.fromarray(pixels), "PNG", icc_profile=profile)).pixels == pixels).all()
+
+
+def test_an_unusable_profile_is_told() -> None:
+    pixels = noise(8, 8, 3)
+    decoded = images.decode(saved(Image.fromarray(pixels), "PNG", icc_profile=b"not a profile at all"))
+    assert (decoded.pixels == pixels).all()
+    assert "colour profile" in decoded.note
+
+
+def test_alpha_only_when_asked() -> None:
+    pixels = noise(9, 7, 4)
+    data = saved(Image.fromarray(pixels), "PNG")
+    assert images.decode(data).alpha is None
+    asked = images.decode(data, alpha=True)
+    assert (asked.alpha == pixels[..., 3]).all()
+    assert (asked.pixels == pixels[..., :3]).all(), "colours stay what they are, nothing is premultiplied"
+    assert images.to_tensor([asked])[0].shape[3] == 3
+
+
+def test_palette_transparency_becomes_alpha() -> None:
+    image = Image.new("P", (4, 4), 1)
+    image.putpalette([0, 0, 0, 255, 0, 0])
+    image.putpixel((0, 0), 0)
+    alpha = images.decode(saved(image, "PNG", transparency=0), alpha=True).alpha
+    assert alpha[0, 0] == 0
+    assert alpha[1, 1] == 255
+
+
+def test_palette_transparency_for_each_entry_warns_nobody(recwarn: pytest.WarningsRecorder) -> None:
+    image = Image.fromarray(noise(8, 8, 3)).quantize(4)
+    data = saved(image, "PNG", transparency=bytes([0, 85, 170, 255]))
+    decoded = images.decode(data)
+    assert [str(warning.message) for warning in recwarn] == []
+    assert (decoded.pixels == np.asarray(image.convert("RGB"))).all()
+
+
+def test_mask_is_one_where_transparent_and_zero_without_alpha() -> None:
+    pixels = noise(8, 8, 4)
+    with_alpha = images.decode(saved(Image.fromarray(pixels), "PNG"), alpha=True)
+    without = images.decode(saved(Image.fromarray(pixels[..., :3]), "PNG"), alpha=True)
+    mask = images.to_mask([with_alpha, without])
+    assert mask.shape == (2, 8, 8)
+    assert np.allclose(mask[0].numpy(), 1 - pixels[..., 3] / 255.0, atol=1e-6)
+    assert float(mask[1].abs().max()) == 0.0
+
+
+def test_a_batch_takes_the_first_size_and_says_so() -> None:
+    first = images.DecodedImage(noise(20, 10, 3))
+    wide = np.zeros((10, 40, 3), np.uint8)
+    wide[:, 10:30] = 255  # the middle 20 columns: what a centred cut keeps
+    batch, notes = images.to_tensor([first, images.DecodedImage(wide), first])
+    assert batch.shape == (3, 10, 20, 3)
+    assert torch.equal(batch[0], batch[2])
+    assert float(batch[1].min()) == 1.0
+    assert len(notes) == 1
+    assert "Image 2" in notes[0]
+    assert "40×10" in notes[0]
+    assert "20×10" in notes[0]
+
+
+@settings(max_examples=40, deadline=None)
+@given(sizes=st.lists(st.tuples(st.integers(1, 50), st.integers(1, 50)), min_size=1, max_size=4))
+def test_any_mix_of_sizes_makes_a_batch(sizes: list[tuple[int, int]]) -> None:
+    decoded = [images.DecodedImage(noise(w, h, 3), noise(w, h, 1)) for w, h in sizes]
+    batch, notes = images.to_tensor(decoded)
+    assert batch.shape == (len(sizes), sizes[0][1], sizes[0][0], 3)
+    assert images.to_mask(decoded).shape == batch.shape[:3]
+    assert len(notes) == sum(size != sizes[0] for size in sizes)
+    assert 0.0 <= float(batch.min()) <= float(batch.max()) <= 1.0
+
+
+def whole(kind: str) -> bytes:
+    return saved(Image.fromarray(noise(64, 64, 3)), kind)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("part", [0.3, 0.6, 0.95])
+def test_a_truncated_file_is_refused(kind: str, part: float) -> None:
+    data = whole(kind)
+    with pytest.raises(errors.NotAnImageError) as caught:
+        images.decode(data[: int(len(data) * part)])
+    assert kind in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+def test_a_truncated_file_is_refused_even_where_pillow_was_told_to_take_it(kind: str) -> None:
+    data = whole(kind)
+    before = ImageFile.LOAD_TRUNCATED_IMAGES
+    ImageFile.LOAD_TRUNCATED_IMAGES = True  # what several custom nodes do to the whole process
+    try:
+        with pytest.raises(errors.NotAnImageError, match="cut short"):
+            images.decode(data[: int(len(data) * 0.7)])
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = before
+
+
+def test_a_thumbnails_end_is_not_the_images_end() -> None:
+    exif = Image.Exif()
+    exif[0x010E] = "\xff\xd9" * 10
+    data = saved(Image.fromarray(noise(64, 64, 3)), "JPEG", exif=b"Exif\0\0" + exif.tobytes()[6:] + b"\xff\xd9" * 9)
+    images.decode(data)
+    with pytest.raises(errors.NotAnImageError):
+        images.decode(data[: len(data) // 2])
+
+
+@pytest.mark.parametrize(
+    ("body", "word"),
+    [
+        (b"", "empty"),
+        (b"<!DOCTYPE html><html><body>502 Bad Gateway</body></html>", "HTML"),
+        (b"\n  <html>", "HTML"),
+        (b'{"error":{"code":404}}', "JSON"),
+        (b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>", "XML"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "SVG"),
+        (b"%PDF-1.7 \x00\x01", "25 50 44 46"),
+        (b"BM" + b"\0" * 60, "42 4d"),
+    ],
+)
+def test_what_is_no_image_is_named(body: bytes, word: str) -> None:
+    with pytest.raises(errors.NotAnImageError, match=word):
+        images.decode(body)
+
+
+def bomb_png() -> bytes:
+    return png(50_000, 50_000, 8, 2, zlib.compress(b"\0" * 1000))
+
+
+def bomb_webp() -> bytes:
+    canvas = (16_383 - 1).to_bytes(3, "little")
+    return b"RIFF" + struct.pack("<I", 22) + b"WEBPVP8X" + struct.pack("<I", 10) + b"\0\0\0\0" + canvas + canvas
+
+
+def bomb_gif() -> bytes:
+    return b"GIF89a" + struct.pack("<HHBBB", 65_535, 65_535, 0, 0, 0) + b";"
+
+
+def bomb_jpeg() -> bytes:
+    data = bytearray(whole("JPEG"))
+    frame = data.index(b"\xff\xc0")
+    data[frame + 5 : frame + 9] = struct.pack(">HH", 65_000, 65_000)
+    return bytes(data)
+
+
+@pytest.mark.parametrize("bomb", [bomb_png, bomb_webp, bomb_jpeg])
+def test_a_bomb_is_refused_by_its_header(bomb: Callable[[], bytes]) -> None:
+    with pytest.raises(errors.TooLargeError, match=r"megapixels|too large"):
+        images.decode(bomb())
+
+
+def test_a_gif_bomb_is_refused() -> None:
+    with pytest.raises((errors.TooLargeError, errors.NotAnImageError)):
+        images.decode(bomb_gif())
+
+
+def test_a_text_chunk_bomb_is_refused() -> None:
+    text = b"comment\0\0" + zlib.compress(b"\0" * 100_000_000)
+    with pytest.raises((errors.TooLargeError, errors.NotAnImageError)):
+        images.decode(png(4, 4, 8, 2, zlib.compress((b"\0" * 13) * 4), (b"zTXt", text)))
+
+
+def test_just_under_the_cap_is_read_and_just_over_is_not() -> None:
+    under, over = Image.new("1", (8000, 8000)), Image.new("1", (8000, 8001))
+    assert images.decode(saved(under, "PNG")).pixels.shape == (8000, 8000, 3)
+    with pytest.raises(errors.TooLargeError, match="8000×8001"):
+        images.decode(saved(over, "PNG"))
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    kind=st.sampled_from(KINDS),
+    at=st.floats(0, 1, exclude_max=True),
+    junk=st.binary(min_size=1, max_size=40),
+)
+def test_damage_gives_an_image_or_the_one_error(kind: str, at: float, junk: bytes) -> None:
+    data = bytearray(saved(Image.fromarray(noise(16, 16, 3)), kind))
+    start = int(len(data) * at)
+    data[start : start + len(junk)] = junk
+    try:
+        shape = images.decode(bytes(data), alpha=True).pixels.shape
+    except (errors.NotAnImageError, errors.TooLargeError):
+        return
+    assert len(shape) == 3
+    assert shape[2] == 3
+
+
+def test_pixels_can_be_written_to_by_the_next_node() -> None:
+    tensor, _ = images.to_tensor([images.decode(whole("PNG"))])
+    tensor.mul_(0.5)
+    assert float(tensor.max()) <= 0.5
