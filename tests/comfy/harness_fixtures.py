@@ -8,23 +8,14 @@ from pathlib import Path
 import pytest
 
 from devtools.paths import ROOT
-from devtools.sandbox_process import SANDBOX_KEY, SandboxProcess
 from tests.comfy.harness import ComfyServer
-from tests.sandbox_client import SandboxClient
-
-
-class Gateway(SandboxProcess):
-    """The sandbox that a server pays; `client` reads its counts and makes it misbehave."""
-
-    @property
-    def client(self) -> SandboxClient:
-        return SandboxClient(self.url)
+from tests.sandbox_client import Sandbox, start_process
 
 
 class PaidServer(ComfyServer):
-    """A ComfyUI together with the sandbox gateway it pays."""
+    """A ComfyUI together with the sandbox gateway it pays: `sandbox` counts, and misbehaves on demand."""
 
-    sandbox: Gateway
+    sandbox: Sandbox
 
 
 ServerFactory = Callable[..., PaidServer]
@@ -36,7 +27,7 @@ class _Servers:
     def __init__(self, directory: Callable[[str], Path]) -> None:
         self._directory = directory
         self._servers: list[PaidServer] = []
-        self._sandboxes: list[Gateway] = []
+        self._sandboxes: list[Sandbox] = []
 
     def __call__(
         self,
@@ -44,7 +35,7 @@ class _Servers:
         environment: Mapping[str, str | None] | None = None,
         arguments: Sequence[str] = ("--disable-api-nodes",),
         sandbox_arguments: Sequence[str] = ("--seconds", "0.3"),
-        sandbox: Gateway | None = None,
+        sandbox: Sandbox | None = None,
         base: Path | None = None,
         frontend_root: Path | None = None,
         pack: Path = ROOT,
@@ -55,9 +46,9 @@ class _Servers:
         `pack` is another folder for custom_nodes than the checkout."""
         base = base or self._directory("comfy")
         if sandbox is None:
-            sandbox = Gateway(base / "sandbox.log", sandbox_arguments)
+            sandbox = start_process(arguments=sandbox_arguments)
             self._sandboxes.append(sandbox)
-        surroundings = {"HUNYUAN_API_KEY": SANDBOX_KEY, "HUNYUAN_BASE_URL": sandbox.url, **(environment or {})}
+        surroundings = {"HUNYUAN_API_KEY": sandbox.key, "HUNYUAN_BASE_URL": sandbox.url, **(environment or {})}
         server = PaidServer(base, surroundings, arguments, frontend_root, pack)
         server.sandbox = sandbox
         self._servers.append(server)
@@ -69,7 +60,7 @@ class _Servers:
         for server in self._servers:
             server.stop()
         for sandbox in self._sandboxes:
-            sandbox.stop()
+            sandbox.close()
 
 
 @pytest.fixture(scope="session")
@@ -99,5 +90,5 @@ def comfy(shared_comfy: PaidServer) -> PaidServer:
 
     The journal outlives the tests: give prompts of your own, or `reuse: False`, where a task must be new.
     """
-    shared_comfy.sandbox.client.reset()
+    shared_comfy.sandbox.reset()
     return shared_comfy
