@@ -111,7 +111,10 @@ class Control:
             return {
                 "t": round(now - gateway.origin, 6),
                 **till.money(now),
-                "tasks": [task.as_dict(now, gateway.origin) for task in till.tasks.values()],
+                "tasks": [
+                    {**task.as_dict(now, gateway.origin), "prompt": record.hidden(task.create.prompt)}
+                    for task in till.tasks.values()
+                ],
                 "creates": [request for request in seen if request["event"] == "create"],
                 "polls": record.counts["poll"],
                 "downloads": [request for request in seen if request["event"] == "download"],

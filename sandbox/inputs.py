@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import SplitResult, unquote_to_bytes, urlsplit
 
-from PIL import Image
+from PIL import Image, ImageOps
 
 MAX_BYTES = 64 * 1024 * 1024
 TIMEOUT_S = 10.0
@@ -35,7 +35,7 @@ class Input:
     way: str  # "data", "own" (a result link of this sandbox) or "http"
     url: str
     content: bytes
-    size: tuple[int, int]  # pixels
+    size: tuple[int, int]  # pixels, as seen (after EXIF rotation)
     format: str
 
     @property
@@ -57,7 +57,8 @@ def read_input(way: str, url: str, content: bytes) -> Input:
     try:
         with Image.open(io.BytesIO(content)) as image:
             image.load()
-            return Input(way, url, content, image.size, str(image.format))
+            size = ImageOps.exif_transpose(image).size
+            return Input(way, url, content, size, str(image.format))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise Unreachable(f"not an image: {error}") from error
 

@@ -143,11 +143,11 @@ def _mark(canvas: Image.Image, picture: Picture) -> None:
     canvas.paste(white, ((width - slanted.width) // 2, (height - slanted.height) // 2), slanted)
     text_size = max(12, side // 36)
     pen = ImageDraw.Draw(canvas, "RGBA")
-    pen.rectangle((0, height - FRAME - 3 * text_size, width, height), fill=(0, 0, 0, 150))
+    pen.rectangle((0, height - FRAME - 7 * text_size // 2, width, height), fill=(0, 0, 0, 150))
     facts = f"SANDBOX, not a real picture · seed {picture.seed} · {width}*{height}"
     excerpt = " ".join(picture.prompt.split())[:60]
     for line, text in enumerate((facts, excerpt)):
-        place = (FRAME + text_size // 2, height - FRAME - int((2.7 - 1.3 * line) * text_size))
+        place = (FRAME + text_size // 2, height - FRAME - int((3.2 - 1.5 * line) * text_size))
         pen.text(place, text, fill=(255, 255, 255, 255), font=_font(text_size))
 
 

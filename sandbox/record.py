@@ -40,7 +40,9 @@ class Seen:
     rules: tuple[str, ...] = ()
 
     def as_dict(self, *, full: bool) -> dict[str, Any]:
+        """Without the prompt, which stands in the body and in the task."""
         values = dataclasses.asdict(self)
+        del values["prompt"]
         return values if full else {**values, "body": _short(values["body"])}
 
 
@@ -88,6 +90,12 @@ class Record:
         """Keep the JSON body of a create; a key in it is a leak."""
         seen.body = self._cleaned(body)
 
+    def hidden(self, text: str) -> str:
+        """`text` without any key that is known."""
+        for key in self._keys:
+            text = text.replace(key, HIDDEN)
+        return text
+
     def happen(self, event: str, seen: Seen | None) -> None:
         self.happened.append((event, seen))
 
@@ -96,11 +104,10 @@ class Record:
         return sum(name == event and _is_of(seen, which) for name, seen in self.happened)
 
     def _without_key(self, text: str, where: str) -> str:
-        for key in self._keys:
-            if key in text:
-                self.key_leaks.append(where)
-                text = text.replace(key, HIDDEN)
-        return text
+        clean = self.hidden(text)
+        if clean != text:
+            self.key_leaks.append(where)
+        return clean
 
     def _cleaned(self, value: Any) -> Any:
         if isinstance(value, str):

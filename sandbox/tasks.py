@@ -82,7 +82,6 @@ class SandboxTask:
             "number": self.number,
             "task_id": self.task_id,
             "state": self.state(now),
-            "prompt": self.create.prompt,
             "seed": self.seed,
             "size": "{}*{}".format(*self.create.size),
             "type": self.create.type,
