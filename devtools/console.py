@@ -54,6 +54,11 @@ class Steps:
             return
         self._last = now
 
+    def line(self, text: str) -> None:
+        """One line of its own under the step."""
+        self.clear()
+        print(f"      {text}", file=self._out, flush=True)
+
     def clear(self) -> None:
         if self._live and self._width:
             print("\r" + " " * self._width + "\r", end="", file=self._out, flush=True)

@@ -20,7 +20,7 @@ from .paths import LAUNCHER, ROOT, comfyui_path, comfyui_python
 
 PACK = "hunyuan-image-3"
 # To loopback only, so no proxy of the surroundings may stand between.
-_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def clean_environment() -> dict[str, str]:
@@ -170,7 +170,7 @@ class ComfyProcess:
 
     def _answers(self) -> bool:
         try:
-            with _DIRECT.open(f"{self.url}/system_stats", timeout=5) as answer:
+            with DIRECT.open(f"{self.url}/system_stats", timeout=5) as answer:
                 return "system" in json.load(answer)
         except (OSError, urllib.error.URLError, ValueError):
             return False
