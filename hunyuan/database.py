@@ -1,0 +1,213 @@
+"""The database under the journal: opened at first use, asked again after a failure, its errors in plain words.
+
+`Database` knows no SQL of its own; what differs between SQLite and PostgreSQL is its backend's
+(`database_sqlite.py`, `database_postgres.py`). Loads SQLAlchemy: import it at first use only.
+"""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from sqlalchemy import Connection, Engine, Table
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
+
+from .errors import JournalError, Money
+from .tables import VERSION, NewerSchemaError
+
+T = TypeVar("T")
+Insert = sqlite.Insert | postgresql.Insert
+
+
+class HasTime(Protocol):
+    """The part of the clock that the journal needs."""
+
+    def time(self) -> float:
+        """Unix seconds."""
+        ...
+
+
+class Backend(ABC):
+    """What one kind of database does its own way."""
+
+    name: str  # how messages call it: a path, or a URL without its password
+
+    @abstractmethod
+    def open(self) -> Engine:
+        """Connect, create or migrate the tables."""
+
+    @abstractmethod
+    def transaction(self, engine: Engine, *, write: bool, durable: bool) -> AbstractContextManager[Connection]:
+        """One transaction; a writing one sees no other writer between its reads and its writes."""
+
+    @abstractmethod
+    def now(self, connection: Connection) -> float:
+        """Unix seconds by the one clock that all workers share."""
+
+    @abstractmethod
+    def lock(self, connection: Connection, *names: str) -> None:
+        """Until the transaction ends, nobody else holds these names."""
+
+    @abstractmethod
+    def insert(self, table: Table) -> Insert:
+        """An INSERT that knows ON CONFLICT."""
+
+    @abstractmethod
+    def moved(self) -> bool:
+        """Whether what was opened is no longer what lies there."""
+
+    @abstractmethod
+    def repair(self, engine: Engine, failure: BaseException) -> bool:
+        """Whether the failure was damage, which has been set aside so that opening again helps."""
+
+    @abstractmethod
+    def explain(self, failure: BaseException) -> tuple[str, str]:
+        """Why it failed, and what to do: one sentence each, without secrets."""
+
+    def enter(self, worker_id: str) -> None:  # noqa: B027 - optional
+        """Let other processes see at once when this worker's process ends, where that is possible."""
+
+    def leave(self, worker_id: str) -> None:  # noqa: B027 - optional
+        """The end of `enter`."""
+
+    def gone(self, worker_id: str) -> bool:
+        """Whether that worker's process certainly ended; False where only its heartbeat can tell."""
+        return False
+
+
+def _failures() -> tuple[type[BaseException], ...]:
+    import sqlite3
+
+    return (SQLAlchemyError, sqlite3.Error, OSError, NewerSchemaError, ImportError, UnicodeError)
+
+
+FAILURES = _failures()
+
+
+class Database:
+    """One journal database: `<directory>/journal.sqlite3`, or the one `url` names (any SQLAlchemy URL of SQLite or
+    PostgreSQL). Nothing is opened before the first use; a failure to open is tried again at the next one.
+
+    announce: takes one line that the user must see (damage). clock: "now" on SQLite; a server's own there.
+    Thread-safe. Every failure is a JournalError.
+    """
+
+    def __init__(self, directory: Path, url: str = "", *, clock: HasTime, announce: Callable[[str], None]) -> None:
+        self.directory = directory
+        self._url = url.strip()
+        self._clock = clock
+        self._announce = announce
+        self._opening = threading.Lock()
+        self._backend: Backend | None = None
+        self._engine: Engine | None = None
+
+    def read(self, work: Callable[[Connection], T], *, money: Money = Money.UNTOUCHED) -> T:
+        """What `work` returns from a reading transaction."""
+        return self._run(work, "read", money, write=False, durable=False)
+
+    def write(
+        self,
+        work: Callable[[Connection], T],
+        *,
+        durable: bool = False,
+        money: Money = Money.NOT_SPENT,
+        task_id: str | None = None,
+    ) -> T:
+        """What `work` returns from a writing transaction; `work` may run a second time after damage was set aside.
+
+        durable: on the disk itself (power cut), not only safe against the end of the process.
+        money, task_id: what a failure is to say of the credits, and which task it is about.
+        """
+        return self._run(work, "written", money, write=True, durable=durable, task_id=task_id)
+
+    @property
+    def backend(self) -> Backend:
+        """The backend of the URL. Raises JournalError when the URL names none."""
+        if self._backend is None:
+            self._backend = self._choose()
+        return self._backend
+
+    def close(self) -> None:
+        """Close all connections; the next use opens again."""
+        with self._opening:
+            engine, self._engine = self._engine, None
+        if engine is not None:
+            engine.dispose()
+
+    def _choose(self) -> Backend:
+        if not self._url or self._url.startswith("sqlite"):
+            from .database_sqlite import SqliteBackend
+
+            return SqliteBackend(self.directory, self._url, self._clock, self._announce)
+        from .database_postgres import PostgresBackend
+
+        return PostgresBackend(self._url)
+
+    def _run(
+        self,
+        work: Callable[[Connection], T],
+        verb: str,
+        money: Money,
+        *,
+        write: bool,
+        durable: bool,
+        task_id: str | None = None,
+    ) -> T:
+        backend = self.backend
+        repaired = False
+        while True:
+            engine: Engine | None = None
+            try:
+                engine = self._ready(backend)
+                with backend.transaction(engine, write=write, durable=durable) as connection:
+                    return work(connection)
+            except FAILURES as failure:
+                if engine is not None and not repaired and self._repair(backend, engine, failure):
+                    repaired = True
+                    continue
+                # Not chained: drivers put statements, and with them prompts, into their messages.
+                raise self._error(backend, verb, failure, money, task_id) from None
+
+    def _ready(self, backend: Backend) -> Engine:
+        engine = self._engine
+        if engine is not None and not backend.moved():
+            return engine
+        with self._opening:
+            if self._engine is not None and backend.moved():
+                self._engine.dispose()
+                self._engine = None
+            if self._engine is None:
+                self._engine = backend.open()
+            return self._engine
+
+    def _repair(self, backend: Backend, engine: Engine, failure: BaseException) -> bool:
+        with self._opening:
+            if self._engine is not engine:
+                return self._engine is not None or backend.moved()
+            if not backend.repair(engine, failure):
+                return False
+            self._engine = None
+            return True
+
+    def _error(
+        self, backend: Backend, verb: str, failure: BaseException, money: Money, task_id: str | None
+    ) -> JournalError:
+        if isinstance(failure, NewerSchemaError):
+            why = f"Its schema has version {failure.args[0]}; this version of the pack knows up to {VERSION}."
+            do = "Update Hunyuan Image 3, or set another journal."
+        else:
+            why, do = backend.explain(failure)
+        what = f"The journal {backend.name} could not be {verb}."
+        return JournalError(what, why=why, do=do, money=money, task_id=task_id)
+
+
+def driver_words(failure: Any) -> str:
+    """The driver's own first line, without SQLAlchemy's statement and parameters."""
+    original = getattr(failure, "orig", None) or failure
+    lines = str(original).strip().splitlines()
+    return lines[0][:300] if lines else type(original).__name__

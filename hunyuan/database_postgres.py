@@ -1,0 +1,124 @@
+"""The studio's journal: PostgreSQL through psycopg, shared by many machines. The clock is the server's."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, Engine, Table, create_engine, func, select, text
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
+
+from .database import Backend, driver_words
+from .errors import JournalError
+from .tables import bring_up
+
+CONNECT_SECONDS = 10
+_SETTING = "HUNYUAN_JOURNAL_URL (setting journal_url)"
+_EXAMPLE = 'Use "postgresql+psycopg://user:password@host:5432/database", or leave it empty for the embedded journal.'
+
+# By the first characters of SQLSTATE (PostgreSQL's documentation, appendix A).
+_WHY = (
+    ("28", "The server refused the user or the password.", f"Check {_SETTING}."),
+    ("3D000", "The server has no such database.", "Create it (createdb), or correct the name in the URL."),
+    ("25006", "The database is read-only.", "Point the journal at the primary server, not at a replica."),
+    ("42501", "The database user may not write there.", "Grant it the rights on the database's schema public."),
+    ("53100", "The server's disk is full.", "Free some space on the database server, then run again."),
+    ("53300", "The server has no free connection.", "Raise its max_connections, then run again."),
+    ("57P", "The server is starting, stopping or was stopped.", "Wait until it is back, then run again."),
+    ("55P03", "Another worker keeps the journal locked.", "Run again."),
+    ("57014", "The server did not answer in time.", "Look at the server's load, then run again."),
+)
+
+
+class PostgresBackend(Backend):
+    """One database of a PostgreSQL server. Whatever stands in the URL's query (sslmode, …) goes to psycopg."""
+
+    def __init__(self, url: str) -> None:
+        self._url = _read_url(url)
+        self.name = f"at {self._url.render_as_string(hide_password=True)}"
+
+    def open(self) -> Engine:
+        engine = _engine(self._url)
+        try:
+            with engine.begin() as connection:
+                self.lock(connection, "schema")
+                bring_up(connection)
+        except BaseException:
+            engine.dispose()
+            raise
+        return engine
+
+    @contextmanager
+    def transaction(self, engine: Engine, *, write: bool, durable: bool) -> Iterator[Connection]:
+        with engine.begin() as connection:
+            if write and not durable:
+                connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
+            yield connection
+
+    def now(self, connection: Connection) -> float:
+        return float(connection.execute(_NOW).scalar_one())
+
+    def lock(self, connection: Connection, *names: str) -> None:
+        for name in names:  # always in the caller's order: account before request
+            connection.execute(_LOCK, {"key": _key(name)})
+
+    def insert(self, table: Table) -> postgresql.Insert:
+        return postgresql.insert(table)
+
+    def moved(self) -> bool:
+        return False
+
+    def repair(self, engine: Engine, failure: BaseException) -> bool:
+        return False
+
+    def explain(self, failure: BaseException) -> tuple[str, str]:
+        if isinstance(failure, ImportError):
+            return "Its driver psycopg is not installed.", 'Install "psycopg[binary]" into ComfyUI\'s Python.'
+        state = getattr(getattr(failure, "orig", None), "sqlstate", None) or ""
+        for start, why, do in _WHY:
+            if state.startswith(start):
+                return why, do
+        words = self._masked(driver_words(failure))
+        if isinstance(failure, (OperationalError, InterfaceError)):
+            return f"The server cannot be reached: {words}.", "Check that it runs and that the URL names it."
+        return f"PostgreSQL said: {words}.", f"Check {_SETTING}."
+
+    def _masked(self, words: str) -> str:
+        password = self._url.password
+        return words.replace(str(password), "***") if password else words
+
+
+_NOW = select(func.extract("epoch", func.clock_timestamp()))
+_LOCK = text("SELECT pg_advisory_xact_lock(:key)")
+
+
+def _engine(url: URL) -> Engine:
+    return create_engine(
+        url,
+        connect_args={} if "connect_timeout" in url.query else {"connect_timeout": CONNECT_SECONDS},
+        hide_parameters=True,
+        isolation_level="READ COMMITTED",  # each statement after the advisory lock sees what was committed before
+        max_overflow=20,
+        pool_pre_ping=True,  # a restarted server costs one silent reconnect
+        pool_use_lifo=True,
+    )
+
+
+def _read_url(url: str) -> URL:
+    try:
+        read = make_url(url)
+    except (ArgumentError, ValueError):
+        raise JournalError(f"{_SETTING} cannot be read as a database URL.", do=_EXAMPLE) from None
+    if read.drivername == "postgresql":
+        read = read.set(drivername="postgresql+psycopg")
+    if read.drivername != "postgresql+psycopg":
+        raise JournalError(f"{_SETTING} names the database {read.drivername!r}, which is not supported.", do=_EXAMPLE)
+    return read
+
+
+def _key(name: str) -> int:
+    """A name as a signed 64-bit number, the space of PostgreSQL's advisory locks."""
+    return int.from_bytes(hashlib.sha256(f"hunyuan {name}".encode()).digest()[:8], "big", signed=True)

@@ -1,0 +1,198 @@
+"""The embedded journal: SQLite in WAL mode, shared by the ComfyUI processes of one machine."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, Table, create_engine, event
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from .database import Backend, HasTime, driver_words
+from .errors import JournalError
+from .filelock import FileLocks
+from .salvage import rescue, set_aside
+from .tables import bring_up
+
+BUSY_SECONDS = 15.0  # how long one writer waits for another process's
+_SYNC = "hunyuan_synchronous"
+
+# By SQLite's primary result codes (sqlite.org/rescode.html); Python before 3.11 gives only the words.
+_WHY = (
+    ("database or disk is full", "The disk is full.", "Free some space, then run again."),
+    ("readonly", "The file or its folder is read-only.", "Give ComfyUI's user the right to write there."),
+    ("unable to open", "The file cannot be opened or created.", "Check that the folder exists and may be written."),
+    ("locked", "Another program keeps it locked.", "Close the program that has the file open, then run again."),
+    ("disk i/o error", "The disk refused (an input/output error, or full).", "Check the disk and its free space."),
+    ("malformed", "The file is damaged and could not be set aside.", "Stop other ComfyUIs that use it, restart."),
+    ("not a database", "The file is damaged and could not be set aside.", "Stop other ComfyUIs that use it, restart."),
+)
+
+
+class SqliteBackend(Backend):
+    """A file `journal.sqlite3`, with its `-wal` and `-shm` beside it.
+
+    A transaction that writes begins with BEGIN IMMEDIATE, so that what it read stays true until it commits.
+    """
+
+    def __init__(self, directory: Path, url: str, clock: HasTime, announce: Callable[[str], None]) -> None:
+        self.path = _path(directory, url)
+        self.name = str(self.path)
+        self._clock = clock
+        self._announce = announce
+        self._writing = threading.Lock()  # threads queue here; SQLite's own waiting is a sleep
+        self._locks = FileLocks(self.path.with_name(f"{self.path.name}.locks"))
+        self._identity: tuple[int, int] | None = None
+
+    def open(self) -> Engine:
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with self._locks.holding("open", BUSY_SECONDS):
+            try:
+                return self._open()
+            except (sqlite3.DatabaseError, SQLAlchemyError) as failure:
+                if not _is_damage(failure):
+                    raise
+                set_aside(self.path, self._clock.time())
+                return self._open()
+
+    def _open(self) -> Engine:
+        if not self.path.exists():
+            if self._identity is not None:
+                self._announce(f"The journal {self.name} was moved or deleted while in use; a new one is begun.")
+            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))  # prompts are nobody else's
+        _check(self.path)
+        engine = _engine(self.path)
+        try:
+            with engine.execution_options(**{_SYNC: "FULL"}).begin() as connection:
+                bring_up(connection)
+                rescue(connection, self.path, self._announce)
+        except BaseException:
+            engine.dispose()
+            raise
+        self._identity = self._look()
+        return engine
+
+    @contextmanager
+    def transaction(self, engine: Engine, *, write: bool, durable: bool) -> Iterator[Connection]:
+        if not write:
+            with engine.begin() as connection:
+                yield connection
+            return
+        options = {_SYNC: "FULL" if durable else "NORMAL"}
+        with self._writing, engine.connect() as connection:
+            connection.execution_options(**options)
+            with connection.begin():
+                yield connection
+
+    def now(self, connection: Connection) -> float:
+        return self._clock.time()
+
+    def lock(self, connection: Connection, *names: str) -> None:
+        """Nothing to do: BEGIN IMMEDIATE lets in one writer at a time."""
+
+    def insert(self, table: Table) -> sqlite.Insert:
+        return sqlite.insert(table)
+
+    def moved(self) -> bool:
+        return self._look() != self._identity
+
+    def repair(self, engine: Engine, failure: BaseException) -> bool:
+        if not _is_damage(failure):
+            return False
+        engine.dispose()
+        with self._locks.holding("open", BUSY_SECONDS):
+            if not self.moved():  # else another process did it
+                set_aside(self.path, self._clock.time())
+                self._identity = None
+        return True
+
+    def explain(self, failure: BaseException) -> tuple[str, str]:
+        if isinstance(failure, OSError):
+            return f"{failure.strerror or type(failure).__name__}.", "Check the folder, its rights and its free space."
+        words = driver_words(failure)
+        for sign, why, do in _WHY:
+            if sign in words.lower():
+                return why, do
+        return f"SQLite said: {words}.", "If it stays, move the file away: a new one is begun."
+
+    def enter(self, worker_id: str) -> None:
+        self._locks.take(worker_id)
+
+    def leave(self, worker_id: str) -> None:
+        self._locks.release(worker_id)
+
+    def gone(self, worker_id: str) -> bool:
+        return self._locks.is_free(worker_id)
+
+    def _look(self) -> tuple[int, int] | None:
+        try:
+            found = os.stat(self.path)
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+
+def _path(directory: Path, url: str) -> Path:
+    if not url:
+        return directory / "journal.sqlite3"
+    try:
+        database = make_url(url).database
+    except ArgumentError:
+        database = None
+    if not database or database == ":memory:":
+        raise JournalError(
+            "HUNYUAN_JOURNAL_URL (setting journal_url) names no file.",
+            do='Leave it empty for the embedded journal, or use "sqlite:////absolute/path/journal.sqlite3".',
+        )
+    return Path(database)
+
+
+def _engine(path: Path) -> Engine:
+    arguments = {"timeout": BUSY_SECONDS, "check_same_thread": False, "isolation_level": None}
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)),
+        connect_args=arguments,
+        hide_parameters=True,
+        max_overflow=-1,
+        pool_use_lifo=True,
+    )
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # The driver begins nothing by itself (isolation_level None): SQLAlchemy's documented way to a real BEGIN.
+        synchronous = connection.get_execution_options().get(_SYNC)
+        if synchronous is None:
+            connection.exec_driver_sql("BEGIN")
+            return
+        if connection.info.get(_SYNC) != synchronous:
+            connection.exec_driver_sql(f"PRAGMA synchronous={synchronous}")
+            connection.info[_SYNC] = synchronous
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _check(path: Path) -> None:
+    """Switch to WAL and read the whole file once; raises sqlite3.DatabaseError when it is damaged."""
+    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+        found = connection.execute("PRAGMA quick_check(1)").fetchone()
+        if found is None or found[0] != "ok":
+            raise sqlite3.DatabaseError("database disk image is malformed")
+    finally:
+        connection.close()
+
+
+def _is_damage(failure: BaseException) -> bool:
+    original = getattr(failure, "orig", None) or failure
+    if not isinstance(original, sqlite3.DatabaseError):
+        return False
+    words = str(original).lower()
+    return "malformed" in words or "not a database" in words

@@ -1,0 +1,199 @@
+"""The journal: every paid task, written down before and after each step. What cannot be written is not sent.
+
+`Journal` is put together from rooms of their own: the way into a paid task here, its transitions
+(`journal_steps.py`), lists and totals (`journal_queries.py`), the living (`journal_workers.py`) and remembered
+URLs (`journal_links.py`). Loads SQLAlchemy: import it at first use only; the row types in `rows.py` are light.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+from dataclasses import replace
+
+from sqlalchemy import Connection
+
+from .errors import CreditLimitError, JournalError, Money
+from .journal_links import Links
+from .journal_queries import Queries, local_day
+from .journal_statements import ATTACHABLE, IN_FLIGHT, SAME_REQUEST
+from .journal_steps import Steps
+from .models import CREDITS_PER_TASK, GenerationRequest, TaskState, check_task_id
+from .row_codec import columns_of, row_from, storable
+from .rows import Attached, Begun, Busy, CreditTotals, Limits, Link, RowMoney, RunContext, TaskRow
+from .tables import tasks
+
+__all__ = [
+    "Attached",
+    "Begun",
+    "Busy",
+    "CreditTotals",
+    "Journal",
+    "Limits",
+    "Link",
+    "RowMoney",
+    "RunContext",
+    "TaskRow",
+]
+
+
+class Journal(Steps, Queries, Links):
+    """Every paid task. Blocking and thread-safe; every failure is a JournalError.
+
+    A worker (one process) is known by its worker_id, unique for each start of the process. It must call
+    `heartbeat` at least every 10 seconds; one silent for 30 seconds, or whose process ended, is dead, and
+    its tasks go to who claims them.
+    """
+
+    def find_reusable(self, fingerprint: str) -> TaskRow | None:
+        """The newest task of the same request that may be attached to: open or collected, or about to be sent by a
+        living worker."""
+        return self._db.read(
+            lambda connection: self._reusable(connection, fingerprint, self._db.backend.now(connection))[0],
+            money=Money.NOT_SPENT,
+        )
+
+    def begin(
+        self,
+        request: GenerationRequest,
+        *,
+        base_url: str,
+        account: str,
+        context: RunContext,
+        limits: Limits,
+        reuse: bool = True,
+    ) -> Begun | Attached | Busy:
+        """Write a task down before its create is sent, in one transaction with the look-up of the same request
+        (unless `reuse` is off), the credit limits and the slots.
+
+        Raises CreditLimitError, with the figures, and JournalError; nothing may be sent then.
+        """
+        fingerprint = request.fingerprint(base_url)
+        row_id = new_row_id()
+
+        def work(connection: Connection, now: float) -> Begun | Attached | Busy:
+            self._db.backend.lock(connection, f"account:{account}", f"request:{fingerprint}")
+            if reuse:
+                found, dead = self._reusable(connection, fingerprint, now)
+                self._mark_unknown(connection, dead, now)
+                if found:
+                    return Attached(found)
+            self._check(connection, CREDITS_PER_TASK, account, context, limits, now)
+            if limits.max_in_flight:
+                living = self._living(connection, now)
+                in_flight = connection.execute(IN_FLIGHT, {"account": account, "living": living}).scalar_one()
+                if in_flight >= limits.max_in_flight:
+                    return Busy(in_flight)
+            row = self._new_row(request, fingerprint, context, now)
+            row = replace(row, id=row_id, base_url=base_url, account=account)
+            connection.execute(tasks.insert(), columns_of(row))
+            return Begun(row)
+
+        self._write_off_doubtful()
+        try:
+            return self._write(work, account=account, durable=True, money=Money.NOT_SPENT)
+        except JournalError:
+            self._doubt(row_id)
+            raise
+
+    def check_credits(self, count: int, account: str, context: RunContext, limits: Limits) -> None:
+        """Whether `count` tasks fit into the credit limits; raises CreditLimitError with the figures."""
+        if limits.credits_per_day or limits.credits_per_session:
+            self._db.read(
+                lambda connection: self._check(
+                    connection, count * CREDITS_PER_TASK, account, context, limits, self._db.backend.now(connection)
+                ),
+                money=Money.NOT_SPENT,
+            )
+
+    def adopt(self, task_id: str, *, base_url: str, account: str, context: RunContext) -> TaskRow:
+        """The row of a task id that the user typed: the one there is, else a new one with 0 credits (paid elsewhere),
+        in state `submitted`. Raises InvalidTaskIdError for what cannot be an id."""
+        checked = check_task_id(task_id)
+        row_id = new_row_id()
+
+        def work(connection: Connection, now: float) -> TaskRow:
+            self._db.backend.lock(connection, f"task:{checked}")
+            found = self._by_task_id(connection, checked, base_url)
+            if found:
+                return found
+            row = replace(
+                self._empty_row(context, now),
+                id=row_id,
+                task_id=checked,
+                state=TaskState.SUBMITTED,
+                base_url=base_url,
+                account=account,
+                submitted_at=now,
+            )
+            connection.execute(tasks.insert(), columns_of(row))
+            return row
+
+        return self._write(work, account=account)
+
+    def _reusable(self, connection: Connection, fingerprint: str, now: float) -> tuple[TaskRow | None, list[str]]:
+        """The row to attach to, and the ids of `intended` rows whose worker died."""
+        dead: list[str] = []
+        living: set[str] | None = None
+        for columns in connection.execute(SAME_REQUEST, {"fingerprint": fingerprint}).mappings():
+            if columns["state"] in ATTACHABLE:
+                return row_from(columns), dead
+            if living is None:
+                living = set(self._living(connection, now))
+            if columns["owner"] in living:
+                return row_from(columns), dead
+            dead.append(columns["id"])
+        return None, dead
+
+    def _check(
+        self, connection: Connection, wanted: int, account: str, context: RunContext, limits: Limits, now: float
+    ) -> None:
+        if limits.credits_per_day:
+            since, until = local_day(now)
+            used = self._totals(connection, account=account, since=since, until=until)
+            _refuse_over("today", "credit_limit_per_day", limits.credits_per_day, used, wanted)
+        if limits.credits_per_session:
+            used = self._totals(connection, session=context.session)
+            _refuse_over("in this session", "credit_limit_per_session", limits.credits_per_session, used, wanted)
+
+    def _new_row(self, request: GenerationRequest, fingerprint: str, context: RunContext, now: float) -> TaskRow:
+        prompt = storable(request.prompt)
+        if self._hash_prompts():
+            prompt = f"sha256:{hashlib.sha256(prompt.encode()).hexdigest()}"
+        return replace(
+            self._empty_row(context, now),
+            fingerprint=fingerprint,
+            type=request.type,
+            prompt=prompt,
+            size=request.size,
+            seed=request.seed,
+            model=request.model,
+            images=request.images,
+            credits=CREDITS_PER_TASK,
+        )
+
+    def _empty_row(self, context: RunContext, now: float) -> TaskRow:
+        return TaskRow(
+            id="", fingerprint="", task_id=None, state=TaskState.INTENDED, type=None, prompt="", size=None, seed=None,
+            model="", base_url="", account="", images=(), credits=0, prompt_id=context.prompt_id,
+            node_id=context.node_id, session=context.session, owner=self.worker_id, created_at=now,
+        )  # fmt: skip
+
+
+def new_row_id() -> str:
+    """32 hex characters, later ones sorting after earlier ones (kind to the index), unique between machines."""
+    return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
+
+
+def _refuse_over(period: str, setting: str, limit: int, used: CreditTotals, wanted: int) -> None:
+    counted = used.spent + used.maybe
+    if counted + wanted <= limit:
+        return
+    maybe = f" (of these {used.maybe} may have been billed)" if used.maybe else ""
+    raise CreditLimitError(
+        f"{wanted} credits more would pass the limit of {limit} credits {period}: "
+        f"{counted} are counted already{maybe}.",
+        why=f"The setting {setting} refuses it before anything is sent.",
+        do=f"Raise {setting} in the settings (0 = no limit), or wait for the next period.",
+    )

@@ -1,0 +1,156 @@
+"""What the journal can tell: single tasks, lists, totals, durations."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
+
+from . import journal_statements as sql
+from .journal_workers import Workers
+from .models import ImageSize, TaskState, TaskType
+from .row_codec import row_from
+from .rows import CreditTotals, TaskRow
+from .tables import tasks
+
+t = tasks.c
+
+
+class Queries(Workers):
+    """The reading half of the journal. Nothing here costs credits."""
+
+    def get(self, row_id: str) -> TaskRow | None:
+        """The row of a local id."""
+        return self._first(sql.BY_ID, row_id=row_id)
+
+    def by_task_id(self, task_id: str, base_url: str = "") -> TaskRow | None:
+        """The newest row of the gateway's id, at that gateway if one is given."""
+        return self._db.read(lambda connection: self._by_task_id(connection, task_id, base_url))
+
+    def open_rows(self, account: str = "") -> list[TaskRow]:
+        """Tasks whose image is still to be had and that no other living worker drives, oldest first."""
+
+        def work(connection: Connection) -> list[TaskRow]:
+            others = self._living(connection, self._db.backend.now(connection))[1:]
+            wanted = sql.OPEN_ROWS.where(t.owner.not_in(others))
+            if account:
+                wanted = wanted.where(t.account == account)
+            return [row_from(row) for row in connection.execute(wanted).mappings()]
+
+        return self._db.read(work)
+
+    def durations(self, type: TaskType, size: ImageSize, limit: int = 20) -> list[float]:
+        """How many seconds the last tasks of this type and size took, newest first."""
+        wanted = (
+            select(t.seconds)
+            .where(t.type == type.value, t.size == size.api, t.seconds.is_not(None))
+            .order_by(t.finished_at.desc())
+            .limit(limit)
+        )
+        return self._db.read(lambda connection: [float(found) for found in connection.execute(wanted).scalars()])
+
+    def list_tasks(
+        self,
+        state: TaskState | Sequence[TaskState] | None = None,
+        before: str | None = None,
+        limit: int = 50,
+        search: str = "",
+    ) -> list[TaskRow]:
+        """Tasks that were not hidden, newest first. before: the id of the last row of the page before.
+
+        search: words of the prompt, a part of the task id, or a prompt's start.
+        """
+        wanted = select(tasks).where(t.hidden.is_(False))
+        if state is not None:
+            states = [state] if isinstance(state, TaskState) else list(state)
+            wanted = wanted.where(t.state.in_([one.value for one in states]))
+        for word in search.split():
+            wanted = wanted.where(or_(t.prompt.icontains(word, autoescape=True), t.task_id.contains(word)))
+        if before:
+            at = select(t.created_at).where(t.id == before).scalar_subquery()
+            wanted = wanted.where(or_(t.created_at < at, and_(t.created_at == at, t.id < before)))
+        return self._rows(wanted.order_by(t.created_at.desc(), t.id.desc()).limit(limit))
+
+    def counts(self) -> dict[TaskState, int]:
+        """How many tasks of the list stand in each state."""
+        wanted = select(t.state, func.count()).where(t.hidden.is_(False)).group_by(t.state)
+        found: dict[str, int] = self._db.read(lambda connection: {row[0]: row[1] for row in connection.execute(wanted)})
+        return {state: found.get(state.value, 0) for state in TaskState}
+
+    def undelivered(self) -> int:
+        """How many images are on disk that no node gave to a graph."""
+        wanted = select(func.count()).where(t.state == sql.COLLECTED, t.delivered_at.is_(None), t.hidden.is_(False))
+        return self._db.read(lambda connection: int(connection.execute(wanted).scalar_one()))
+
+    def credits(
+        self, *, day: datetime.date | None = None, session: str | None = None, account: str | None = None
+    ) -> CreditTotals:
+        """Credits by what became of them. day: a calendar day of this machine's time zone; None = any."""
+        since, until = _bounds(day) if day else (None, None)
+        return self._db.read(
+            lambda connection: self._totals(connection, session=session, account=account, since=since, until=until)
+        )
+
+    def today(self) -> datetime.date:
+        """The current day of `credits`, by the journal's clock."""
+        return self._db.read(lambda connection: datetime.date.fromtimestamp(self._db.backend.now(connection)))
+
+    def evictable(self, limit: int = 100) -> list[TaskRow]:
+        """Delivered tasks that still have files here, the longest delivered first."""
+        wanted = select(tasks).where(t.state == sql.COLLECTED, t.delivered_at.is_not(None), t.files != "")
+        return self._rows(wanted.order_by(t.delivered_at).limit(limit))
+
+    def _rows(self, wanted: Select[Any]) -> list[TaskRow]:
+        return self._db.read(lambda connection: [row_from(row) for row in connection.execute(wanted).mappings()])
+
+    def _first(self, wanted: Select[Any], **values: Any) -> TaskRow | None:
+        def work(connection: Connection) -> TaskRow | None:
+            found = connection.execute(wanted, values).mappings().first()
+            return row_from(found) if found else None
+
+        return self._db.read(work)
+
+    def _by_task_id(self, connection: Connection, task_id: str, base_url: str) -> TaskRow | None:
+        wanted = select(tasks).where(t.task_id == task_id)
+        if base_url:
+            wanted = wanted.where(t.base_url == base_url)
+        found = connection.execute(wanted.order_by(t.created_at.desc()).limit(1)).mappings().first()
+        return row_from(found) if found else None
+
+    def _totals(
+        self,
+        connection: Connection,
+        *,
+        session: str | None = None,
+        account: str | None = None,
+        since: float | None = None,
+        until: float | None = None,
+    ) -> CreditTotals:
+        conditions: list[ColumnElement[bool]] = [t.credits > 0]
+        if session is not None:
+            conditions.append(t.session == session)
+        if account is not None:
+            conditions.append(t.account == account)
+        if since is not None:
+            conditions.append(t.created_at >= since)
+        if until is not None:
+            conditions.append(t.created_at < until)
+        wanted = select(t.state, func.sum(t.credits)).where(*conditions).group_by(t.state)
+        sums = {row[0]: int(row[1]) for row in connection.execute(wanted)}
+        maybe = sums.get(sql.INTENDED, 0) + sums.get(sql.UNKNOWN, 0)
+        refunded = sums.get(sql.FAILED, 0)
+        return CreditTotals(spent=sum(sums.values()) - maybe - refunded, maybe=maybe, refunded=refunded)
+
+
+def local_day(now: float) -> tuple[float, float]:
+    """The first second of the local day that holds `now`, and of the next."""
+    return _bounds(datetime.date.fromtimestamp(now))
+
+
+def _bounds(day: datetime.date) -> tuple[float, float]:
+    # By way of the calendar: a day with a change of the clocks has 23 or 25 hours.
+    start = datetime.datetime.combine(day, datetime.time())
+    end = datetime.datetime.combine(day + datetime.timedelta(days=1), datetime.time())
+    return start.timestamp(), end.timestamp()

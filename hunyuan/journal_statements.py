@@ -1,0 +1,116 @@
+"""The journal's hot statements, built once: SQLAlchemy then compiles each a single time."""
+
+from __future__ import annotations
+
+from sqlalchemy import bindparam, func, or_, select, update
+
+from .models import CREDITS_PER_TASK, TaskState
+from .tables import tasks, workers
+
+ATTACHABLE = frozenset(state.value for state in TaskState if state.is_attachable)
+OPEN = tuple(state.value for state in TaskState if state.is_open)
+INTENDED, SUBMITTED, RUNNING = TaskState.INTENDED.value, TaskState.SUBMITTED.value, TaskState.RUNNING.value
+SUCCEEDED, COLLECTED = TaskState.SUCCEEDED.value, TaskState.COLLECTED.value
+FAILED, UNKNOWN = TaskState.FAILED.value, TaskState.UNKNOWN.value
+
+t = tasks.c
+_row = t.id == bindparam("row_id")
+# Something is left to fetch the image by.
+_reachable = or_(t.task_id.is_not(None), t.urls != "", t.files != "")
+
+SAME_REQUEST = (
+    select(tasks)
+    .where(
+        t.fingerprint == bindparam("fingerprint"),
+        t.state.in_([INTENDED, *sorted(ATTACHABLE)]),
+        t.lost_at.is_(None),
+        or_(t.state == INTENDED, _reachable),
+    )
+    .order_by(t.created_at.desc(), t.id.desc())
+    .limit(50)
+)
+IN_FLIGHT = select(func.count()).where(
+    t.account == bindparam("account"),
+    t.state.in_([INTENDED, SUBMITTED, RUNNING]),
+    t.owner.in_(bindparam("living", expanding=True)),
+)
+BY_ID = select(tasks).where(_row)
+OPEN_ROWS = select(tasks).where(t.state.in_(OPEN), t.lost_at.is_(None), _reachable).order_by(t.created_at)
+FRESH_WORKERS = select(workers.c.worker_id).where(workers.c.heartbeat_at > bindparam("since"))
+
+# Transitions. Each names the states it may come from, so that what arrives late changes nothing.
+TO_SUBMITTED = (
+    update(tasks)
+    .where(_row, t.state.in_([INTENDED, UNKNOWN, FAILED]), t.task_id.is_(None))
+    .values(
+        state=SUBMITTED,
+        task_id=bindparam("gateway_id"),
+        submitted_at=bindparam("now"),
+        credits=CREDITS_PER_TASK,
+        finished_at=None,
+        error_code="",
+        error_text="",
+    )
+)
+LATE_TASK_ID = update(tasks).where(_row, t.task_id.is_(None)).values(task_id=bindparam("gateway_id"))
+TO_RUNNING = update(tasks).where(_row, t.state == SUBMITTED).values(state=RUNNING, polled_at=bindparam("now"))
+TO_SUCCEEDED = (
+    update(tasks)
+    .where(_row, t.state.not_in([SUCCEEDED, COLLECTED]))
+    .values(
+        state=SUCCEEDED,
+        urls=bindparam("new_urls"),
+        seconds=bindparam("measured"),
+        submitted_at=func.coalesce(t.submitted_at, bindparam("now")),
+        polled_at=bindparam("now"),
+        finished_at=bindparam("now"),
+        error_code="",
+        error_text="",
+    )
+)
+NEW_URLS = (
+    update(tasks).where(_row, t.state == SUCCEEDED).values(urls=bindparam("new_urls"), polled_at=bindparam("now"))
+)
+TO_COLLECTED = (
+    update(tasks)
+    .where(_row)
+    .values(
+        state=COLLECTED,
+        files=bindparam("new_files"),
+        collected_at=bindparam("now"),
+        submitted_at=func.coalesce(t.submitted_at, bindparam("now")),
+        finished_at=func.coalesce(t.finished_at, bindparam("now")),
+        lost_at=None,
+        error_code="",
+        error_text="",
+    )
+)
+TO_FAILED = (
+    update(tasks)
+    .where(_row, t.state.in_([INTENDED, UNKNOWN, SUBMITTED, RUNNING]))
+    .values(
+        state=FAILED, error_code=bindparam("new_code"), error_text=bindparam("new_text"), finished_at=bindparam("now")
+    )
+)
+# The create certainly did not arrive, or was refused: it costs nothing.
+TO_NEVER_SENT = TO_FAILED.where(t.submitted_at.is_(None), t.task_id.is_(None)).values(credits=0)
+TO_DELIVERED = update(tasks).where(_row, t.delivered_at.is_(None)).values(delivered_at=bindparam("now"))
+TO_UNKNOWN = (
+    update(tasks)
+    .where(_row, t.state == INTENDED)
+    .values(state=UNKNOWN, error_code="billing_unknown", error_text=bindparam("new_text"), finished_at=bindparam("now"))
+)
+TO_DROPPED = (
+    update(tasks)
+    .where(_row, t.state == INTENDED, t.task_id.is_(None))
+    .values(state=FAILED, credits=0, hidden=True, error_code=bindparam("new_code"), finished_at=bindparam("now"))
+)
+TO_LOST = (
+    update(tasks)
+    .where(_row, t.lost_at.is_(None))
+    .values(lost_at=bindparam("now"), error_code="lost", error_text=bindparam("new_text"))
+)
+TO_EVICTED = update(tasks).where(_row).values(files="", polled_at=func.coalesce(t.polled_at, bindparam("now")))
+STATE_OF = select(t.state, t.task_id).where(_row)
+# Image data that stood in for a URL, once its file is on disk.
+DROP_DATA_URLS = update(tasks).where(_row, t.urls.like('%"data:%')).values(urls="")

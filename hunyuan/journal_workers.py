@@ -1,0 +1,139 @@
+"""Who is at work: heartbeats, the living, and what the dead leave behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from sqlalchemy import Connection, delete, select, update
+
+from .database import Database, HasTime
+from .errors import Money
+from .journal_statements import FRESH_WORKERS, INTENDED, OPEN, UNKNOWN
+from .row_codec import row_from
+from .rows import TaskRow
+from .tables import tasks, workers
+
+T = TypeVar("T")
+
+ALIVE_SECONDS = 30.0  # a worker silent for longer is dead
+_BEAT_AGAIN_SECONDS = 5.0
+_FORGET_WORKER_SECONDS = 7 * 86400.0
+_LOST_ANSWER = "The process that sent this request ended before its answer came. It may have been billed."
+
+
+class Workers:
+    """The part of the journal that knows the workers. `hash_prompts`: store prompts as their hashes only."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        worker_id: str,
+        clock: HasTime,
+        hash_prompts: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._db = database
+        self.worker_id = worker_id
+        self._clock = clock
+        self._hash_prompts = hash_prompts
+        self._beaten: float | None = None
+        self._account = ""
+
+    def heartbeat(self, account: str = "") -> None:
+        """Say that this worker lives. At least every 10 seconds."""
+        self._write(lambda connection, now: None, account=account or None, beat=True)
+
+    def recover(self) -> list[TaskRow]:
+        """`intended` rows of dead workers become `unknown` (sent or not, nobody knows); returns them."""
+
+        def work(connection: Connection, now: float) -> list[TaskRow]:
+            living = self._living(connection, now)
+            ids = connection.execute(
+                select(tasks.c.id).where(tasks.c.state == INTENDED, tasks.c.owner.not_in(living))
+            ).scalars()
+            changed = self._mark_unknown(connection, ids.all(), now)
+            connection.execute(delete(workers).where(workers.c.heartbeat_at < now - _FORGET_WORKER_SECONDS))
+            return changed
+
+        return self._write(work)
+
+    def claim(self, row_id: str) -> bool:
+        """Take an open task over from a dead worker; False if a living one has it or it is no longer open."""
+
+        def work(connection: Connection, now: float) -> bool:
+            others = self._living(connection, now)[1:]
+            taken = connection.execute(
+                update(tasks)
+                .where(tasks.c.id == row_id, tasks.c.state.in_(OPEN), tasks.c.owner.not_in(others))
+                .values(owner=self.worker_id)
+            )
+            return taken.rowcount == 1
+
+        return self._write(work)
+
+    def close(self) -> None:
+        """The orderly end of this worker: its tasks are free for others at once."""
+        try:
+            if self._beaten is not None:
+                self._db.write(lambda connection: self._leave(connection), money=Money.UNTOUCHED)
+        finally:
+            self._db.backend.leave(self.worker_id)
+            self._db.close()
+
+    def _leave(self, connection: Connection) -> None:
+        connection.execute(delete(workers).where(workers.c.worker_id == self.worker_id))
+
+    def _write(
+        self,
+        work: Callable[[Connection, float], T],
+        *,
+        account: str | None = None,
+        beat: bool = False,
+        durable: bool = False,
+        money: Money = Money.UNTOUCHED,
+        task_id: str | None = None,
+    ) -> T:
+        """One writing transaction with its "now", which is a heartbeat too when one is due."""
+
+        def whole(connection: Connection) -> tuple[T, float | None]:
+            now = self._db.backend.now(connection)
+            due = beat or self._is_beat_due(now, account)
+            if due:
+                self._beat(connection, now, account)
+            return work(connection, now), now if due else None
+
+        result, beaten = self._db.write(whole, durable=durable, money=money, task_id=task_id)
+        if beaten is not None:  # only what was committed counts
+            self._beaten = beaten
+            self._account = self._account if account is None else account
+        return result
+
+    def _is_beat_due(self, now: float, account: str | None) -> bool:
+        beaten = self._beaten
+        fresh = beaten is not None and 0 <= now - beaten < _BEAT_AGAIN_SECONDS
+        return not fresh or account not in (None, self._account)
+
+    def _beat(self, connection: Connection, now: float, account: str | None) -> None:
+        self._db.backend.enter(self.worker_id)
+        values = {"heartbeat_at": now, "account": self._account if account is None else account}
+        insert = self._db.backend.insert(workers).values(worker_id=self.worker_id, **values)
+        connection.execute(insert.on_conflict_do_update(index_elements=[workers.c.worker_id], set_=values))
+
+    def _living(self, connection: Connection, now: float) -> list[str]:
+        """The workers alive, this one first."""
+        fresh = connection.execute(FRESH_WORKERS, {"since": now - ALIVE_SECONDS}).scalars().all()
+        others = [worker for worker in fresh if worker != self.worker_id and not self._db.backend.gone(worker)]
+        return [self.worker_id, *others]
+
+    def _mark_unknown(self, connection: Connection, row_ids: Sequence[str], now: float) -> list[TaskRow]:
+        if not row_ids:
+            return []
+        still = tasks.c.id.in_(row_ids)
+        connection.execute(
+            update(tasks)
+            .where(still, tasks.c.state == INTENDED)
+            .values(state=UNKNOWN, error_code="billing_unknown", error_text=_LOST_ANSWER, finished_at=now)
+        )
+        found = connection.execute(select(tasks).where(still, tasks.c.state == UNKNOWN)).mappings()
+        return [row_from(row) for row in found]

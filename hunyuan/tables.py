@@ -1,0 +1,131 @@
+"""The journal's tables, their version, and how an older version becomes this one. SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+from sqlalchemy import Boolean, Column, Connection, Float, Index, Integer, MetaData, Table, Text, inspect, select, text
+
+VERSION = 2
+
+metadata = MetaData()
+
+
+def _time(name: str, *, nullable: bool = True) -> Column[float]:
+    """Unix seconds, with the fractions kept on every database."""
+    return Column(name, Float(53), nullable=nullable)
+
+
+def _text(name: str) -> Column[str]:
+    return Column(name, Text, nullable=False, server_default="")
+
+
+tasks = Table(
+    "tasks",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _text("fingerprint"),
+    Column("task_id", Text),
+    Column("state", Text, nullable=False),
+    _text("type"),
+    _text("prompt"),
+    _text("size"),
+    Column("seed", Integer),
+    _text("model"),
+    _text("base_url"),
+    _text("account"),
+    _text("images"),
+    Column("credits", Integer, nullable=False, server_default="0"),
+    _text("prompt_id"),
+    _text("node_id"),
+    _text("session"),
+    _text("owner"),
+    _time("created_at", nullable=False),
+    _time("submitted_at"),
+    _time("polled_at"),
+    _time("finished_at"),
+    _time("seconds"),
+    _time("collected_at"),
+    _time("delivered_at"),
+    _time("lost_at"),
+    _text("error_code"),
+    _text("error_text"),
+    _text("urls"),
+    _text("files"),
+    Column("hidden", Boolean, nullable=False, server_default=text("false")),
+)
+
+workers = Table(
+    "workers",
+    metadata,
+    Column("worker_id", Text, primary_key=True),
+    _time("heartbeat_at", nullable=False),
+    _text("account"),
+)
+
+links = Table(
+    "links",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("url", Text, nullable=False),
+    _text("way"),
+    _time("expires_at"),
+    _time("created_at", nullable=False),
+)
+
+# Until when an account's creates rest after a 429, for all workers.
+pauses = Table("pauses", metadata, Column("account", Text, primary_key=True), _time("until", nullable=False))
+
+meta = Table("meta", metadata, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
+
+Index("tasks_by_fingerprint", tasks.c.fingerprint, tasks.c.created_at)
+Index("tasks_by_task_id", tasks.c.task_id)
+Index("tasks_by_state", tasks.c.state, tasks.c.created_at)
+Index("tasks_by_time", tasks.c.created_at)
+# Holds all that the credit limits sum, so that they are read from the index alone.
+Index("tasks_by_account", tasks.c.account, tasks.c.created_at, tasks.c.state, tasks.c.credits)
+Index("tasks_by_session", tasks.c.session, tasks.c.state, tasks.c.credits)
+_timed = tasks.c.seconds.is_not(None)
+Index(
+    "tasks_by_duration",
+    tasks.c.type,
+    tasks.c.size,
+    tasks.c.finished_at,
+    sqlite_where=_timed,
+    postgresql_where=_timed,
+)
+
+# From the version before it to the version that is the key. Statements that both databases read.
+MIGRATIONS: dict[int, tuple[str, ...]] = {
+    2: (
+        "ALTER TABLE tasks ADD COLUMN lost_at DOUBLE PRECISION",
+        "CREATE TABLE pauses (account TEXT PRIMARY KEY, until DOUBLE PRECISION NOT NULL)",
+    ),
+}
+
+
+class NewerSchemaError(Exception):
+    """The journal was written by a newer version of this pack. args[0]: its version."""
+
+
+def version_of(connection: Connection) -> int:
+    """The schema's version; 0 where there is no journal yet."""
+    if not inspect(connection).has_table(meta.name):
+        return 0
+    found = connection.execute(select(meta.c.value).where(meta.c.key == "version")).scalar()
+    return int(found) if found else 0
+
+
+def bring_up(connection: Connection) -> None:
+    """Create the tables or migrate them, inside the caller's transaction. Raises NewerSchemaError."""
+    version = version_of(connection)
+    if version > VERSION:
+        raise NewerSchemaError(version)
+    if version == VERSION:
+        return
+    if version == 0:
+        metadata.create_all(connection)
+        connection.execute(meta.insert().values(key="version", value=str(VERSION)))
+        return
+    for step in range(version + 1, VERSION + 1):
+        for statement in MIGRATIONS[step]:
+            connection.exec_driver_sql(statement)
+    connection.execute(meta.update().where(meta.c.key == "version").values(value=str(VERSION)))
