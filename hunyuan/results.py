@@ -1,0 +1,215 @@
+"""The original files of paid results, by task. Written whole or not at all; only what was delivered is evicted."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+from .errors import DownloadError
+from .models import StoredImage, check_task_id
+from .rows import TaskRow
+
+_ENDINGS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp", "image/gif": "gif", "image/bmp": "bmp"}
+_STALE_SECONDS = 3600.0  # a temporary file this old belongs to a process that died
+_REPLACE_TRIES = 8  # Windows: a virus scanner or a second reader may hold the target for a moment
+_EVICT_TO = 0.9  # of the cap: making room a little at a time would mean a look at the folder for each file
+
+
+class EvictionJournal(Protocol):
+    """What the store asks of the journal."""
+
+    def evictable(self, limit: int = 100) -> list[TaskRow]:
+        """Delivered tasks with files, the longest delivered first."""
+        ...
+
+    def evicted(self, row_id: str) -> None:
+        """The files of a task were removed."""
+        ...
+
+
+class ResultStore:
+    """Files `<task id>_<index>.<ending>` in one directory. Thread-safe; processes may share the directory.
+
+    max_bytes: the cap on all files together, 0 = none; asked anew each time. sleep: in seconds, for the waits between
+    tries to replace a file that Windows holds. now: unix seconds.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        max_bytes: Callable[[], int],
+        journal: EvictionJournal,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.directory = directory
+        self._max_bytes = max_bytes
+        self._journal = journal
+        self._sleep = sleep
+        self._now = now
+        self._guard = threading.Lock()
+        self._ready = False
+
+    def store(self, task_id: str, index: int, data: bytes, mime: str, url: str = "") -> StoredImage:
+        """Write one original image (bytes that the caller has decoded once) and return where it lies.
+
+        task_id: the gateway's, or the local row id where there is none. Storing the same again changes nothing; other
+        bytes for the same image get a name of their own. Raises InvalidTaskIdError, and DownloadError when the
+        directory cannot be written (the task stays collectable).
+        """
+        digest = hashlib.sha256(data).hexdigest()
+        name = file_name(task_id, index, mime)
+        try:
+            self._prepare()
+            target = self.directory / name
+            if target.exists() and _digest_of(target) != digest:
+                target = target.with_name(f"{target.stem}-{digest[:12]}{target.suffix}")
+            if not target.exists():
+                self._write(target, data)
+        except OSError as failure:
+            raise _unwritable(self.directory, failure, task_id) from failure
+        return StoredImage(path=target.name, mime=mime, bytes=len(data), digest=digest, url=url)
+
+    def path_of(self, image: StoredImage) -> Path:
+        """Where a stored image lies. Its name is the journal's, so anything but a plain name is refused: ValueError."""
+        name = image.path
+        if not name or name != Path(name).name or "\\" in name or ":" in name:
+            raise ValueError(f"{name[:80]!r} is not the name of a result file.")
+        return self.directory / name
+
+    def read(self, image: StoredImage) -> bytes | None:
+        """The original bytes; None when the file is gone or is not what was stored."""
+        try:
+            data = self.path_of(image).read_bytes()
+        except (OSError, ValueError):
+            return None
+        return data if hashlib.sha256(data).hexdigest() == image.digest else None
+
+    def has(self, image: StoredImage) -> bool:
+        """Whether the file lies here in its full size (its content is checked when it is read)."""
+        try:
+            return self.path_of(image).stat().st_size == image.bytes
+        except (OSError, ValueError):
+            return False
+
+    def size(self) -> int:
+        """Bytes of all result files."""
+        return sum(size for _, size in self._files())
+
+    def evict(self) -> int:
+        """Remove the files of the longest delivered tasks until all is under the cap; returns the bytes freed.
+
+        What was not delivered is never removed, even over the cap. Raises JournalError.
+        """
+        cap = self._max_bytes()
+        with self._guard:
+            size = self.size() if cap > 0 else 0
+            if size <= cap:
+                return 0
+            goal, freed = size - int(cap * _EVICT_TO), 0
+            while freed < goal:
+                rows = self._journal.evictable()
+                for row in rows:
+                    if freed >= goal:
+                        break
+                    freed += sum(self._remove(image) for image in row.files)
+                    self._journal.evicted(row.id)
+                if not rows:
+                    break
+            return freed
+
+    def _prepare(self) -> None:
+        with self._guard:
+            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if self._ready:
+                return
+            for left in self.directory.glob(".*.tmp"):
+                with suppress(OSError):
+                    if self._now() - left.stat().st_mtime > _STALE_SECONDS:
+                        left.unlink()
+            self._ready = True
+
+    def _write(self, target: Path, data: bytes) -> None:
+        temporary = self.directory / f".{uuid.uuid4().hex}.tmp"
+        try:
+            with open(temporary, "xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            self._replace(temporary, target)
+        except BaseException:
+            with suppress(OSError):
+                temporary.unlink()
+            raise
+        _sync_directory(self.directory)
+
+    def _replace(self, temporary: Path, target: Path) -> None:
+        for tries in range(1, _REPLACE_TRIES + 1):
+            try:
+                os.replace(temporary, target)
+                return
+            except PermissionError:
+                if tries == _REPLACE_TRIES:
+                    raise
+                self._sleep(0.05 * tries)
+
+    def _remove(self, image: StoredImage) -> int:
+        try:
+            path = self.path_of(image)
+            size = path.stat().st_size
+            path.unlink()
+        except (OSError, ValueError):
+            return 0
+        return size
+
+    def _files(self) -> Iterator[tuple[str, int]]:
+        with suppress(FileNotFoundError), os.scandir(self.directory) as entries:
+            for entry in entries:
+                with suppress(OSError):
+                    if entry.is_file() and not entry.name.startswith("."):
+                        yield entry.name, entry.stat().st_size
+
+
+def file_name(task_id: str, index: int, mime: str) -> str:
+    """The file name of one image of a task, different for different ids on every file system.
+
+    Windows and macOS take `A` and `a` for one name, so an id with capitals carries a digest of itself.
+    Raises InvalidTaskIdError.
+    """
+    checked = check_task_id(task_id)
+    if checked != checked.lower():
+        checked = f"{checked}-{hashlib.sha256(checked.encode()).hexdigest()[:8]}"
+    return f"{checked}_{index}.{_ENDINGS.get(mime, 'img')}"
+
+
+def _digest_of(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _sync_directory(directory: Path) -> None:
+    """Make a rename durable; Windows has no such call and needs none."""
+    with suppress(OSError):
+        handle = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _unwritable(directory: Path, failure: OSError, task_id: str) -> DownloadError:
+    full = failure.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    return DownloadError(
+        f"The image could not be stored in {directory}.",
+        why="The disk is full." if full else f"{failure.strerror or type(failure).__name__}.",
+        do="Free some space, then collect the task again." if full else "Check the folder and its rights.",
+        task_id=task_id,
+    )
