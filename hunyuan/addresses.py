@@ -1,0 +1,166 @@
+"""http(s) addresses: taken apart without changing a byte, and the networks no download may reach."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from urllib.parse import quote, urljoin, urlsplit
+
+from .errors import UnsafeAddressError
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_CONTROL = re.compile(r"[\x00-\x20\x7f\\]")
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
+
+IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+# Written out instead of `is_global`: that changes with Python's version, and misses single hosts such as Azure's.
+_CLOSED = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "0.0.0.0/8",  # this host
+        "10.0.0.0/8",
+        "100.64.0.0/10",  # carrier-grade NAT; Alibaba's metadata service
+        "127.0.0.0/8",
+        "168.63.129.16/32",  # Azure's metadata service, at a public address
+        "169.254.0.0/16",  # link-local; the metadata services of AWS, Google, Tencent …
+        "172.16.0.0/12",
+        "192.0.0.0/24",  # protocol assignments; Oracle's metadata service
+        "192.0.2.0/24",
+        "192.88.99.0/24",
+        "192.168.0.0/16",
+        "198.51.100.0/24",
+        "203.0.113.0/24",
+        "224.0.0.0/4",
+        "240.0.0.0/4",
+        "::/128",
+        "::1/128",
+        "64:ff9b:1::/48",  # local-use NAT64
+        "100::/64",
+        "2001::/23",  # protocol assignments, Teredo
+        "2001:db8::/32",
+        "3fff::/20",
+        "5f00::/16",
+        "fc00::/7",
+        "fe80::/10",
+        "fec0::/10",
+        "ff00::/8",
+    )
+)
+# Proxies of the Clash family answer every name with an address out of this benchmark network ("fake-ip") and
+# resolve the name themselves at the far end: a name may lead there, an address that is written out may not.
+_FAKE_IP = ipaddress.ip_network("198.18.0.0/15")
+# IPv6 networks with an IPv4 address inside: (network, bits to the right of it).
+_EMBEDDED = (
+    (ipaddress.ip_network("::ffff:0:0/96"), 0),  # mapped
+    (ipaddress.ip_network("::/96"), 0),  # compatible
+    (ipaddress.ip_network("64:ff9b::/96"), 0),  # NAT64
+    (ipaddress.ip_network("::ffff:0:0:0/96"), 0),  # translated
+    (ipaddress.ip_network("2002::/16"), 80),  # 6to4
+)
+
+
+@dataclass(frozen=True)
+class Address:
+    """An http(s) address in its parts.
+
+    host: lower case, ASCII, without brackets. target: path and query exactly as they were written, every escape
+    kept (a signature covers them); only characters outside ASCII are escaped, which HTTP cannot carry.
+    """
+
+    scheme: str
+    host: str
+    port: int
+    target: str
+
+    @property
+    def origin(self) -> str:
+        """`https://host` with the port where it is not the scheme's own."""
+        return f"{self.scheme}://{self.place}"
+
+    @property
+    def place(self) -> str:
+        """`host` or `host:port`, for a Host header or a message."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == _DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
+
+    def join(self, location: str) -> Address:
+        """Where a redirect from here leads; raises UnsafeAddressError if that is no http(s) address."""
+        return parse(urljoin(f"{self.origin}{self.target}", location.strip()))
+
+
+def parse(url: str) -> Address:
+    """Takes an address apart; raises UnsafeAddressError for anything but a plain http or https address."""
+    if _CONTROL.search(url):
+        raise _unusable("it holds a space, a backslash or a control character")
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        raise _unusable("it is malformed") from None
+    scheme = parts.scheme.lower()
+    if scheme not in _DEFAULT_PORTS:
+        raise _unusable(f'only http and https are fetched, got "{scheme[:20]}"')
+    if "@" in parts.netloc:
+        raise _unusable("it holds a user name")
+    try:
+        host = host if ":" in host else host.encode("idna").decode("ascii").lower()
+    except UnicodeError:
+        raise _unusable("its host is malformed") from None
+    if not host or port == 0 or "%" in host:
+        raise _unusable("its host or port is missing or malformed")
+    rest = url.split("://", 1)[1][len(parts.netloc) :].split("#", 1)[0]
+    target = _NOT_ASCII.sub(lambda match: quote(match[0]), rest)
+    return Address(scheme, host, port or _DEFAULT_PORTS[scheme], target if target.startswith("/") else f"/{target}")
+
+
+def _unusable(why: str) -> UnsafeAddressError:
+    return UnsafeAddressError(
+        "The image's link is not an address that can be fetched.",
+        why=f"{why[0].upper()}{why[1:]}.",
+        do="Report it to the gateway.",
+    )
+
+
+def is_closed(address: str, *, by_name: bool = False) -> bool:
+    """Whether no download may go to this IP address: private, loopback, link-local, metadata, multicast …
+
+    by_name: the address came out of DNS (see _FAKE_IP). What is not an IP address counts as closed.
+    """
+    try:
+        ip: IPAddress = ipaddress.ip_address(address.split("%", 1)[0])
+    except ValueError:
+        return True
+    if any(ip in network for network in _CLOSED) or (ip in _FAKE_IP and not by_name):
+        return True
+    return any(
+        ip in network and is_closed(str(ipaddress.IPv4Address(int(ip) >> shift & 0xFFFFFFFF)), by_name=by_name)
+        for network, shift in _EMBEDDED
+    )
+
+
+class AddressGuard:
+    """Decides where a download may connect to: public addresses, the gateway itself, and what the user allowed."""
+
+    def __init__(self, base_url: str, allowed_hosts: Collection[str] = ()) -> None:
+        gateway = parse(base_url)
+        self._gateway = (gateway.host, gateway.port)
+        self._allowed = frozenset(host.strip("[]") if ":" not in host.strip("[]") else host for host in allowed_hosts)
+
+    def is_exempt(self, host: str, port: int) -> bool:
+        """Whether this host and port may be reached at any address: the gateway's own, or one the user allowed."""
+        bracketed = f"[{host}]" if ":" in host else host
+        names = {host, bracketed, f"{bracketed}:{port}"}
+        return (host, port) == self._gateway or not names.isdisjoint(self._allowed)
+
+    def check(self, host: str, port: int, address: str) -> None:
+        """Raises UnsafeAddressError if a download from `host` must not connect to this IP address."""
+        if self.is_exempt(host, port) or not is_closed(address, by_name=host != address):
+            return
+        raise UnsafeAddressError(
+            f"The image's link leads to {host}, which is at the closed address {address}.",
+            why="Private, loopback, link-local and metadata addresses are not fetched from.",
+            do=f'If this is your own server, add "{host}" to allowed_hosts in the settings.',
+        )

@@ -1,0 +1,171 @@
+"""Performs exchanges over requests: one attempt, the whole answer, every failure as one of ours.
+
+Imported at the first exchange (see transport.py).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import socket
+import threading
+from collections.abc import Mapping
+
+import requests
+import urllib3.exceptions
+
+from .addresses import Address, AddressGuard
+from .connections import Call, TlsContexts, TracedAdapter, current_call
+from .errors import AnswerLostError, HunyuanError, TooLargeError
+from .network_errors import answer_cut, answer_too_large, describe, proxy_wants_login
+from .route import choose
+from .settings import Settings
+from .transport import Exchange
+
+_CHUNK = 65_536  # bytes
+_SLOWEST_UPLINK = 16_384  # bytes per second a body is given at least
+_ERROR_BODY = 65_536  # bytes read of a download that did not answer 200
+
+
+class Wire:
+    """The connections, and how one exchange goes over them; thread-safe."""
+
+    def __init__(self) -> None:
+        self._adapter = TracedAdapter()
+        self._contexts = TlsContexts()
+
+    def call(
+        self,
+        method: str,
+        address: Address,
+        *,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        connect_timeout: float,
+        read_timeout: float,
+        max_bytes: int,
+        max_idle: float,
+        total_seconds: float | None = None,
+        guard: AddressGuard | None = None,
+    ) -> Call:
+        """A call with its limits; total_seconds: for everything, by default what the parts add up to."""
+        parts = connect_timeout + read_timeout + len(body or b"") / _SLOWEST_UPLINK
+        return Call(
+            method=method,
+            address=address,
+            headers={"Accept-Encoding": "identity", **headers},
+            body=body,
+            connect_timeout=connect_timeout,
+            read_timeout=read_timeout,
+            total_seconds=parts if total_seconds is None else total_seconds,
+            max_bytes=max_bytes,
+            max_idle=max_idle,
+            guard=guard,
+            contexts=self._contexts,
+        )
+
+    def run(self, call: Call, settings: Settings) -> Exchange:
+        """The answer; raises TransportError, and UnsafeAddressError or TooLargeError under a guard."""
+        route = choose(call.address, settings)
+        call.proxy = route.proxy
+        if call.proxy and call.guard is not None:
+            _check_by_name(call.address, call.guard)
+        outcome = self._attempt(call, route.ca)
+        if isinstance(outcome, AnswerLostError) and call.reused and call.body is None and not call.expired:
+            # The server dropped the kept connection while the request was on its way (RFC 9110, 9.2.2).
+            fresh = dataclasses.replace(call, max_idle=-1.0, sent=False, reused=False, connection=None)
+            outcome = self._attempt(fresh, route.ca)
+        if isinstance(outcome, HunyuanError):
+            # Raised here, outside any except: a foreign exception behind it would carry the request's headers.
+            raise outcome
+        return outcome
+
+    def close(self) -> None:
+        self._adapter.close()
+
+    def _attempt(self, call: Call, ca: str) -> Exchange | HunyuanError:
+        token = current_call.set(call)
+        timer = threading.Timer(call.total_seconds, call.expire)
+        timer.daemon = True
+        timer.start()
+        try:
+            response = self._adapter.send(
+                _prepared(call),
+                stream=True,
+                timeout=(call.connect_timeout, call.read_timeout),
+                verify=ca,
+                proxies={call.address.scheme: call.proxy} if call.proxy else {},
+            )
+            try:
+                return _read(call, response)
+            finally:
+                response.close()
+        except HunyuanError as failure:
+            return failure
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as failure:
+            return describe(call, failure)
+        finally:
+            timer.cancel()
+            current_call.reset(token)
+
+
+def _prepared(call: Call) -> requests.PreparedRequest:
+    """The request without its path: that goes out as it is (TracedConnection), not as requests would re-quote it."""
+    request = requests.PreparedRequest()
+    request.prepare(method=call.method, url=f"{call.address.origin}/", headers=dict(call.headers))
+    if call.body is not None:
+        request.body = call.pieces()  # type: ignore[assignment]  # requests takes any iterable
+        request.headers["Content-Length"] = str(len(call.body))
+    return request
+
+
+def _read(call: Call, response: requests.Response) -> Exchange | HunyuanError:
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    if response.status_code == 407 and call.proxy:
+        return proxy_wants_login(call)
+    wanted = call.guard is None or response.status_code == 200
+    limit = call.max_bytes if wanted else min(call.max_bytes, _ERROR_BODY)
+    length = _length(headers)
+    if wanted and length is not None and length > limit:
+        return _over(call)
+    chunks, size = [], 0
+    for chunk in response.iter_content(_CHUNK):
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > limit:
+            if wanted:
+                return _over(call)
+            break
+    else:
+        # requests leaves it to urllib3's version whether a short body is an error.
+        if call.expired or (length is not None and "transfer-encoding" not in headers and response.raw.tell() < length):
+            return answer_cut(call)
+    return Exchange(response.status_code, headers, b"".join(chunks))
+
+
+def _length(headers: Mapping[str, str]) -> int | None:
+    text = headers.get("content-length", "")
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+def _over(call: Call) -> HunyuanError:
+    if call.guard is None:
+        return answer_too_large(call)
+    return TooLargeError(
+        f"The file at {call.address.host} is larger than {call.max_bytes / 2**20:.0f} MiB.",
+        why="Downloads are capped against files that fill memory.",
+        do="Open the link in a browser if you trust it.",
+    )
+
+
+def _check_by_name(address: Address, guard: AddressGuard) -> None:
+    """Through a proxy nobody here sees the address connected to, so the name is resolved for the check alone.
+
+    That does not stop a DNS which answers the proxy otherwise; and where only the proxy can resolve names, the
+    decision is the proxy's. A written-out or locally known closed address is refused in either case.
+    """
+    try:
+        found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return
+    for *_, where in found:
+        guard.check(address.host, address.port, str(where[0]))
