@@ -99,7 +99,7 @@ class Queries(Workers):
 
     def evictable(self, limit: int = 100) -> list[TaskRow]:
         """Delivered tasks that still have files here, the longest delivered first."""
-        wanted = select(tasks).where(t.state == sql.COLLECTED, t.delivered_at.is_not(None), t.files != "")
+        wanted = select(tasks).where(t.state == sql.COLLECTED, t.delivered_at.is_not(None), t.evicted_at.is_(None))
         return self._rows(wanted.order_by(t.delivered_at).limit(limit))
 
     def _rows(self, wanted: Select[Any]) -> list[TaskRow]:

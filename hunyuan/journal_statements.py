@@ -81,6 +81,7 @@ TO_COLLECTED = (
         submitted_at=func.coalesce(t.submitted_at, bindparam("now")),
         finished_at=func.coalesce(t.finished_at, bindparam("now")),
         lost_at=None,
+        evicted_at=None,
         error_code="",
         error_text="",
     )
@@ -110,7 +111,7 @@ TO_LOST = (
     .where(_row, t.lost_at.is_(None))
     .values(lost_at=bindparam("now"), error_code="lost", error_text=bindparam("new_text"))
 )
-TO_EVICTED = update(tasks).where(_row).values(files="", polled_at=func.coalesce(t.polled_at, bindparam("now")))
+TO_EVICTED = update(tasks).where(_row).values(evicted_at=bindparam("now"))
 STATE_OF = select(t.state, t.task_id).where(_row)
 # Image data that stood in for a URL, once its file is on disk.
 DROP_DATA_URLS = update(tasks).where(_row, t.urls.like('%"data:%')).values(urls="")

@@ -13,13 +13,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-from .errors import DownloadError
+from .errors import DownloadError, HunyuanError
 from .models import StoredImage, check_task_id
 from .rows import TaskRow
 
 _ENDINGS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp", "image/gif": "gif", "image/bmp": "bmp"}
 _STALE_SECONDS = 3600.0  # a temporary file this old belongs to a process that died
 _REPLACE_TRIES = 8  # Windows: a virus scanner or a second reader may hold the target for a moment
+_KEEP_REJECTED = 20
 _EVICT_TO = 0.9  # of the cap: making room a little at a time would mean a look at the folder for each file
 
 
@@ -79,6 +80,20 @@ class ResultStore:
             raise _unwritable(self.directory, failure, task_id) from failure
         return StoredImage(path=target.name, mime=mime, bytes=len(data), digest=digest, url=url)
 
+    def keep_rejected(self, task_id: str, index: int, data: bytes) -> str:
+        """Keep bytes that were no image, for a look; returns where. The newest 20 are kept. Never raises."""
+        folder = self.directory / "rejected"
+        try:
+            self._prepare()
+            folder.mkdir(mode=0o700, exist_ok=True)
+            kept = folder / f"{file_name(task_id, index, '')}-{hashlib.sha256(data).hexdigest()[:12]}"
+            kept.write_bytes(data)
+            for old in sorted(folder.iterdir(), key=lambda file: file.stat().st_mtime)[:-_KEEP_REJECTED]:
+                old.unlink()
+        except (OSError, HunyuanError) as failure:
+            return f"no file ({failure})"
+        return str(kept)
+
     def path_of(self, image: StoredImage) -> Path:
         """Where a stored image lies. Its name is the journal's, so anything but a plain name is refused: ValueError."""
         name = image.path
@@ -86,13 +101,16 @@ class ResultStore:
             raise ValueError(f"{name[:80]!r} is not the name of a result file.")
         return self.directory / name
 
-    def read(self, image: StoredImage) -> bytes | None:
-        """The original bytes; None when the file is gone or is not what was stored."""
+    def read(self, image: StoredImage) -> bytes:
+        """The original bytes. Raises DownloadError when the file is gone or is not what was stored."""
         try:
             data = self.path_of(image).read_bytes()
-        except (OSError, ValueError):
-            return None
-        return data if hashlib.sha256(data).hexdigest() == image.digest else None
+        except (OSError, ValueError) as failure:
+            why = getattr(failure, "strerror", None) or str(failure)
+            raise DownloadError(f"The stored file {image.path[:200]!r} cannot be read.", why=f"{why}.") from failure
+        if hashlib.sha256(data).hexdigest() != image.digest:
+            raise DownloadError(f"The stored file {image.path!r} is not what was stored: it was changed or is damaged.")
+        return data
 
     def has(self, image: StoredImage) -> bool:
         """Whether the file lies here in its full size (its content is checked when it is read)."""

@@ -12,7 +12,7 @@ from .rows import TaskRow
 _PLAIN = (
     "id", "fingerprint", "task_id", "prompt", "seed", "model", "base_url", "account", "credits", "prompt_id", "node_id",
     "session", "owner", "created_at", "submitted_at", "polled_at", "finished_at", "seconds", "collected_at",
-    "delivered_at", "lost_at", "error_code", "error_text",
+    "delivered_at", "lost_at", "evicted_at", "error_code", "error_text",
 )  # fmt: skip
 
 

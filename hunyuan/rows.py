@@ -25,7 +25,8 @@ class TaskRow:
     task_id: the gateway's id. type, size, seed: None for an adopted task. prompt: the text, or
     `sha256:<hex>` where only hashes are kept. account: which key (never the key). images: identities of
     the inputs. owner: the worker that drives it. seconds: how long the task took at the gateway.
-    lost_at: when it turned out that its image can no longer be had. hidden: taken off the list.
+    files: the stored originals. evicted_at: when they were removed to make room. lost_at: when it turned out that
+    the image can no longer be had. hidden: taken off the list.
     """
 
     id: str
@@ -53,6 +54,7 @@ class TaskRow:
     collected_at: float | None = None
     delivered_at: float | None = None
     lost_at: float | None = None
+    evicted_at: float | None = None
     error_code: str = ""
     error_text: str = ""
     urls: tuple[str, ...] = ()

@@ -46,6 +46,7 @@ tasks = Table(
     _time("collected_at"),
     _time("delivered_at"),
     _time("lost_at"),
+    _time("evicted_at"),
     _text("error_code"),
     _text("error_text"),
     _text("urls"),
@@ -97,6 +98,7 @@ Index(
 MIGRATIONS: dict[int, tuple[str, ...]] = {
     2: (
         "ALTER TABLE tasks ADD COLUMN lost_at DOUBLE PRECISION",
+        "ALTER TABLE tasks ADD COLUMN evicted_at DOUBLE PRECISION",
         "CREATE TABLE pauses (account TEXT PRIMARY KEY, until DOUBLE PRECISION NOT NULL)",
     ),
 }
