@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
+
+import pytest
+
+_TESTS = Path(__file__).resolve().parent
 
 
 def pytest_configure() -> None:
@@ -10,3 +15,16 @@ def pytest_configure() -> None:
     for name in list(os.environ):
         if name.startswith("HUNYUAN_") or name.lower() in {"http_proxy", "https_proxy", "all_proxy", "no_proxy"}:
             del os.environ[name]
+
+
+# The quick ones first; the browser's last, because Playwright leaves an event loop running in this thread.
+_ORDER = ("unit", "contract", "comfy", "browser")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Sort by folder, otherwise as collected."""
+    items.sort(key=lambda item: _place(item.path.relative_to(_TESTS).parts[0]))
+
+
+def _place(folder: str) -> float:
+    return _ORDER.index(folder) if folder in _ORDER else 0.5

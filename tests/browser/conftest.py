@@ -1,0 +1,102 @@
+"""A real Chromium on a real ComfyUI: `open_tab(…)` gives a page, `tab` the plain one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ViewportSize, sync_playwright
+
+from devtools import browser as browsers
+from devtools.comfyui import FRONTEND_ROOT
+from tests.browser.harness import Face, Tab, write_settings
+from tests.comfy.harness_fixtures import PaidServer, ServerFactory
+from tests.comfy.harness_fixtures import comfy_server as comfy_server
+from tests.comfy.harness_fixtures import session_servers as session_servers
+
+TabFactory = Callable[..., Tab]
+SIZE: ViewportSize = {"width": 1440, "height": 900}
+# No page may reach further than this machine, whatever it asks for.
+_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
+]
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    path = browsers.find()
+    assert path is not None, "No browser: run `python3 dev.py test`, which installs one, or set CHROMIUM_PATH."
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=_FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def face_server(session_servers: ServerFactory) -> Callable[[str], PaidServer]:
+    """The session's ComfyUI for one front-end, started at first use: `pinned` or `new`."""
+    started: dict[str, PaidServer] = {}
+
+    def server(frontend: str) -> PaidServer:
+        if frontend not in started:
+            root = frontend_root(frontend)
+            started[frontend] = session_servers(frontend_root=root)
+        return started[frontend]
+
+    return server
+
+
+def frontend_root(frontend: str) -> Path | None:
+    """What to give `comfy_server(frontend_root=…)` for a front-end of Face."""
+    if frontend == "pinned":
+        return None
+    assert FRONTEND_ROOT.is_dir(), "The new front-end is not installed: run `python3 dev.py test` once."
+    return FRONTEND_ROOT
+
+
+@pytest.fixture
+def open_tab(chromium: Browser, face_server: Callable[[str], PaidServer]) -> Iterator[TabFactory]:
+    """`open_tab(face, server=…, path="/", settings={…}, context=…)`: a page, ready to be used.
+
+    Each in a browser context of its own (no cookies, no storage of another) unless `context` is given.
+    Without `server` it is the session's, its sandbox reset.
+    """
+    contexts: list[BrowserContext] = []
+
+    def open_(
+        face: Face | None = None,
+        *,
+        server: PaidServer | None = None,
+        path: str = "/",
+        settings: dict[str, Any] | None = None,
+        context: BrowserContext | None = None,
+    ) -> Tab:
+        face = face or Face()
+        if server is None:
+            server = face_server(face.frontend)
+            server.sandbox.reset()
+        write_settings(server, face, settings or {})
+        if context is None:
+            context = chromium.new_context(viewport=SIZE, locale="zh-CN" if face.locale == "zh" else "en-US")
+            contexts.append(context)
+        context.set_default_timeout(20_000)
+        tab = Tab(context.new_page(), context, server, face)
+        tab.listen()
+        tab.page.goto(server.url + path)
+        tab.ready()
+        return tab
+
+    yield open_
+    for opened in contexts:
+        opened.close()
+
+
+@pytest.fixture
+def tab(open_tab: TabFactory) -> Tab:
+    """A page in English, on the canvas, with the front-end this ComfyUI pins."""
+    return open_tab()

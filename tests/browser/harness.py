@@ -1,0 +1,121 @@
+"""A ComfyUI page in a real Chromium, with everything it complained about."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Response
+
+from tests.comfy.harness_fixtures import PaidServer
+
+OURS = ("hunyuan",)  # in the text or the address of what is ours to answer for
+READY = "() => window.app?.graph && window.app?.extensionManager && !document.querySelector('#splash, .p-blockui-mask')"
+
+
+@dataclass(frozen=True)
+class Face:
+    """One way ComfyUI shows itself: language, renderer, front-end (`pinned` by this ComfyUI, or `new`)."""
+
+    locale: str = "en"
+    vue_nodes: bool = False
+    frontend: str = "pinned"
+
+    def __str__(self) -> str:
+        return f"{self.frontend}-{'vue' if self.vue_nodes else 'canvas'}-{self.locale}"
+
+
+# Every value of each, and every pair of front-end and renderer: for @pytest.mark.parametrize("face", FACES, ids=str).
+FACES = (
+    Face("en", False, "pinned"),
+    Face("zh", True, "pinned"),
+    Face("zh", False, "new"),
+    Face("en", True, "new"),
+)
+
+
+@dataclass
+class Tab:
+    """An open page. `page` is Playwright's; the rest is what these tests need over and over."""
+
+    page: Page
+    context: BrowserContext
+    server: PaidServer
+    face: Face
+    console: list[ConsoleMessage] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+
+    def errors(self, *, everybodys: bool = False) -> list[str]:
+        """Console errors, uncaught exceptions and failed requests since the page opened: ours, or everybody's."""
+        told = [f"{entry.text} ({entry.location.get('url', '')})" for entry in self.console if entry.type == "error"]
+        told += self.failures
+        return [text for text in told if everybodys or any(word in text.lower() for word in OURS)]
+
+    def warnings(self) -> list[str]:
+        """Console warnings of ours."""
+        told = [f"{entry.text} ({entry.location.get('url', '')})" for entry in self.console if entry.type == "warning"]
+        return [text for text in told if any(word in text.lower() for word in OURS)]
+
+    def load_api(self, workflow: Mapping[str, Any], name: str = "test") -> None:
+        """Put an API-format workflow onto the canvas, as dropping its file does."""
+        self.page.evaluate("([workflow, name]) => window.app.loadApiJson(workflow, name)", [workflow, name])
+
+    def load(self, workflow: Mapping[str, Any]) -> None:
+        """Put a saved workflow onto the canvas, as opening its file does."""
+        self.page.evaluate("workflow => window.app.loadGraphData(workflow)", workflow)
+
+    def graph(self) -> dict[str, Any]:
+        """The canvas as a saved workflow."""
+        return dict(self.page.evaluate("() => window.app.graph.serialize()"))
+
+    def to_api(self) -> dict[str, Any]:
+        """The canvas as an API-format workflow."""
+        return dict(self.page.evaluate("async () => (await window.app.graphToPrompt()).output"))
+
+    def queue(self) -> None:
+        """Press Run."""
+        self.page.evaluate("() => window.app.queuePrompt(0)")
+
+    def client_id(self) -> str:
+        return str(self.page.evaluate("() => window.app.api?.clientId ?? sessionStorage.getItem('clientId')"))
+
+    def command(self, name: str) -> None:
+        """Execute a command by its id, as its menu entry does."""
+        self.page.evaluate("name => window.app.extensionManager.command.execute(name)", name)
+
+    def reload(self) -> None:
+        """Reload the page as F5 does, and wait until it is ready."""
+        self.page.reload()
+        self.ready()
+
+    def ready(self, timeout: float = 60) -> None:
+        """Wait until the front-end has finished starting."""
+        self.page.wait_for_function(READY, timeout=timeout * 1000)
+
+    # -- listening: wired up by the fixture before the page is opened ---------------------------
+
+    def listen(self) -> None:
+        self.page.on("console", lambda entry: self.console.append(entry))
+        self.page.on("pageerror", lambda error: self.failures.append(f"uncaught: {error}\n{error.stack or ''}"))
+        self.page.on("response", self._response)
+
+    def _response(self, response: Response) -> None:
+        if response.status >= 400:
+            self.failures.append(f"{response.status} {response.request.method} {response.url}")
+
+
+def write_settings(server: PaidServer, face: Face, more: Mapping[str, Any]) -> None:
+    """The user's ComfyUI settings for the next page, through ComfyUI's own route."""
+    settings = {
+        "Comfy.TutorialCompleted": True,  # or the template browser opens over everything
+        "Comfy.Locale": face.locale,
+        "Comfy.VueNodes.Enabled": face.vue_nodes,
+        "Comfy.Workflow.ShowMissingModelsWarning": False,
+        **more,
+    }
+    answer = server.http.post(
+        f"{server.url}/settings", data=json.dumps(settings), headers={"Content-Type": "application/json"}, timeout=30
+    )
+    answer.raise_for_status()
