@@ -111,7 +111,7 @@ class TracedConnection(HTTPConnection):
 
     def _tunnel(self) -> None:
         current_call.get().stage = Stage.TUNNEL
-        super()._tunnel()  # type: ignore[misc]  # private to http.client since Python 2.6; only observed here
+        super()._tunnel()  # private to http.client since Python 2.6; only observed here
         current_call.get().stage = Stage.HANDSHAKE
 
     def putrequest(self, method: str, url: str, skip_host: bool = False, skip_accept_encoding: bool = False) -> None:

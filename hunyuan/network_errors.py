@@ -27,6 +27,7 @@ _CHECK_CA = (
     "If a company proxy or a virus scanner looks into TLS, give its CA certificate as ca_file in the settings "
     "(or REQUESTS_CA_BUNDLE); otherwise check this computer's date and the address."
 )
+_NOT_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")  # OpenSSL's, by its version
 
 
 def describe(call: Call, problem: BaseException) -> TransportError:
@@ -128,11 +129,7 @@ def _handshake(call: Call, problem: BaseException) -> TransportError:
             return TlsError(
                 f"The certificate of {place} is not trusted.", why=_sentence(cause.verify_message), do=_CHECK_CA
             )
-        if isinstance(cause, ssl.SSLError) and cause.reason in (
-            "WRONG_VERSION_NUMBER",
-            "HTTP_REQUEST",
-            "RECORD_LAYER_FAILURE",
-        ):
+        if isinstance(cause, ssl.SSLError) and cause.reason in _NOT_TLS:
             return TlsError(
                 f"{place} does not speak TLS.",
                 why=_sentence(cause.reason),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
+from urllib.request import getproxies
 
-import requests.certs
+import certifi
 import requests.utils
 
 from .addresses import Address
@@ -43,7 +44,7 @@ def _proxy(address: Address, settings: Settings) -> str:
     source, proxy = "proxy in the settings", settings.proxy
     if not proxy:
         source = f"{address.scheme.upper()}_PROXY or ALL_PROXY in the environment"
-        proxy = requests.utils.select_proxy(address.origin, requests.utils.getproxies()) or ""
+        proxy = requests.utils.select_proxy(address.origin, getproxies()) or ""
     if not proxy:
         return ""
     if "://" not in proxy:
@@ -78,4 +79,4 @@ def _ca(settings: Settings) -> str:
                 do=f"Mend {source}, or remove it to use the usual certificates.",
             )
     given = (os.environ.get(name, "") for name in _OPENSSL_VARIABLES)
-    return next((path for path in given if os.path.exists(path)), requests.certs.where())
+    return next((path for path in given if os.path.exists(path)), certifi.where())

@@ -66,8 +66,8 @@ class Transport(Protocol):
     ) -> Exchange:
         """One hop of a download; raises TransportError, UnsafeAddressError, TooLargeError.
 
-        deadline_seconds: for everything, however slowly the bytes drip. The body of an answer that is not 200 may be cut
-        short; a redirect is given back, not followed.
+        deadline_seconds: for everything, however slowly the bytes drip. The body of an answer that is not 200 may
+        be cut short; a redirect is given back, not followed.
         """
         ...
 

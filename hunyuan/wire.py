@@ -6,6 +6,7 @@ Imported at the first exchange (see transport.py).
 from __future__ import annotations
 
 import dataclasses
+import http.client
 import socket
 import threading
 from collections.abc import Mapping
@@ -24,6 +25,13 @@ from .transport import Exchange
 _CHUNK = 65_536  # bytes
 _SLOWEST_UPLINK = 16_384  # bytes per second a body is given at least
 _ERROR_BODY = 65_536  # bytes read of a download that did not answer 200
+_FOREIGN = (
+    requests.RequestException,
+    urllib3.exceptions.HTTPError,
+    http.client.HTTPException,
+    OSError,
+    ValueError,
+)  # all that an exchange over requests can raise
 
 
 class Wire:
@@ -101,7 +109,13 @@ class Wire:
                 response.close()
         except HunyuanError as failure:
             return failure
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as failure:
+        except (
+            requests.RequestException,
+            urllib3.exceptions.HTTPError,
+            http.client.HTTPException,
+            OSError,
+            ValueError,
+        ) as failure:
             return describe(call, failure)
         finally:
             timer.cancel()
