@@ -1,89 +1,20 @@
-"""The sandbox's gateway on a fake clock, without HTTP: its contract, its count of what was billed, its answers."""
+"""The sandbox's gateway on a fake clock: its contract, its script, its count of what was billed."""
 
 from __future__ import annotations
 
-import base64
-import io
+import dataclasses
 import json
+from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
-from PIL import Image
 
-from sandbox.control import Control
-from sandbox.gateway import Gateway
-from sandbox.inputs import Unreachable
-from sandbox.pictures import Picture
-from sandbox.replies import Reply
-from sandbox.rules import Script
+from sandbox.plan import Plan
+from sandbox.rules import Fault, Match
 from sandbox.settings import Settings
+from tests.sandbox_desk import KEY, Desk, bearer
 
-KEY = "aio_0123456789abcdef0123456789abcdef"
-MODEL = "hunyuan-image-3"
-
-
-class Hand:
-    """A clock that is moved by hand."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def time(self) -> float:
-        return 1_780_000_000.0 + self.now
-
-
-class Desk:
-    """A gateway with its clock, and what a client does to it."""
-
-    def __init__(self, *rules: dict[str, Any], task: dict[str, Any] | None = None, **settings: Any) -> None:
-        self.clock, self.drawn = Hand(), 0
-        self.gateway = Gateway(
-            self.clock,
-            self._draw,
-            Script(*rules),
-            settings=Settings(keys=(KEY,)).changed({"task": {"seconds": 10.0, **(task or {})}, **settings}),
-            fetch=self._fetch,
-        )
-        self.control = Control(self.gateway)
-
-    def _draw(self, picture: Picture) -> bytes:
-        self.drawn += 1
-        return f"{picture.prompt} {picture.seed}".encode()
-
-    def _fetch(self, url: str) -> bytes:
-        raise Unreachable(url)
-
-    def create(self, prompt: str = "a cat", key: str | None = KEY, **fields: Any) -> Reply:
-        body = json.dumps({"model": MODEL, "prompt": prompt, "size": "512*512", **fields}).encode()
-        return self.gateway.handle("POST", "/api/v1/images/generations", _bearer(key), body)
-
-    def poll(self, task_id: str, key: str | None = KEY) -> Reply:
-        return self.gateway.handle("GET", f"/api/v1/tasks/{task_id}", _bearer(key))
-
-    def download(self, url: str) -> Reply:
-        parts = urlsplit(url)
-        return self.gateway.handle("GET", f"{parts.path}?{parts.query}", {})
-
-    def task_id(self, **fields: Any) -> str:
-        return str(self.create(**fields).json()["data"]["task_id"])
-
-    def money(self) -> tuple[int, int, int]:
-        state = self.control.state()
-        return state["billed"], state["refunded"], state["credits"]
-
-
-def _bearer(key: str | None) -> dict[str, str]:
-    return {"Authorization": f"Bearer {key}"} if key else {}
-
-
-def _png(colour: str, size: tuple[int, int] = (40, 30)) -> str:
-    out = io.BytesIO()
-    Image.new("RGB", size, colour).save(out, "PNG")
-    return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
+README = Path(__file__).parents[2] / "sandbox" / "README.md"
 
 
 def test_a_task_runs_its_seconds_and_is_drawn_only_when_downloaded() -> None:
@@ -154,20 +85,6 @@ def test_a_failed_task_is_refunded_and_says_why() -> None:
     assert desk.money() == (2, 1, 25)
 
 
-@pytest.mark.parametrize("form", ["data.error", "data.error.message", "error.message", "message"])
-def test_a_failure_stands_where_the_script_puts_it(form: str) -> None:
-    desk = Desk(task={"seconds": 0, "fail": "no luck", "error_form": form})
-    told = desk.poll(desk.task_id()).json()
-    places = {
-        "data.error": told["data"].get("error"),
-        "data.error.message": told["data"].get("error"),
-        "error.message": told.get("error"),
-        "message": told["data"].get("message"),
-    }
-    expected: object = {"message": "no luck"} if form.endswith("error.message") else "no luck"
-    assert places[form] == expected
-
-
 @pytest.mark.parametrize(
     ("rule", "status", "billed"),
     [
@@ -195,69 +112,8 @@ def test_a_create_under_a_fault_is_billed_when_the_gateway_did_its_work(
     assert desk.money()[0] == billed + 1
 
 
-def test_an_error_code_inside_http_200_is_an_envelope() -> None:
-    desk = Desk({"on": "poll", "status": 200, "code": 5004, "message": "timeout"})
-    assert desk.poll(desk.task_id()).json() == {"code": 5004, "message": "timeout"}
-
-
-@pytest.mark.parametrize(
-    ("plan", "pick"),
-    [
-        ({"shape": "general"}, lambda told: told["images"][0]),
-        ({"shape": "upstream"}, lambda told: told["data"]["outputs"][0]),
-        ({"result_key": "data", "shape": "general", "result_form": "objects"}, lambda told: told["data"][0]["url"]),
-        ({"result_key": "result", "result_form": "string"}, lambda told: told["data"]["result"]),
-        ({"result_key": "output", "result_form": "object"}, lambda told: told["data"]["output"]["url"]),
-        (
-            {"result_key": "response", "result_form": "json"},
-            lambda told: json.loads(told["data"]["response"])["images"][0]["url"],
-        ),
-        (
-            {"result_key": "image_urls", "result_form": "json_list"},
-            lambda told: json.loads(told["data"]["image_urls"])[0],
-        ),
-        ({"echo": "flat", "result_key": "outputs"}, lambda told: told["data"]["outputs"][0]),
-    ],
-)
-def test_every_shape_carries_a_link_that_works(plan: dict[str, Any], pick: Any) -> None:
-    desk = Desk(task={"seconds": 0, **plan})
-    created = desk.create(seed=3).json()
-    task_id = desk.control.state()["tasks"][0]["task_id"]
-    assert task_id in json.dumps(created)
-    assert desk.download(pick(desk.poll(task_id).json())).body == b"a cat 3"
-
-
-def test_a_direct_answer_brings_the_picture_after_the_tasks_seconds() -> None:
-    desk = Desk()
-    desk.gateway.change({"task": {"shape": "direct_url"}})
-    reply = desk.create(seed=1)
-    assert reply.delay_s == 10.0
-    assert "task_id" not in reply.json()["data"]
-    assert desk.download(reply.json()["data"]["images"][0]).body == b"a cat 1"
-    desk.gateway.change({"task": {"shape": "direct_b64"}})
-    assert base64.b64decode(desk.create(seed=2).json()["data"][0]["b64_json"]) == b"a cat 2"
-    assert desk.money() == (2, 0, 50)
-
-
-def test_links_must_come_back_byte_for_byte_and_may_die() -> None:
-    desk = Desk(task={"seconds": 0, "link_lifetime_s": 60.0})
-    link = desk.poll(desk.task_id()).json()["data"]["images"][0]
-    assert "%2F" in link
-    assert "%2B" in link
-    assert desk.download(link).status == 200
-    assert desk.download(link.replace("%2F", "/")).status == 403
-    assert desk.download(link.replace("%2B", "%2b")).status == 403
-    desk.clock.now += 61
-    assert desk.download(link).status == 403
-    assert desk.create(type="edit", images=[link]).status == 400  # upstream cannot have it either
-
-
-def test_an_edit_takes_data_uris_and_its_own_links() -> None:
-    desk = Desk()
-    reply = desk.create(type="edit", images=[_png("red"), _png("blue", (10, 20))])
-    assert reply.status == 200
-    first, second = desk.control.state()["tasks"][0]["inputs"]
-    assert (first["way"], first["size"], second["size"]) == ("data", [40, 30], [10, 20])
+def test_a_fault_may_say_when_to_come_again() -> None:
+    assert Desk({"on": "create", "status": 429, "retry_after": 3}).create().headers["Retry-After"] == "3"
 
 
 def test_limits_answer_429_and_cost_nothing() -> None:
@@ -273,17 +129,6 @@ def test_limits_answer_429_and_cost_nothing() -> None:
     assert [desk.create().status for _ in range(3)] == [200, 200, 429]
     desk.clock.now += 1.0
     assert desk.create().status == 200
-
-
-@pytest.mark.parametrize(("variant", "status"), [("404", 404), ("200", 200)])
-def test_an_unknown_or_forgotten_id_is_not_found(variant: str, status: int) -> None:
-    desk = Desk(unknown_task=variant)
-    task_id = desk.task_id()
-    desk.control.forget({"task_id": task_id})
-    for unknown in (task_id, "n68nothing_hunyuan3"):
-        reply = desk.poll(unknown)
-        assert reply.status == status
-        assert (reply.json() if status == 200 else reply.json()["error"])["code"] == 404
 
 
 def test_rules_count_by_event_by_task_and_by_turn() -> None:
@@ -308,39 +153,14 @@ def test_a_rule_that_is_not_in_the_vocabulary_is_refused(rule: dict[str, Any]) -
     assert desk.control.state()["rules"] == []
 
 
-def test_tasks_end_when_told() -> None:
-    desk = Desk(task={"seconds": None})
-    first, second, third = (desk.task_id(prompt=prompt) for prompt in ("one", "two", "three"))
-    desk.clock.now += 10_000
-    desk.control.handle("POST", "/_sandbox/finish", b'{"prompt": "one"}')
-    desk.control.handle("POST", "/_sandbox/fail", b'{"number": 2, "message": "broke", "code": 5004}')
-    states = [desk.poll(task_id).json()["data"]["status"] for task_id in (first, second, third)]
-    assert states == ["COMPLETED", "FAILED", "IN_PROGRESS"]
-    assert desk.money() == (3, 1, 50)
-
-
 def test_no_key_is_kept_and_a_key_out_of_place_is_reported() -> None:
     desk = Desk()
     desk.create(f"my key is {KEY}")
-    desk.gateway.handle("GET", f"/api/v1/tasks/x?key={KEY}", _bearer(KEY))
+    desk.gateway.handle("GET", f"/api/v1/tasks/x?key={KEY}", bearer(KEY))
     state = desk.control.state(full=True)
     assert KEY not in json.dumps(state)
     assert state["creates"][0]["bearer"] == {"present": True, "last4": "cdef"}
     assert state["key_leaks"] == ["create body", "poll path"]
-
-
-def test_durations_come_from_a_seed_and_from_cycles() -> None:
-    def drawn(seconds: Any) -> list[float]:
-        desk = Desk(task={"seconds": seconds})
-        for _ in range(4):
-            desk.create()
-        return [task["seconds"] for task in desk.control.state()["tasks"]]
-
-    assert drawn({"cycle": [1, 2, 3]}) == [1, 2, 3, 1]
-    spread = drawn([3, 20])
-    assert spread == drawn([3, 20])
-    assert len(set(spread)) == 4
-    assert all(3 <= each <= 20 for each in spread)
 
 
 def test_reset_forgets_everything_but_ids_never_come_again() -> None:
@@ -363,3 +183,9 @@ def test_hundreds_of_tasks_are_cheap() -> None:
     assert desk.money() == (500, 0, 12_500)
     assert desk.control.state()["max_in_flight"] == 500
     assert desk.drawn == 0
+
+
+@pytest.mark.parametrize("part", [Match, Fault, Plan, Settings])
+def test_the_reference_names_the_whole_vocabulary(part: Any) -> None:
+    text = README.read_text("utf-8")
+    assert [field.name for field in dataclasses.fields(part) if f"`{field.name}`" not in text] == []
