@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageColor
 
+from ..hunyuan.errors import InputImageError
 from ..hunyuan.models import EncodedImage
 
 if TYPE_CHECKING:
@@ -74,10 +75,16 @@ def _scaled(image: Image.Image, scale: float) -> Image.Image:
 
 def _save(image: Image.Image, kind: str) -> bytes:
     buffer = BytesIO()
-    if kind == "jpeg":
-        image.save(buffer, "JPEG", quality=95, subsampling=0)  # 4:4:4: edges of red on blue survive
-    elif kind == "webp":
-        image.save(buffer, "WEBP", quality=95)
-    else:
-        image.save(buffer, "PNG", compress_level=4)  # ComfyUI's own level
+    try:
+        if kind == "jpeg":
+            image.save(buffer, "JPEG", quality=95, subsampling=0)  # 4:4:4: edges of red on blue survive
+        elif kind == "webp":
+            image.save(buffer, "WEBP", quality=95)
+        else:
+            image.save(buffer, "PNG", compress_level=4)  # ComfyUI's own level
+    except (OSError, KeyError, ValueError) as error:  # a Pillow built without this format raises KeyError
+        raise InputImageError(
+            f"The input image of {image.width}×{image.height} pixels could not be written as {kind}: {error}.",
+            do="Choose another upload_format in the settings.",
+        ) from error
     return buffer.getvalue()

@@ -1,6 +1,6 @@
 """The pack as ComfyUI sees it: a package of some other name, so that relative imports from `nodes/` work.
 
-The root's `__init__.py` is not run (it needs ComfyUI). Classes found here are not those of `import hunyuan`: a test of
+The `__init__.py` of the root and of `nodes/` are not run (they need ComfyUI). Classes found here are not those of `import hunyuan`: a test of
 `nodes/` takes errors and models from here too.
 """
 
@@ -17,7 +17,9 @@ NAME = "pack_under_test"
 def load(module: str) -> ModuleType:
     """`load("nodes.images")` gives that module of the pack."""
     if NAME not in sys.modules:
-        root = ModuleType(NAME)
-        root.__path__ = [str(Path(__file__).resolve().parent.parent)]
-        sys.modules[NAME] = root
+        root = Path(__file__).resolve().parent.parent
+        for name, folder in ((NAME, root), (f"{NAME}.nodes", root / "nodes")):
+            package = ModuleType(name)
+            package.__path__ = [str(folder)]
+            sys.modules[name] = package
     return importlib.import_module(f"{NAME}.{module}")

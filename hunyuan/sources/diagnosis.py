@@ -1,0 +1,71 @@
+""" "Test this way" of the settings dialog: a tiny image goes up and its link is fetched back."""
+
+from __future__ import annotations
+
+import secrets
+import struct
+import zlib
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from ..errors import HunyuanError, UnsafeAddressError
+from ..models import EncodedImage
+from ..settings import Settings
+from .ports import SourceDiagnosis, Uploader
+
+Download = Callable[[str, float], bytes]
+
+_DEADLINE = 20.0  # seconds for fetching the test image back
+_SIDE = 8  # pixels
+
+
+def diagnose(way: str, uploader: Uploader | None, settings: Settings, download: Download) -> SourceDiagnosis:
+    """One way's state as the user reads it. uploader: None for the ways that upload nothing."""
+    if way == "remembered":
+        return SourceDiagnosis(way, True, "Needs no setup: links of earlier results are used while they live (7 days).")
+    if way == "data":
+        return SourceDiagnosis(
+            way, True, "Needs no setup: the image travels inside the request. The gateway does not document this way."
+        )
+    if uploader is None:
+        return SourceDiagnosis(way, False, f'There is no way named "{way[:40]}".')
+    if not uploader.is_set_up(settings):
+        return SourceDiagnosis(way, False, "Not set up: its address or bucket is empty.")
+    return _diagnose_upload(uploader, settings, download)
+
+
+def _diagnose_upload(uploader: Uploader, settings: Settings, download: Download) -> SourceDiagnosis:
+    picture = _test_picture()
+    try:
+        made = uploader.upload(picture, f"connection-test-{secrets.token_hex(8)}.png", settings)
+    except HunyuanError as error:
+        text = " ".join(filter(None, ("The upload failed:", error.what, error.why, error.do)))
+        return SourceDiagnosis(uploader.way, False, settings.redact(text))
+    host = urlsplit(made.url).hostname or ""
+    try:
+        got = download(made.url, _DEADLINE)
+    except UnsafeAddressError:
+        text = (
+            f"The upload worked, but its link leads to {host}, a closed address that the gateway cannot reach. "
+            "Use a store or service with a public address."
+        )
+        return SourceDiagnosis(uploader.way, False, text)
+    except HunyuanError as error:
+        text = f"The upload worked, but its link at {host} cannot be fetched: {error.what}"
+        return SourceDiagnosis(uploader.way, False, settings.redact(text))
+    if got != picture.data:
+        text = f"The upload worked, but its link at {host} gives other bytes than were sent ({len(got):,} bytes)."
+        return SourceDiagnosis(uploader.way, False, text)
+    return SourceDiagnosis(uploader.way, True, f"Works: a test image went up and came back from {host}.")
+
+
+def _test_picture() -> EncodedImage:
+    """A PNG of one random colour, so that no cache can answer for it (written by hand: Pillow is not for this room)."""
+
+    def chunk(name: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+    rows = (b"\0" + secrets.token_bytes(3) * _SIDE) * _SIDE
+    header = struct.pack(">IIBBBBB", _SIDE, _SIDE, 8, 2, 0, 0, 0)
+    chunks = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return EncodedImage(b"\x89PNG\r\n\x1a\n" + chunks, "image/png", _SIDE, _SIDE)

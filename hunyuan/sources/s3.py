@@ -1,0 +1,163 @@
+"""The user's own object store through the S3 API: AWS, Cloudflare R2, Tencent COS, MinIO and others.
+
+boto3 is an optional extra, imported at the first upload. An image is put once and read through a signed GET link.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..errors import InputImageError
+from ..models import EncodedImage
+from ..settings import Settings
+from .ports import Uploaded
+
+_CONNECT_TIMEOUT = 10.0  # seconds
+_READ_TIMEOUT = 60.0  # seconds without a byte
+_ATTEMPTS = 3  # putting the same bytes under the same key again does no harm
+# Stores whose endpoints take the bucket as part of the host name only (their documentation, 2025); "auto" gives all
+# others, MinIO and R2 among them, the bucket in the path, which needs no DNS entry a bucket.
+_VIRTUAL_HOSTS = (".amazonaws.com", ".amazonaws.com.cn", ".myqcloud.com", ".aliyuncs.com", ".volces.com")
+_WORDS = {
+    "NoSuchBucket": "the bucket does not exist there",
+    "InvalidAccessKeyId": "the access key is not known there",
+    "SignatureDoesNotMatch": "the secret key is wrong, or this machine's clock is",
+    "AccessDenied": "the keys may not write to this bucket",
+    "RequestTimeTooSkewed": "this machine's clock is wrong",
+    "403": "the keys may not write to this bucket",
+    "404": "the bucket does not exist there",
+}
+
+
+class S3Uploader:
+    """Puts images into one bucket; thread-safe. The client is built again when its settings change."""
+
+    way = "s3"
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._client: tuple[object, Any] | None = None
+
+    def is_set_up(self, settings: Settings) -> bool:
+        """A bucket is enough: without keys boto3 looks for its own (environment, profile, instance role)."""
+        return bool(settings.s3_bucket)
+
+    def place(self, settings: Settings) -> str:
+        """Endpoint, bucket, prefix."""
+        return f"{settings.s3_endpoint} {settings.s3_bucket} {settings.s3_prefix}"
+
+    def upload(self, image: EncodedImage, name: str, settings: Settings) -> Uploaded:
+        """Puts the bytes under prefix and name, and signs a GET link. Raises InputImageError saying what failed."""
+        client, failures = self._ready(settings)
+        key = f"{settings.s3_prefix.strip('/')}/{name}".lstrip("/")
+        try:
+            client.put_object(Bucket=settings.s3_bucket, Key=key, Body=image.data, ContentType=image.mime)
+            url = client.generate_presigned_url(
+                "get_object",
+                Params={"Bucket": settings.s3_bucket, "Key": key},
+                ExpiresIn=settings.s3_link_seconds,
+            )
+        except failures as error:
+            raise _explained(error, settings) from None  # its own text and context may hold the access key
+        return Uploaded(url, float(settings.s3_link_seconds))
+
+    def _ready(self, settings: Settings) -> tuple[Any, tuple[type[Exception], ...]]:
+        try:
+            import boto3
+            from botocore.exceptions import BotoCoreError, ClientError
+        except ImportError:
+            raise InputImageError(
+                "Uploading to S3 needs the package boto3, which is not installed.",
+                do="In ComfyUI's Python: python -m pip install boto3",
+            ) from None
+        failures = (BotoCoreError, ClientError, ValueError)  # ValueError: an endpoint that is no address
+        with self._lock:
+            built_for = _client_settings(settings)
+            if self._client is None or self._client[0] != built_for:
+                try:
+                    self._client = (built_for, _client(boto3, settings))
+                except failures as error:
+                    raise _explained(error, settings) from None
+            return self._client[1], failures
+
+
+def _client_settings(settings: Settings) -> object:
+    return (
+        settings.s3_endpoint,
+        settings.s3_region,
+        settings.s3_access_key,
+        settings.s3_secret_key,
+        settings.s3_addressing,
+        settings.proxy,
+        settings.ca_file,
+    )
+
+
+def _client(boto3: Any, settings: Settings) -> Any:
+    from botocore.config import Config
+
+    options: dict[str, Any] = {
+        "signature_version": "s3v4",
+        "s3": {"addressing_style": addressing(settings)},
+        "connect_timeout": _CONNECT_TIMEOUT,
+        "read_timeout": _READ_TIMEOUT,
+        "retries": {"total_max_attempts": _ATTEMPTS, "mode": "standard"},
+    }
+    if settings.proxy:
+        options["proxies"] = {} if settings.proxy == "none" else {"http": settings.proxy, "https": settings.proxy}
+    try:
+        # From 1.36 botocore adds checksums that other makers' stores refuse; before it the options are unknown.
+        config = Config(
+            request_checksum_calculation="when_required", response_checksum_validation="when_required", **options
+        )
+    except TypeError:
+        config = Config(**options)
+    return boto3.session.Session().client(
+        "s3",
+        endpoint_url=settings.s3_endpoint or None,
+        region_name=region(settings),
+        aws_access_key_id=settings.s3_access_key or None,
+        aws_secret_access_key=settings.s3_secret_key or None,
+        verify=settings.ca_file or None,
+        config=config,
+    )
+
+
+def addressing(settings: Settings) -> str:
+    """`path` or `virtual`: the user's choice, or what the endpoint's maker takes."""
+    if settings.s3_addressing != "auto":
+        return settings.s3_addressing
+    host = urlsplit(settings.s3_endpoint).hostname or ""
+    return "virtual" if not host or host.endswith(_VIRTUAL_HOSTS) else "path"
+
+
+def region(settings: Settings) -> str:
+    """The user's choice, or what the endpoint's host says (`cos.ap-guangzhou.myqcloud.com`), or the API's default."""
+    host = urlsplit(settings.s3_endpoint).hostname or ""
+    named = re.search(r"(?:^|\.)(?:cos|s3|oss|tos-s3)[.\-]([a-z]{2,}-[a-z0-9\-]+)\.", host)
+    found = named[1] if named else ("auto" if host.endswith(".r2.cloudflarestorage.com") else "us-east-1")
+    return settings.s3_region or found
+
+
+def _explained(error: Exception, settings: Settings) -> InputImageError:
+    """What failed, without the library's own text where that may quote keys or signed links."""
+    place = settings.s3_endpoint or "AWS"
+    answer = getattr(error, "response", None)
+    if isinstance(answer, dict):
+        code = str(answer.get("Error", {}).get("Code", "?"))
+        return InputImageError(
+            f'The S3 store at {place} refused the image for bucket "{settings.s3_bucket}": '
+            f"{_WORDS.get(code, 'its code says why')} ({code}).",
+            do="Check bucket, keys, region and addressing in the settings.",
+        )
+    kind = type(error).__name__
+    if kind in ("NoCredentialsError", "PartialCredentialsError"):
+        return InputImageError("No S3 keys are set.", do="Enter access key and secret key in the settings.")
+    if kind in ("EndpointConnectionError", "ConnectTimeoutError", "ProxyConnectionError", "SSLError"):
+        return InputImageError(
+            f"The S3 store at {place} cannot be reached ({kind}).", do="Check endpoint, proxy and certificate."
+        )
+    return InputImageError(f"The S3 upload to {place} failed ({kind}).", do="Check the S3 settings.")
