@@ -162,7 +162,7 @@ def _title(workflow: Workflow, node: str) -> str:
 def _tell(server: ComfyProcess, workflow: Workflow, outputs: Mapping[str, Any]) -> None:
     """Where the images are, and what they cost by the nodes' own account."""
     credits_spent = 0
-    for node, output in outputs.items():
+    for node, output in sorted(outputs.items(), key=lambda item: list(workflow).index(item[0])):
         for picture in output.get("images", ()):
             if picture["type"] == "output":
                 path = server.output_directory / picture["subfolder"] / picture["filename"]
