@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from ..hunyuan.errors import InputImageError
@@ -47,7 +47,7 @@ class DecodedImage:
         """Pixels."""
         return int(self.pixels.shape[0])
 
-    @cached_property
+    @property
     def identity(self) -> str:
         """`pixels:<digest>`, as `image_inputs` gives it when the image comes back as a tensor. Takes milliseconds."""
         return f"pixels:{pixels_digest(self.pixels)}"

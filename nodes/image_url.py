@@ -1,0 +1,147 @@
+"""HunyuanImageToURL and HunyuanImageFromURL: between IMAGE tensors and URLs, outside any task. They cost no credits."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from comfy_api.latest import io
+
+from . import schema as parts
+
+if TYPE_CHECKING:
+    import torch
+
+    from ..hunyuan.models import ImageInput, ResolvedImage
+    from .images import DecodedImage
+    from .runtime import Runtime
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+DOWNLOAD_DEADLINE = 120.0  # seconds a URL
+AT_ONCE = 4  # images of one node that are under way at the same time
+
+
+class HunyuanImageToURL(io.ComfyNode):
+    """IMAGE [B,H,W,C] → one URL a batch item, by the ways set up in the settings."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return parts.schema(
+            node_id="HunyuanImageToURL",
+            display_name="Hunyuan Image to URL",
+            category=parts.CATEGORY,
+            description="Gives each image a URL: of the earlier result it is, of your own upload, or a data: URI.",
+            inputs=[io.Image.Input("image", tooltip="Each image of a batch gets a URL of its own.")],
+            outputs=[
+                io.String.Output("image_urls", display_name="image_urls", tooltip="One URL a line, in order."),
+                io.String.Output("info", display_name="info", tooltip="JSON: the way and bytes of each image."),
+            ],
+            search_aliases=["hunyuan", "upload", "image url", "混元", "图像上传"],
+        )
+
+    @classmethod
+    def fingerprint_inputs(cls, **inputs: Any) -> str:
+        """Changes when a link handed out earlier has stopped working, so that no dead one comes out of the cache."""
+        from .runtime import ready_runtime
+
+        built = ready_runtime()
+        return str(built.sources.stale()) if built is not None else "0"
+
+    @classmethod
+    async def execute(cls, image: torch.Tensor) -> io.NodeOutput:
+        from .images import EncodeOptions, image_inputs
+        from .runtime import runtime
+
+        built = await runtime()
+        settings = await built.run(built.settings_store.load)
+        inputs: list[ImageInput] = await built.run(image_inputs, image, EncodeOptions.of(settings))
+        resolved: Sequence[ResolvedImage] = await _each(inputs, lambda item: built.run(built.sources.resolve, item))
+        images = [{"way": item.way, "bytes": item.uploaded, "note": item.note} for item in resolved]
+        return io.NodeOutput("\n".join(item.url for item in resolved), _json({"images": images}))
+
+
+class HunyuanImageFromURL(io.ComfyNode):
+    """URLs → IMAGE [B,H,W,3] and MASK [B,H,W], 1 where an image is transparent."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return parts.schema(
+            node_id="HunyuanImageFromURL",
+            display_name="Hunyuan Image from URL",
+            category=parts.CATEGORY,
+            description="Downloads images: PNG, JPEG, WebP, GIF (first frame), AVIF. The first one's size counts.",
+            inputs=[
+                io.String.Input(
+                    "image_urls",
+                    multiline=True,
+                    default="",
+                    tooltip="http, https or data: URLs, one a line, typed or linked.",
+                )
+            ],
+            outputs=[
+                io.Image.Output("images", display_name="images", tooltip="[B,H,W,3], in the first image's size."),
+                io.Mask.Output("mask", display_name="mask", tooltip="From alpha: 1 where transparent, else 0."),
+                io.String.Output("info", display_name="info", tooltip="JSON: sizes, formats, what was adapted."),
+            ],
+            search_aliases=["hunyuan", "download", "load image from url", "混元", "图像下载"],
+        )
+
+    @classmethod
+    async def execute(cls, image_urls: str) -> io.NodeOutput:
+        from .images import to_mask, to_tensor
+        from .runtime import runtime
+
+        urls = _lines(image_urls)
+        built = await runtime()
+        numbered = list(enumerate(urls, 1))
+        decoded = await _each(numbered, lambda line: built.run(_download, built, line[0], line[1]))
+        images, notes = await built.run(to_tensor, decoded)
+        mask = await built.run(to_mask, decoded)
+        described = [{"width": item.width, "height": item.height, "type": item.mime} for item in decoded]
+        return io.NodeOutput(images, mask, _json({"images": described, "notes": list(notes)}))
+
+
+def _lines(image_urls: str) -> list[str]:
+    from ..hunyuan.errors import InvalidRequestError
+
+    urls = [line.strip() for line in image_urls.splitlines() if line.strip()]
+    if not urls:
+        raise InvalidRequestError("image_urls is empty.", do="Enter or link at least one URL, one a line.")
+    return urls
+
+
+def _download(built: Runtime, number: int, url: str) -> DecodedImage:
+    """Blocking. Errors say which line they are about, and that nothing was paid for it."""
+    from ..hunyuan.errors import DownloadError, Money
+    from .images import decode
+
+    try:
+        return decode(built.client.download(url, DOWNLOAD_DEADLINE), alpha=True)
+    except DownloadError as error:
+        raise type(error)(
+            f"Line {number} of image_urls: {error.what}", why=error.why, do=error.do, money=Money.UNTOUCHED
+        ) from error
+
+
+async def _each(items: Sequence[T], work: Callable[[T], Awaitable[R]]) -> list[R]:
+    """All items, a few at a time, in order; the first failure ends it."""
+    slots = asyncio.Semaphore(AT_ONCE)  # of this call's own event loop
+
+    async def one(item: T) -> R:
+        async with slots:
+            return await work(item)
+
+    tasks = [asyncio.ensure_future(one(item)) for item in items]
+    try:
+        return list(await asyncio.gather(*tasks))
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=1)
