@@ -71,10 +71,10 @@ class Fault:
 
     @property
     def processes(self) -> bool:
-        """Whether the gateway does its work (accepts, bills) before the fault strikes."""
+        """Whether the gateway does its work (accepts, bills) before the fault strikes, once the request was read."""
         if self.billed is not None:
             return self.billed
-        return self.drop != "before_read" and not self.answers
+        return not self.answers
 
 
 NO_FAULT = Fault()
