@@ -13,12 +13,11 @@ from .process import clean_environment
 
 
 def prepare(*groups: str) -> None:
-    """What demo and test share: `.venv` with the groups, and a ComfyUI."""
+    """What every command shares: `.venv` with the groups, and with `comfyui` a ComfyUI, unless one is given."""
     comfyui.check_given()
-    wanted = [group for group in groups if not (group == "comfyui" and comfyui.given())]
-    if needed := environment.missing(wanted):
+    if needed := environment.missing(groups):
         environment.install(needed)
-    if "comfyui" in wanted:
+    if "comfyui" in groups and not comfyui.given():
         comfyui.ensure_copy()
 
 
@@ -29,7 +28,7 @@ def _setup(arguments: argparse.Namespace) -> int:
 
 
 def _demo(arguments: argparse.Namespace) -> int:
-    prepare("base", "comfyui")
+    prepare("base", *([] if comfyui.given() else ["comfyui"]))
     options = ["--serve"] if arguments.serve else []
     return subprocess.run([str(venv_python()), "-m", "devtools.demo", *options], cwd=ROOT, check=False).returncode
 
