@@ -32,7 +32,7 @@ def pip(python: Path, arguments: Sequence[str], steps: Steps, *, check: bool = T
                 continue
             tail.append(line)
             if found := _NAME.match(line):
-                name, files = found[1], files + 1
+                name, files = _package(found[1]), files + 1
                 steps.counter(f"{files} files, {name}")
             elif line.startswith("Installing collected packages"):
                 steps.counter(f"unpacking {line.count(',') + 1} packages")
@@ -45,3 +45,8 @@ def pip(python: Path, arguments: Sequence[str], steps: Steps, *, check: bool = T
             "check the network or the free disk space, then run the same command again."
         )
     return process.returncode == 0
+
+
+def _package(file: str) -> str:
+    """`torch 2.13.0` of `torch-2.13.0-cp311-….whl`."""
+    return " ".join(file.split("-")[:2])

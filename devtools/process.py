@@ -103,7 +103,7 @@ class ComfyProcess:
         self.port = self._wanted_port or free_port()
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
-                self._command(), env=self._environment(), cwd=self.base, stdout=log, stderr=subprocess.STDOUT
+                self._command(), env=self.child_environment(), cwd=self.base, stdout=log, stderr=subprocess.STDOUT
             )
         began = time.monotonic()
         while (waited := time.monotonic() - began) < timeout:
@@ -143,6 +143,16 @@ class ComfyProcess:
         assert self._process is not None, "not started"
         return self._process.wait()
 
+    def child_environment(self) -> dict[str, str]:
+        """What ComfyUI is started with: the surroundings, none of the pack's settings but those given."""
+        environment = clean_environment()
+        environment |= {"PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1", "HF_HUB_OFFLINE": "1"}
+        for name, value in self.environment.items():
+            environment.pop(name, None)
+            if value is not None:
+                environment[name] = value
+        return environment
+
     def log(self) -> str:
         """All it printed since the first start."""
         return self.log_file.read_text(encoding="utf-8", errors="replace") if self.log_file.exists() else ""
@@ -158,15 +168,6 @@ class ComfyProcess:
         if self.frontend_root is not None:
             command += ["--front-end-root", str(self.frontend_root)]
         return command + self.arguments
-
-    def _environment(self) -> dict[str, str]:
-        environment = clean_environment()
-        environment |= {"PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1", "HF_HUB_OFFLINE": "1"}
-        for name, value in self.environment.items():
-            environment.pop(name, None)
-            if value is not None:
-                environment[name] = value
-        return environment
 
     def _answers(self) -> bool:
         try:

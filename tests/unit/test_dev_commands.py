@@ -1,0 +1,80 @@
+"""dev.py on a machine that lacks something: it says what, and ends with 1."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from devtools import browser, console, process
+from devtools.paths import ROOT
+
+
+def dev(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(ROOT / "dev.py"), *arguments],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_help_names_the_commands() -> None:
+    told = dev("--help")
+    assert told.returncode == 0
+    for command in ("demo", "test", "check", "bench", "setup"):
+        assert command in told.stdout
+
+
+@pytest.mark.parametrize(
+    ("environment", "says"),
+    [
+        ({"COMFYUI_PATH": "/nowhere", "COMFYUI_PYTHON": sys.executable}, "holds no main.py"),
+        ({"COMFYUI_PYTHON": "/nowhere/python"}, "does not exist"),
+        ({"COMFYUI_PYTHON": sys.executable}, "or neither"),
+    ],
+)
+def test_a_wrong_comfyui_is_named_before_anything_is_installed(environment: dict[str, str], says: str) -> None:
+    told = dev("demo", **environment)
+    assert told.returncode == 1
+    assert says in told.stderr
+    assert "Traceback" not in told.stderr
+
+
+def test_a_given_browser_is_taken_and_a_wrong_one_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHROMIUM_PATH", sys.executable)
+    assert browser.find() == Path(sys.executable)
+    monkeypatch.setenv("CHROMIUM_PATH", "/nowhere/chromium")
+    with pytest.raises(console.Stop, match="CHROMIUM_PATH"):
+        browser.find()
+
+
+def test_no_key_of_the_surroundings_reaches_a_child(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HUNYUAN_API_KEY", "aio_somebodys")
+    assert not [name for name in process.clean_environment() if name.startswith("HUNYUAN_")]
+    server = process.ComfyProcess(tmp_path, {"HUNYUAN_BASE_URL": "http://127.0.0.1:1", "HOME": None})
+    environment = server.child_environment()
+    assert environment["HUNYUAN_BASE_URL"] == "http://127.0.0.1:1"
+    assert "HUNYUAN_API_KEY" not in environment
+    assert "HOME" not in environment
+
+
+def test_the_pack_stands_in_custom_nodes(tmp_path: Path) -> None:
+    process.ComfyProcess(tmp_path, {})
+    assert (tmp_path / "custom_nodes" / "hunyuan-image-3" / "dev.py").samefile(ROOT / "dev.py")
+
+
+def test_steps_are_numbered_and_a_log_is_not_flooded() -> None:
+    out = io.StringIO()
+    steps = console.Steps(2, out)
+    steps.begin("first")
+    for done in range(1000):
+        steps.counter(f"{done} MB")
+    steps.begin("second")
+    assert out.getvalue().splitlines() == ["[1/2] first", "[2/2] second"]
