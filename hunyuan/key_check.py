@@ -1,0 +1,77 @@
+"""What the answer to "ask for a task that cannot exist" says of the key, the address and the way there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .errors import (
+    AuthenticationError,
+    ConnectionRefusedByHostError,
+    ConnectTimeoutError,
+    DnsError,
+    GatewayError,
+    HunyuanError,
+    OutOfCreditsError,
+    ProxyFailedError,
+    RejectedRequestError,
+    SettingsError,
+    TlsError,
+    UnknownTaskError,
+    UnreadableAnswerError,
+)
+
+IMPOSSIBLE_TASK_ID = "hunyuan-key-test-no-such-task"
+
+_FAULTS: tuple[tuple[type[HunyuanError], str], ...] = (
+    (SettingsError, "key"),
+    (AuthenticationError, "key"),
+    (DnsError, "dns"),
+    (ProxyFailedError, "proxy"),
+    (TlsError, "tls"),
+    (ConnectionRefusedByHostError, "connection"),
+    (ConnectTimeoutError, "connection"),
+    (UnreadableAnswerError, "address"),
+    (GatewayError, "gateway"),
+)
+
+
+@dataclass(frozen=True)
+class KeyCheck:
+    """fault: empty, or which is to blame: `key`, `dns`, `proxy`, `tls`, `connection`, `address`, `gateway`.
+
+    message: for the user, without the key. ok: the key was accepted.
+    """
+
+    ok: bool
+    fault: str
+    message: str
+
+
+def judge_failure(failure: HunyuanError) -> KeyCheck:
+    """No answer came."""
+    return KeyCheck(False, _fault(failure), str(failure))
+
+
+def judge_answer(failure: GatewayError | None, base_url: str, *, is_json: bool) -> KeyCheck:
+    """An answer came; failure: what it reads as. is_json: a gateway's answer, whatever it says.
+
+    A gateway that looks for the task before it looks at the key would let a wrong key pass: ours answers 401 first.
+    """
+    if isinstance(failure, UnknownTaskError) and not is_json:
+        message = f"{base_url} answers, but not as the gateway does. Check the base URL in the settings."
+        return KeyCheck(False, "address", message)
+    if isinstance(failure, OutOfCreditsError):
+        return KeyCheck(True, "", f"The key is accepted, but: {failure}")
+    if failure is None or isinstance(failure, (UnknownTaskError, RejectedRequestError)):
+        return KeyCheck(True, "", f"The gateway at {base_url} answers and accepts the key.{_plain_text(base_url)}")
+    return KeyCheck(False, _fault(failure), str(failure))
+
+
+def _plain_text(base_url: str) -> str:
+    if base_url.startswith("https:"):
+        return ""
+    return " Note that the address begins with http: the key travels without encryption."
+
+
+def _fault(failure: HunyuanError) -> str:
+    return next((fault for kind, fault in _FAULTS if isinstance(failure, kind)), "connection")
