@@ -1,0 +1,198 @@
+"""The server's side of the page: every route of ours, all under /hunyuan/.
+
+| | |
+| --- | --- |
+| GET summary | counts, credits, limits, undelivered images, whether a key is set |
+| GET tasks, tasks/{id} | the list, a page at a time; one task with its links and inputs |
+| GET tasks/{id}/thumbnail, …/image | pictures, by local id and `n` |
+| POST tasks/{id}/forget, …/input | off the list; a copy for LoadImage |
+| GET settings | what is set; of a secret only that, its end and where it is from |
+| POST settings, test | saves; tries |
+
+POST takes JSON and the header `X-Hunyuan: 1` (routes_guard.py). Failures are `{"error": {"code", "message", "field"}}`.
+Nothing here returns a secret. Reading this module does no work and reads no file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from .routes_feed import Feed
+    from .routes_tasks import Thumbnails
+    from .runtime import Runtime
+
+T = TypeVar("T")
+Handler = Callable[[Any], Awaitable[Any]]
+
+DAY = 86_400  # seconds
+
+
+def register(server: Any, get_runtime: Callable[[], Runtime]) -> None:
+    """Adds the routes to ComfyUI's; called once, while it loads the pack."""
+    from .routes_feed import Feed
+    from .routes_tasks import Thumbnails
+
+    face = _Face(server, get_runtime, Feed(server), Thumbnails())
+    for path, handler in {
+        "summary": face.summary,
+        "tasks": face.tasks,
+        "tasks/{id}": face.task,
+        "settings": face.settings,
+    }.items():
+        server.routes.get(f"/hunyuan/{path}")(_reading(server, handler))
+    for path, handler in {"thumbnail": face.thumbnail, "image": face.image}.items():
+        # An <img> cannot name a user; like ComfyUI's own /view these ask for none, but for an id nobody can guess.
+        server.routes.get(f"/hunyuan/tasks/{{id}}/{path}")(_answering(handler))
+    for path, handler in {
+        "tasks/{id}/forget": face.forget,
+        "tasks/{id}/input": face.to_input,
+        "settings": face.save_settings,
+        "test": face.test,
+    }.items():
+        server.routes.post(f"/hunyuan/{path}")(_changing(server, handler))
+
+
+class _Face:
+    """The handlers. Blocking work goes to the runtime's workers."""
+
+    def __init__(self, server: Any, get_runtime: Callable[[], Runtime], feed: Feed, thumbnails: Thumbnails) -> None:
+        self._server, self._get_runtime = server, get_runtime
+        self._feed, self._thumbnails = feed, thumbnails
+
+    async def summary(self, _: Any) -> Any:
+        from .routes_rows import summary
+
+        return _json(await self._run(summary))
+
+    async def tasks(self, request: Any) -> Any:
+        from .routes_tasks import listed
+
+        return _json(await self._run(listed, dict(request.query)))
+
+    async def task(self, request: Any) -> Any:
+        from .routes_tasks import details
+
+        return _json(await self._run(details, request.match_info["id"]))
+
+    async def thumbnail(self, request: Any) -> Any:
+        from .routes_tasks import number_of
+
+        number = number_of(request.query.get("n", "0"))
+        small = await self._run(self._thumbnails.get, request.match_info["id"], number)
+        return _picture(small, "image/webp", cache=DAY)
+
+    async def image(self, request: Any) -> Any:
+        from .routes_tasks import number_of, original
+
+        number = number_of(request.query.get("n", "0"))
+        data, mime, name = await self._run(original, request.match_info["id"], number)
+        return _picture(data, mime, name=name)
+
+    async def forget(self, request: Any) -> Any:
+        from .routes_tasks import forget
+
+        self._feed(await self._run(forget, request.match_info["id"]))
+        return _json({"forgotten": True})
+
+    async def to_input(self, request: Any) -> Any:
+        from .routes_guard import body_of
+        from .routes_tasks import number_of, to_input
+
+        number = number_of((await body_of(request)).get("n", 0))
+        answer, row = await self._run(to_input, request.match_info["id"], number)
+        self._feed(row)
+        return _json(answer)
+
+    async def settings(self, _: Any) -> Any:
+        from .routes_settings import open_store, shown
+
+        return _json(await asyncio.to_thread(lambda: shown(open_store())))
+
+    async def save_settings(self, request: Any) -> Any:
+        from .routes_guard import body_of
+        from .routes_settings import open_store, save
+
+        changes = (await body_of(request)).get("changes")
+        answer = await asyncio.to_thread(lambda: save(open_store(), changes))
+        self._feed.tell_totals()
+        return _json(answer)
+
+    async def test(self, request: Any) -> Any:
+        from .routes_guard import body_of
+        from .routes_settings import open_store
+        from .routes_test import test
+
+        body = await body_of(request)
+        return _json(await asyncio.to_thread(lambda: test(open_store(), body.get("what"), body.get("changes", {}))))
+
+    async def _run(self, work: Callable[..., T], *arguments: object) -> T:
+        """A blocking call with the runtime as its first argument, on one of the runtime's workers."""
+        runtime = await asyncio.to_thread(self._get_runtime)
+        self._feed.follow(runtime)
+        return await asyncio.wrap_future(runtime.call(work, runtime, *arguments))
+
+
+def _answering(handler: Handler) -> Handler:
+    """Failures become their answer."""
+
+    @functools.wraps(handler)
+    async def answer(request: Any) -> Any:
+        from ..hunyuan.errors import HunyuanError
+        from .routes_guard import Refused
+
+        try:
+            return await handler(request)
+        except Refused as refused:
+            error = {"code": refused.code, "message": str(refused), "field": refused.field}
+            return _json({"error": error}, refused.status)
+        except HunyuanError as failure:
+            return _json({"error": {"code": failure.code, "message": str(failure), "field": ""}}, 503)
+
+    return answer
+
+
+def _reading(server: Any, handler: Handler) -> Handler:
+    @functools.wraps(handler)
+    async def read(request: Any) -> Any:
+        from .routes_guard import check_origin, check_user
+
+        check_origin(request.headers)
+        check_user(server, request)
+        return await handler(request)
+
+    return _answering(read)
+
+
+def _changing(server: Any, handler: Handler) -> Handler:
+    @functools.wraps(handler)
+    async def change(request: Any) -> Any:
+        from .routes_guard import check_change, check_user
+
+        check_change(request.headers, request.content_type, request.content_length)
+        check_user(server, request)
+        return await handler(request)
+
+    return _answering(change)
+
+
+def _json(content: dict[str, Any], status: int = 200) -> Any:
+    from aiohttp import web
+
+    return web.json_response(content, status=status, headers={"Cache-Control": "no-store"})
+
+
+def _picture(data: bytes, mime: str, *, name: str = "", cache: int = 0) -> Any:
+    from aiohttp import web
+
+    headers = {
+        "X-Content-Type-Options": "nosniff",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Cache-Control": f"private, max-age={cache}" if cache else "no-store",
+    }
+    if name:
+        headers["Content-Disposition"] = f'inline; filename="{name}"'
+    return web.Response(body=data, content_type=mime, headers=headers)
