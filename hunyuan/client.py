@@ -97,7 +97,7 @@ class Client:
         return download(self._transport, self._settings(), url_or_data_uri, deadline_seconds)
 
     def check_key(self) -> KeyCheck:
-        """Asks for a task that cannot exist, which costs nothing; tells what of key, address, DNS, proxy, TLS is wrong."""
+        """Asks for a task that cannot exist, which is free; tells what of key, address, DNS, proxy, TLS is wrong."""
         try:
             settings = self._usable_settings()
             exchange = self._ask(settings, IMPOSSIBLE_TASK_ID)
