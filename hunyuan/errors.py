@@ -61,7 +61,7 @@ class Money(str, Enum):
 _MONEY_SENTENCES = {
     Money.NOT_SPENT: "No credits were spent.",
     Money.SPENT: "The credits of this task are spent; its image can still be collected at no further cost.",
-    Money.MAYBE_SPENT: "It may have been billed and was not sent again.",
+    Money.MAYBE_SPENT: "This task may have been billed, not sent again.",
     Money.REFUNDED: "A failed task is not billed by the gateway's own rule (billed per successful request).",
     Money.UNTOUCHED: "This step costs no credits.",
 }
@@ -91,11 +91,12 @@ class HunyuanError(Exception):
         self.do = do
         self.money = money or self.default_money
         self.task_id = task_id
+        self.translation = ""  # the same in the user's language, set where that is known
         super().__init__(what)
 
     def __str__(self) -> str:
         task = f"Task id: {self.task_id}." if self.task_id and self.task_id not in self.what else ""
-        parts = (self.what, self.why, self.do, task, self.money.sentence)
+        parts = (self.translation, self.what, self.why, self.do, task, self.money.sentence)
         return " ".join(part.strip() for part in parts if part.strip())
 
 

@@ -1,0 +1,263 @@
+"""From an accepted task to its image on disk: poll, download, verify, store. Costs nothing, may be tried for ever."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+from .driver import Driver, StillRunning
+from .errors import (
+    BillingUnknownError,
+    DownloadError,
+    HunyuanError,
+    InputUnreachableError,
+    LinkDeadError,
+    ModerationError,
+    Money,
+    RateLimitedError,
+    TaskFailedError,
+    UnknownTaskError,
+)
+from .models import StoredImage, TaskState, TaskStatus
+from .retry import Next, after_download, after_poll, measured, next_poll, poll_times
+from .rows import RowMoney, TaskRow
+from .watch import Decoded, Phase
+
+SLOT_PATIENCE = 600.0  # seconds after which a task no longer counts as in flight
+DOWNLOAD_DEADLINE = 120.0  # seconds for one try at one image
+ALONE_TRIES = 3  # of a step that nobody waits for; the collector comes back to it
+FOLLOW_GAP, CLAIM_GAP = 0.3, 5.0  # seconds between looks at a row that another process has in hand
+
+
+async def follow(driver: Driver) -> None:
+    """Waits while another living process has the task in hand; takes it over when that one died."""
+    journal, looked = driver.tools.journal, -CLAIM_GAP
+    while driver.row is not None and driver.row.state is not TaskState.COLLECTED:
+        if driver.row.state in (TaskState.FAILED, TaskState.UNKNOWN):
+            raise error_of_row(driver.row)
+        now = driver.clock.monotonic()
+        if now - looked >= CLAIM_GAP and driver.row.state.is_open:
+            looked = now
+            if await driver.blocking(journal.claim, driver.row.id):
+                return
+        driver.phase = Phase.FOLLOWING
+        await driver.clock.sleep(FOLLOW_GAP)
+        driver.row = await driver.blocking(journal.get, driver.row.id)
+        if driver.row is not None and driver.row.state.is_attachable:
+            driver.settled()
+    if driver.row is None:
+        raise TaskFailedError(
+            "The process that sent this task took it back: it was not accepted.", money=Money.NOT_SPENT
+        )
+
+
+async def await_success(driver: Driver) -> None:
+    """Polls until the gateway says done; raises its words when it says failed, or what no poll gets past.
+
+    Raises StillRunning where it is not done and nobody waits for it.
+    """
+    row = driver.row
+    assert row is not None
+    driver.phase = Phase.WAITING
+    if row.state is TaskState.SUCCEEDED and row.urls and driver.answered is None:
+        driver.answered = TaskStatus(TaskState.SUCCEEDED, row.task_id, row.urls)
+        return
+    if driver.answered is None or not _is_final(driver.answered):
+        await _poll_to_the_end(driver)
+    await _heed(driver)
+
+
+def _is_final(status: TaskStatus) -> bool:
+    return status.state in (TaskState.SUCCEEDED, TaskState.FAILED)
+
+
+async def _poll_to_the_end(driver: Driver) -> None:
+    row, tools, clock = driver.row, driver.tools, driver.clock
+    assert row is not None
+    pending: float | None = None
+    aimed = driver.created_at is not None  # seen from its beginning: its duration can be measured
+    if driver.created_at is None:
+        driver.created_at = clock.monotonic() - max(0.0, clock.time() - (row.submitted_at or row.created_at))
+    history = await driver.blocking(tools.durations.recent, row.type, row.size)
+    times = poll_times(history, tools.chance())
+    while True:
+        if aimed or pending is not None:
+            await _pause(driver, times)
+        status = await poll(driver)
+        driver.answered = status
+        elapsed = clock.monotonic() - driver.created_at
+        if _is_final(status):
+            if aimed or pending is not None:
+                tools.durations.add(row.type, row.size, measured(pending, elapsed))
+            return
+        pending = elapsed
+        if status.state is not row.state:
+            await driver.blocking(tools.journal.progress, row.id, status.state)
+            row = await driver.refresh()
+        if not driver.watches and (driver.quiet or elapsed > SLOT_PATIENCE):
+            raise StillRunning
+
+
+async def _pause(driver: Driver, times: Iterator[float]) -> None:
+    """Waits for the time of the next poll; somebody who begins to watch ends the wait."""
+    assert driver.created_at is not None
+    elapsed = driver.clock.monotonic() - driver.created_at
+    if elapsed > SLOT_PATIENCE:
+        driver.release_slot()
+    at = next_poll(times, elapsed, driver.answered.progress if driver.answered else None)
+    driver.nudged.clear()
+    sleeping = asyncio.ensure_future(driver.clock.sleep(at - elapsed))
+    nudged = asyncio.ensure_future(driver.nudged.wait())
+    try:
+        await asyncio.wait({sleeping, nudged}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        sleeping.cancel()
+        nudged.cancel()
+
+
+async def poll(driver: Driver) -> TaskStatus:
+    """Asks until the gateway gives a readable answer; raises what asking again does not mend."""
+    tools, attempt = driver.tools, 0
+    task_id = driver.row.task_id if driver.row else driver.task_id
+    assert task_id is not None
+    ours = driver.row is not None and driver.created_at is not None
+    while True:
+        await tools.limiter.resume()
+        try:
+            return await driver.blocking(tools.client.status, task_id, [image.url for image in driver.resolved])
+        except HunyuanError as error:
+            attempt += 1
+            age = driver.clock.monotonic() - driver.created_at if driver.created_at is not None else 0.0
+            decision = after_poll(error, attempt, tools.chance(), age=age, ours=ours)
+            if isinstance(error, RateLimitedError):
+                tools.limiter.throttled(error.retry_after)
+            if isinstance(error, UnknownTaskError) and decision.next is Next.FAILED and driver.row is not None:
+                await driver.blocking(tools.journal.failed, driver.row.id, error.code, error.what, True)
+                await driver.refresh()
+            if decision.next is not Next.AGAIN or (driver.is_alone and attempt >= ALONE_TRIES):
+                error.task_id = task_id
+                raise
+            await driver.clock.sleep(decision.delay)
+
+
+async def _heed(driver: Driver) -> None:
+    """Writes down how the task ended."""
+    tools, status, row = driver.tools, driver.answered, driver.row
+    assert status is not None and row is not None
+    driver.release_slot()
+    if status.state is TaskState.FAILED:
+        await driver.blocking(tools.journal.failed, row.id, status.gateway_code or "task_failed", status.words, True)
+        row = await driver.refresh()
+        if row.error_code == "1402":
+            for image in driver.resolved:
+                await driver.blocking(tools.sources.forget, image.url)
+        raise error_of_row(row)
+    assert driver.created_at is not None
+    urls = [url for url in status.images if not url.startswith("data:")]
+    seconds = driver.clock.monotonic() - driver.created_at
+    if urls:  # an image that is only in the answer has no state of its own: it goes to the disk at once
+        await driver.blocking(tools.journal.succeeded, row.id, urls, seconds)
+        await driver.refresh()
+
+
+async def collect(driver: Driver) -> list[Decoded]:
+    """Fetches every image of a finished task, verifies it by decoding and puts its bytes on disk."""
+    driver.phase = Phase.DOWNLOADING
+    assert driver.row is not None
+    images = driver.answered.images if driver.answered else tuple(driver.row.urls)
+    got = await asyncio.gather(*(_collect_one(driver, k, url) for k, url in enumerate(images)))
+    await driver.blocking(driver.tools.journal.collected, driver.row.id, [stored for stored, _ in got])
+    await driver.refresh()
+    await driver.blocking(driver.tools.results.evict)
+    return [decoded for _, decoded in got]
+
+
+async def _collect_one(driver: Driver, index: int, url: str) -> tuple[StoredImage, Decoded]:
+    tools, attempt, since = driver.tools, 0, driver.clock.monotonic()
+    while True:
+        await tools.limiter.resume()
+        try:
+            return await driver.blocking(_fetch, driver, index, url)
+        except HunyuanError as error:
+            attempt += 1
+            waited = driver.clock.monotonic() - since
+            decision = after_download(error, attempt, tools.chance(), since=waited)
+            if isinstance(error, RateLimitedError):
+                tools.limiter.throttled(error.retry_after)
+            if decision.next is not Next.AGAIN or (driver.is_alone and attempt >= ALONE_TRIES):
+                raise
+            await driver.clock.sleep(decision.delay)
+            if isinstance(error, LinkDeadError):
+                url = await _fresh_link(driver, index, url)
+
+
+async def _fresh_link(driver: Driver, index: int, url: str) -> str:
+    """The task's link as the gateway gives it now: a dead one may have been signed anew."""
+    if driver.row is None or driver.row.task_id is None:
+        return url
+    status = await poll(driver)
+    return status.images[index] if index < len(status.images) else url
+
+
+def _fetch(driver: Driver, index: int, url: str) -> tuple[StoredImage, Decoded]:
+    """Blocking: download, decode (which verifies), store, and remember which content has which link."""
+    tools, row = driver.tools, driver.row
+    assert row is not None
+    data = tools.client.download(url, DOWNLOAD_DEADLINE)
+    try:
+        decoded = tools.decode(data)
+    except DownloadError as error:
+        error.task_id = row.task_id or row.id
+        kept = tools.results.keep_rejected(row.task_id or row.id, index, data)
+        error.do = f"{error.do} The bytes are kept for a look in {kept}.".strip()
+        raise
+    link = "" if url.startswith("data:") else url
+    stored = tools.results.store(row.task_id or row.id, index, data, decoded.mime, link)
+    if link:
+        tools.sources.remember(f"pixels:{decoded.digest}", link)
+    return stored, decoded
+
+
+async def load(driver: Driver) -> list[Decoded]:
+    """The images of a collected task, from the disk alone; fetched again where the files are gone."""
+    tools, row = driver.tools, driver.row
+    assert row is not None
+
+    def read() -> list[Decoded]:
+        return [tools.decode(tools.results.read(stored)) for stored in row.files]
+
+    driver.phase = Phase.DOWNLOADING
+    try:
+        return await driver.blocking(read)
+    except (OSError, HunyuanError) as error:
+        tools.warn(f"The files of task {row.task_id or row.id} cannot be read ({error}); fetching them again.")
+    driver.answered = None if row.task_id is None else await poll(driver)
+    return await collect(driver)
+
+
+def error_of_row(row: TaskRow) -> HunyuanError:
+    """The failure that a row of the journal tells of, in the gateway's own words."""
+    words = f"“{row.error_text}”" if row.error_text else "the gateway gave no reason"
+    task_id = row.task_id
+    if row.state is TaskState.UNKNOWN:
+        return BillingUnknownError(
+            f"The create of this task was sent and its answer is lost: {row.error_text or 'the process ended'}",
+            do="Look at your usage at the gateway; running again sends it anew.",
+        )
+    if row.error_code == "1200":
+        return ModerationError(
+            f"Refused by the gateway's content moderation: {words}",
+            do="Change the prompt or the input image.",
+            money=Money.REFUNDED,
+            task_id=task_id,
+        )
+    if row.error_code == "1402":
+        return InputUnreachableError(
+            f"The gateway could not fetch an input image: {words}",
+            why="This is not moderation: the image's address does not answer from outside.",
+            do="Set up an upload way that the gateway can reach (settings: S3 or HTTP upload), or give a public URL.",
+            money=Money.REFUNDED,
+            task_id=task_id,
+        )
+    money = Money.NOT_SPENT if row.money is RowMoney.NONE and not task_id else Money.REFUNDED
+    return TaskFailedError(f"The task failed: {words}", money=money, task_id=task_id)

@@ -1,0 +1,163 @@
+"""From a request to a task that the gateway has accepted, at most once.
+
+Look-up → input images to URLs → slot → journal: intent → create → journal: task id. An exception at any
+arrow leaves either nothing or a row from which the next attempt goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from .driver import Driver
+from .errors import BillingUnknownError, HunyuanError, InputUnreachableError, JournalError, Money, RateLimitedError
+from .models import ImageInput, ResolvedImage, TaskStatus
+from .retry import Next, after_create, backoff
+from .rows import Attached, Begun, Busy, Limits, TaskRow
+from .watch import Phase
+
+CREATE_TIMEOUT = 180.0  # seconds: the gateway may answer with the finished image itself
+JOURNAL_PAUSE = 5.0  # seconds between tries to write down an id that must not be lost
+
+
+async def obtain_row(driver: Driver) -> None:
+    """Gives the driver a row: one of a task that is already paid for, or of one created now.
+
+    Raises what the create failed with, CreditLimitError, JournalError, InputImageError.
+    """
+    assert driver.request is not None
+    tools, attempt = driver.tools, 0
+    if driver.reuse and await _attach(driver):
+        return
+    await _prepare_inputs(driver)
+    while True:
+        driver.phase = Phase.QUEUED
+        context = driver.options.context
+        driver.slot = await tools.limiter.acquire((context.prompt_id, context.node_id), first=attempt > 0)
+        outcome = await _begin(driver)
+        if isinstance(outcome, Attached):
+            driver.release_slot()
+            driver.row = outcome.row
+            return
+        attempt += 1
+        if isinstance(outcome, Busy):
+            driver.release_slot()
+            driver.phase = Phase.QUEUED
+            await driver.clock.sleep(backoff(1, tools.chance(), first=1.0))
+            continue
+        driver.row, driver.paid = outcome.row, True
+        delay = await _create(driver, attempt)
+        if delay is None:
+            return
+        driver.row, driver.paid = None, False
+        driver.phase = Phase.QUEUED  # nothing arrived: nodes may leave
+        if not driver.watches:
+            raise asyncio.CancelledError
+        await driver.clock.sleep(delay)
+
+
+async def _attach(driver: Driver) -> bool:
+    assert driver.request is not None
+    fingerprint = driver.request.fingerprint(driver.tools.settings().base_url)
+    driver.row = await driver.blocking(driver.tools.journal.find_reusable, fingerprint)
+    return driver.row is not None
+
+
+async def _prepare_inputs(driver: Driver) -> None:
+    """Every input image gets a URL, all at the same time."""
+    if driver.inputs and not driver.resolved:
+        driver.phase = Phase.PREPARING
+
+        async def resolve(image: ImageInput) -> ResolvedImage:
+            return await driver.blocking(driver.tools.sources.resolve, image)
+
+        driver.resolved = tuple(await asyncio.gather(*(resolve(image) for image in driver.inputs)))
+
+
+async def _begin(driver: Driver) -> Begun | Attached | Busy:
+    assert driver.request is not None
+    settings = driver.tools.settings()
+    limits = Limits(settings.credit_limit_per_day, settings.credit_limit_per_session, settings.max_in_flight)
+    request, context, reuse = driver.request, driver.options.context, driver.reuse
+
+    def begin() -> Begun | Attached | Busy:
+        return driver.tools.journal.begin(
+            request,
+            base_url=settings.base_url,
+            account=settings.account,
+            context=context,
+            limits=limits,
+            reuse=reuse,
+        )
+
+    driver.phase = Phase.SENDING
+    return await driver.blocking(begin)
+
+
+async def _create(driver: Driver, attempt: int) -> float | None:
+    """Sends the create once. None: accepted. Seconds: certainly not arrived, wait so long and begin again."""
+    tools, row = driver.tools, driver.row
+    assert row is not None and driver.request is not None
+    try:
+        status = await driver.blocking(
+            tools.client.create, driver.request, [image.url for image in driver.resolved], CREATE_TIMEOUT
+        )
+    except HunyuanError as error:
+        return await _refused(driver, row, error, attempt)
+    tools.limiter.accepted()
+    driver.created_at = driver.clock.monotonic()
+    await _write_down(driver, status)
+    return None
+
+
+async def _refused(driver: Driver, row: TaskRow, error: HunyuanError, attempt: int) -> float:
+    """What follows a create that failed; gives the delay where it may be sent again, raises otherwise."""
+    tools = driver.tools
+    decision = after_create(error, attempt, tools.chance())
+    driver.release_slot()
+    if isinstance(error, RateLimitedError):
+        tools.limiter.throttled(error.retry_after)
+    if decision.next is Next.AGAIN:
+        await driver.blocking(tools.journal.dropped, row.id)
+        return 0.0 if isinstance(error, RateLimitedError) else decision.delay
+    if decision.next is Next.UNKNOWN:
+        await driver.blocking(tools.journal.unknown, row.id, error.what)
+        await driver.refresh()
+        raise BillingUnknownError(
+            f"The create was sent, but its answer is lost: {error.what}",
+            why=error.why,
+            do="Look at your usage at the gateway; running again sends it anew.",
+        ) from None
+    if isinstance(error, InputUnreachableError):
+        for image in driver.resolved:
+            await driver.blocking(tools.sources.forget, image.url)
+    error.money = Money.NOT_SPENT
+    await driver.blocking(tools.journal.failed, row.id, error.code, error.what, False)
+    await driver.refresh()
+    raise error
+
+
+async def _write_down(driver: Driver, status: TaskStatus) -> None:
+    """The task id goes into the journal the moment it arrives; a finished image stays in memory until it is on disk."""
+    assert driver.row is not None
+    journal, row_id = driver.tools.journal, driver.row.id
+    driver.answered = status
+    driver.phase = Phase.WAITING
+    if status.task_id is not None:
+        driver.task_id = task_id = status.task_id
+        await _insist(driver, lambda: journal.submitted(row_id, task_id), task_id)
+    await driver.refresh()
+    driver.settled()
+
+
+async def _insist(driver: Driver, write: Callable[[], None], task_id: str) -> None:
+    """A paid task's id is not given up because a disk is full: told loudly, and tried until it is written."""
+    told = False
+    while True:
+        try:
+            return await driver.blocking(write)
+        except JournalError as error:
+            if not told:
+                driver.tools.warn(f"Task {task_id} is paid for but could not be written down, trying on: {error}")
+            told = True
+            await driver.clock.sleep(JOURNAL_PAUSE)

@@ -1,0 +1,204 @@
+"""One task on its road: request → row in the journal → create → wait → download → file on disk.
+
+A driver belongs to the task, not to a node: many watches may look on, and when the last lets go the road
+goes on to the disk, unless nothing has been sent yet. The steps stand in `creating.py` and `collecting.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from .engine import Engine
+from .errors import BillingUnknownError, HunyuanError, Money, TaskTimeoutError
+from .limiter import Limiter, Slot
+from .models import GenerationRequest, ImageInput, ResolvedImage, TaskStatus
+from .watch import Collected, Decoded, Phase, Progress, Watch
+
+if TYPE_CHECKING:
+    from .client import Client
+    from .durations import Durations
+    from .journal import Journal
+    from .results import ResultStore
+    from .rows import RunContext, TaskRow
+    from .settings import Settings
+    from .sources import SourceChain
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What every driver works with; built once in the composition root."""
+
+    engine: Engine
+    client: Client
+    journal: Journal
+    results: ResultStore
+    sources: SourceChain
+    limiter: Limiter
+    durations: Durations
+    settings: Callable[[], Settings]
+    decode: Callable[[bytes], Decoded]
+    on_change: Callable[[TaskRow], None] = lambda row: None
+    warn: Callable[[str], None] = lambda text: None
+    chance: Callable[[], float] = random.random
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a node wants its task. timeout_s: seconds the node waits; the task itself has no end."""
+
+    context: RunContext
+    reuse: bool = True
+    timeout_s: float = 600.0
+
+
+class HandedOver(Exception):
+    """Another driver of this process has the same task in hand and took the watches."""
+
+
+class StillRunning(Exception):
+    """Not done, and nobody watches: the collector looks again later."""
+
+
+@dataclass(eq=False)
+class Driver:
+    """The state of one task's road. All fields are touched on the engine's loop only, read from anywhere."""
+
+    tools: Tools
+    options: Options
+    request: GenerationRequest | None = None
+    inputs: Sequence[ImageInput] = ()
+    task_id: str | None = None  # typed by the user, not yet known to the journal
+    row: TaskRow | None = None
+    reuse: bool = True
+    phase: Phase = Phase.LOOKING
+    paid: bool = False
+    quiet: bool = False  # begun by the collector: looks once, unless somebody begins to watch
+    leave: Callable[[], object] = lambda: None  # ends the road; only while nothing was sent
+    slot: Slot | None = None
+    resolved: tuple[ResolvedImage, ...] = ()
+    answered: TaskStatus | None = None  # the gateway's last word
+    created_at: float | None = None  # monotonic seconds at the create's answer
+    watches: list[Watch] = field(default_factory=list)
+    nudged: asyncio.Event = field(default_factory=asyncio.Event)  # somebody began to watch
+
+    @property
+    def clock(self) -> Any:
+        return self.tools.engine.clock
+
+    @property
+    def known_id(self) -> str | None:
+        """The gateway's id, else the journal's where the gateway gave none."""
+        if self.row is not None and not self.task_id and self.row.state.is_attachable:
+            return self.row.task_id or self.row.id
+        return self.task_id or (self.row.task_id if self.row else None)
+
+    async def blocking(self, call: Callable[..., T], *arguments: object) -> T:
+        """Runs a blocking call of the library away from the loop."""
+        return await self.tools.engine.blocking(call, *arguments)
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether it looks once for the collector, with nobody waiting."""
+        return self.quiet and not self.watches
+
+    # --- watches -------------------------------------------------------------------------------------------
+
+    def add(self, watch: Watch) -> None:
+        """A node begins to watch."""
+        began = self.clock.monotonic()
+        self.watches.append(watch)
+        watch.look = lambda: self._view(began)
+        if self.row is not None and self.row.state.is_attachable:
+            watch.settle_created(self.row)
+        self.nudged.set()
+
+    def expire(self, watch: Watch) -> None:
+        """The watch's time is up: the node is told, the task stays."""
+        if watch in self.watches and not watch.done.done():
+            self.watches.remove(watch)
+            watch.fail(self._timeout_error(watch.timeout_s))
+
+    def settled(self) -> None:
+        """The gateway has accepted the task: who only wanted that goes on."""
+        for watch in self.watches:
+            if self.row is not None:
+                watch.settle_created(self.row)
+
+    def succeed(self, images: Sequence[Decoded]) -> None:
+        """The image is on disk: every watch gets it."""
+        assert self.row is not None
+        self.phase = Phase.ENDED
+        for watch in self.watches:
+            watch.settle(Collected(self.row, tuple(images), self.resolved, self.paid))
+        self.watches.clear()
+
+    def fail(self, error: BaseException) -> None:
+        """Every watch is told."""
+        self.phase = Phase.ENDED
+        if isinstance(error, HunyuanError) and error.task_id is None:
+            error.task_id = self.known_id
+        for watch in self.watches:
+            watch.fail(error)
+        self.watches.clear()
+
+    def release_slot(self) -> None:
+        """The gateway is done with the task."""
+        if self.slot is not None:
+            self.slot.release()
+            self.slot = None
+
+    async def refresh(self) -> TaskRow:
+        """The row as the journal has it now; the page is told."""
+        assert self.row is not None
+        self.row = await self.blocking(self.tools.journal.get, self.row.id) or self.row
+        self.tools.on_change(self.row)
+        return self.row
+
+    # --- views ---------------------------------------------------------------------------------------------
+
+    def _view(self, began: float) -> Progress:
+        limiter = self.tools.limiter
+        queued = self.phase is Phase.QUEUED
+        return Progress(
+            self.phase,
+            self.clock.monotonic() - began,
+            self.known_id,
+            self._fraction(),
+            limiter.waiting if queued else 0,
+            limiter.paused_for if queued or self.phase is Phase.WAITING else 0.0,
+        )
+
+    def _fraction(self) -> float:
+        """A guess of how far the task is: the gateway's own, else from how long such tasks took."""
+        if self.phase is Phase.DOWNLOADING:
+            return 0.95
+        if self.created_at is None or self.phase is not Phase.WAITING:
+            return 0.0
+        if self.answered is not None and self.answered.progress is not None:
+            return min(0.95, self.answered.progress)
+        usual = self.tools.durations.usual(self.request.type, self.request.size) if self.request else 10.0
+        return 0.9 * (1 - math.exp(-1.5 * (self.clock.monotonic() - self.created_at) / usual))
+
+    def _timeout_error(self, timeout_s: float) -> HunyuanError:
+        said = f"Not done within timeout_s = {timeout_s:g} s"
+        if self.phase is Phase.SENDING:
+            return BillingUnknownError(
+                f"{said}: the create was sent and is not yet answered.",
+                do="When the answer comes, the image is collected in the background; the same seed again gets it.",
+            )
+        if self.phase.is_free or self.row is None:
+            step = {Phase.QUEUED: "it still waited for a slot", Phase.PREPARING: "its input images were being uploaded"}
+            why = f"Nothing was sent: {step.get(self.phase, 'it had not begun')}."
+            return TaskTimeoutError(f"{said}.", why=why, do="Raise timeout_s or run again.", money=Money.NOT_SPENT)
+        return TaskTimeoutError(
+            f"{said}: the task is {self.row.state.value}.",
+            do="It is collected in the background: run the same inputs again, or put its id into Hunyuan Task Wait.",
+            task_id=self.known_id,
+        )

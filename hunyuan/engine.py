@@ -1,0 +1,137 @@
+"""The thread on which all tasks of the process live: an event loop of our own, and daemon threads for what blocks.
+
+ComfyUI gives every prompt a new event loop and a synchronous node freezes it (seen in 0.3.75 to 0.33.0);
+deadlines, polls and downloads must not depend on it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+import time
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from typing import Any, Protocol, TypeVar
+
+from .limiter import Clock
+
+T = TypeVar("T")
+
+WORKERS = 32  # threads for blocking calls: more than the default slots, so that downloads never wait for polls
+
+
+class Engine(Protocol):
+    """Where the runner's coroutines run."""
+
+    clock: Clock
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Starts a coroutine; only on the engine's own loop."""
+        ...
+
+    def post(self, call: Callable[[], object]) -> None:
+        """Runs `call` on the engine's loop soon; from any thread."""
+        ...
+
+    async def blocking(self, call: Callable[..., T], *arguments: object) -> T:
+        """Runs a blocking call away from the loop."""
+        ...
+
+
+class SystemClock:
+    """Real time."""
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def time(self) -> float:
+        return time.time()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+class _Workers:
+    """Daemon threads: unlike an Executor's they never hold up ComfyUI's exit over a slow answer."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._idle = 0
+        self._count = 0
+
+    def submit(self, call: Callable[[], None]) -> None:
+        with self._lock:
+            if self._idle > 0:
+                self._idle -= 1
+            elif self._count < self._most:
+                self._count += 1
+                threading.Thread(target=self._work, name=f"hunyuan-{self._count}", daemon=True).start()
+        self._calls.put(call)
+
+    def _work(self) -> None:
+        while True:
+            self._calls.get()()
+            with self._lock:
+                self._idle += 1
+
+
+class ThreadEngine:
+    """An event loop on a daemon thread of its own."""
+
+    def __init__(self, workers: int = WORKERS) -> None:
+        self.clock: Clock = SystemClock()
+        self._loop = asyncio.new_event_loop()
+        self._workers = _Workers(workers)
+        self._thread = threading.Thread(target=self._run, name="hunyuan-engine", daemon=True)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._thread.start()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_forever()
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)  # the loop itself keeps only a weak reference
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def post(self, call: Callable[[], object]) -> None:
+        self._loop.call_soon_threadsafe(call)
+
+    async def blocking(self, call: Callable[..., T], *arguments: object) -> T:
+        return await asyncio.wrap_future(self.call(call, *arguments))
+
+    def call(self, work: Callable[..., T], *arguments: object) -> Future[T]:
+        """Runs a blocking call on a worker; from any thread."""
+        future: Future[T] = Future()
+
+        def run() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                future.set_result(work(*arguments))
+            except BaseException as error:  # noqa: BLE001 - it goes to whoever holds the future
+                future.set_exception(error)
+
+        self._workers.submit(run)
+        return future
+
+    def stop(self, farewell: Callable[[], Coroutine[Any, Any, None]], patience: float = 2.0) -> None:
+        """Ends the loop after `farewell`, which has `patience` seconds: an answer under way is written down."""
+
+        async def wind_down() -> None:
+            await asyncio.wait([self._loop.create_task(farewell())], timeout=patience)
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.sleep(0)
+            self._loop.stop()
+
+        def begin() -> None:
+            self._ending = self._loop.create_task(wind_down())
+
+        self._loop.call_soon_threadsafe(begin)
+        self._thread.join(patience + 1.0)

@@ -1,0 +1,279 @@
+"""All tasks of the process: nodes submit and watch, the collector goes on with what nobody watches.
+
+The runner keeps one driver a task. The same request twice, from two nodes or two prompts, is one driver
+with two watches; what another process has in hand is followed through the journal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from .collecting import await_success, collect, error_of_row, follow, load, poll
+from .creating import obtain_row
+from .driver import Driver, HandedOver, Options, StillRunning, Tools
+from .errors import HunyuanError, JournalError, TaskFailedError
+from .limiter import Clock
+from .models import GenerationRequest, ImageInput, TaskState, check_task_id
+from .retry import quiet_gap
+from .rows import Limits, RunContext, TaskRow
+from .watch import Decoded, Phase, Watch
+
+HEARTBEAT = 5.0  # seconds; well under the journal's 30 s after which a worker counts as dead
+SWEEP = 5.0  # seconds between looks for open tasks that nobody drives
+QUIET_AT_ONCE = 4  # unwatched tasks that are asked for at the same time
+GIVEN_UP_AFTER = 8 * 86400.0  # seconds; upstream keeps results 7 days
+
+
+class TaskRunner:
+    """One a process; every method may be called from any thread."""
+
+    def __init__(self, tools: Tools) -> None:
+        self.tools = tools
+        self._by_fingerprint: dict[str, Driver] = {}
+        self._by_row: dict[str, Driver] = {}
+        self._drivers: set[Driver] = set()
+        self._tried: dict[str, float] = {}  # row id → unix seconds of the collector's last try
+        self._collecting: asyncio.Task[None] | None = None
+
+    @property
+    def clock(self) -> Clock:
+        """The engine's clock."""
+        return self.tools.engine.clock
+
+    # --- what nodes call -----------------------------------------------------------------------------------
+
+    def submit(
+        self, requests: Sequence[tuple[GenerationRequest, Sequence[ImageInput]]], options: Options
+    ) -> list[Watch]:
+        """Watches one task a request; those that are new are created, together within the credit limits.
+
+        Each watch fails by itself: CreditLimitError, JournalError, InputImageError, what the create or the
+        task failed with, TaskTimeoutError.
+        """
+        watches = [Watch(options.timeout_s) for _ in requests]
+        self.tools.engine.post(lambda: self.tools.engine.spawn(self._admit(requests, options, watches)))
+        return watches
+
+    def attach(self, task_id: str, options: Options) -> Watch:
+        """Watches a task by its id; raises InvalidTaskIdError for what can never be one."""
+        checked = check_task_id(task_id)
+        watch = Watch(options.timeout_s)
+        driver = Driver(self.tools, options, task_id=checked)
+        self.tools.engine.post(lambda: self._start(driver, watch))
+        return watch
+
+    def delivered(self, rows: Sequence[TaskRow]) -> None:
+        """These tasks' images have reached a graph: they may be evicted from the disk when space is needed."""
+
+        async def note() -> None:
+            for row in rows:
+                await self.tools.engine.blocking(self.tools.journal.delivered, row.id)
+                fresh = await self.tools.engine.blocking(self.tools.journal.get, row.id)
+                if fresh is not None:
+                    self.tools.on_change(fresh)
+
+        self.tools.engine.post(lambda: self.tools.engine.spawn(note()))
+
+    def start_collector(self) -> None:
+        """Goes on with the open tasks of earlier runs, quietly, until `farewell`."""
+
+        def start() -> None:
+            if self._collecting is None:
+                self._collecting = self.tools.engine.spawn(self._collect_for_ever())
+
+        self.tools.engine.post(start)
+
+    async def farewell(self) -> None:
+        """Ends when no create is under way any more: its answer is written down before ComfyUI ends."""
+        while any(driver.phase is Phase.SENDING for driver in self._drivers):
+            await self.clock.sleep(0.05)
+
+    # --- on the engine's loop ------------------------------------------------------------------------------
+
+    async def _admit(
+        self,
+        requests: Sequence[tuple[GenerationRequest, Sequence[ImageInput]]],
+        options: Options,
+        watches: Sequence[Watch],
+    ) -> None:
+        """The whole of a node's requests must fit into the credit limits before the first is sent."""
+        tools, settings = self.tools, self.tools.settings()
+        prints = [request.fingerprint(settings.base_url) for request, _ in requests]
+        limits = Limits(settings.credit_limit_per_day, settings.credit_limit_per_session)
+        try:
+            if limits.credits_per_day or limits.credits_per_session:
+                known = [
+                    options.reuse
+                    and (
+                        fingerprint in self._by_fingerprint
+                        or await tools.engine.blocking(tools.journal.find_reusable, fingerprint) is not None
+                    )
+                    for fingerprint in prints
+                ]
+                new = known.count(False)
+                if new:
+                    check = tools.journal.check_credits
+                    await tools.engine.blocking(check, new, settings.account, options.context, limits)
+        except HunyuanError as error:
+            for watch in watches:
+                watch.fail(error)
+            return
+        for (request, inputs), fingerprint, watch in zip(requests, prints, watches, strict=True):
+            running = self._by_fingerprint.get(fingerprint)
+            if running is not None and options.reuse:
+                self._watch(running, watch)
+                continue
+            driver = Driver(tools, options, request, inputs, reuse=options.reuse)
+            self._by_fingerprint[fingerprint] = driver
+            self._start(driver, watch)
+
+    def _start(self, driver: Driver, watch: Watch | None) -> None:
+        self._drivers.add(driver)
+        task = self.tools.engine.spawn(self._drive(driver))
+        driver.leave = task.cancel
+        if watch is not None:
+            self._watch(driver, watch)
+
+    def _watch(self, driver: Driver, watch: Watch) -> None:
+        driver.add(watch)
+        engine = self.tools.engine
+
+        async def expire() -> None:
+            await self.clock.sleep(watch.timeout_s)
+            holder = self._holder(watch)
+            if holder is not None:
+                holder.expire(watch)
+                self._left(holder)
+
+        timer = engine.spawn(expire())
+        watch.done.add_done_callback(lambda _: engine.post(timer.cancel))
+
+        def let_go() -> None:
+            timer.cancel()
+            holder = self._holder(watch)
+            if holder is not None:
+                holder.watches.remove(watch)
+                self._left(holder)
+
+        watch.let_go = lambda: engine.post(let_go)
+
+    def _holder(self, watch: Watch) -> Driver | None:
+        return next((driver for driver in self._drivers if watch in driver.watches), None)
+
+    def _left(self, driver: Driver) -> None:
+        """Nobody watches any more: what was not sent is dropped."""
+        if not driver.watches and driver.phase.is_free and not driver.paid:
+            driver.leave()
+
+    async def _drive(self, driver: Driver) -> None:
+        try:
+            driver.succeed(await self._road(driver))
+        except (HandedOver, StillRunning):
+            pass  # somebody else goes on: another driver, or the collector at its next sweep
+        except asyncio.CancelledError:
+            driver.fail(TaskFailedError("ComfyUI is shutting down.", task_id=driver.known_id))
+            raise
+        except Exception as error:  # noqa: BLE001 - a defect must reach the node, not vanish in the background
+            if not driver.watches:
+                self.tools.warn(f"Task {driver.known_id or 'without an id'} in the background: {error!r}")
+            driver.fail(error)
+        finally:
+            driver.release_slot()
+            driver.phase = Phase.ENDED
+            self._drivers.discard(driver)
+            for index in (self._by_fingerprint, self._by_row):
+                for key in [key for key, held in index.items() if held is driver]:
+                    del index[key]
+
+    async def _road(self, driver: Driver) -> Sequence[Decoded]:
+        if driver.row is None:
+            await (obtain_row(driver) if driver.request is not None else self._find(driver))
+        self._settle_on(driver)
+        assert driver.row is not None
+        if not driver.paid:
+            await follow(driver)
+        driver.settled()
+        if driver.row.state is TaskState.COLLECTED:
+            return await self._reload(driver)
+        await await_success(driver)
+        return await collect(driver)
+
+    async def _reload(self, driver: Driver) -> Sequence[Decoded]:
+        """A collected task's images; where they can be had no more, the request is created anew."""
+        try:
+            return await load(driver)
+        except HunyuanError:
+            if driver.request is None:
+                raise
+        self._by_row.pop(driver.row.id if driver.row else "", None)
+        driver.row, driver.answered, driver.reuse, driver.created_at = None, None, False, None
+        return await self._road(driver)
+
+    def _settle_on(self, driver: Driver) -> None:
+        """One driver a row: the later one hands its watches over."""
+        assert driver.row is not None
+        held = self._by_row.setdefault(driver.row.id, driver)
+        if held is not driver:
+            for watch in driver.watches:
+                held.add(watch)
+            driver.watches.clear()
+            raise HandedOver
+
+    async def _find(self, driver: Driver) -> None:
+        """A typed id: a row of ours, else a task created elsewhere that the gateway must know."""
+        assert driver.task_id is not None
+        journal, task_id = self.tools.journal, driver.task_id
+        row = await driver.blocking(journal.by_task_id, task_id) or await driver.blocking(journal.get, task_id)
+        if row is None:
+            driver.answered = await poll(driver)
+            settings, context = self.tools.settings(), driver.options.context
+
+            def adopt() -> TaskRow:
+                return journal.adopt(task_id, base_url=settings.base_url, account=settings.account, context=context)
+
+            row = await driver.blocking(adopt)
+        driver.row = row
+        if row.state in (TaskState.FAILED, TaskState.UNKNOWN):
+            raise error_of_row(row)
+
+    # --- the collector -------------------------------------------------------------------------------------
+
+    async def _collect_for_ever(self) -> None:
+        """Heartbeat, and every open task that nobody drives gets a driver without watches."""
+        engine, journal = self.tools.engine, self.tools.journal
+        quiet = asyncio.Semaphore(QUIET_AT_ONCE)
+        swept, recovered = -SWEEP, False
+        while True:
+            try:
+                await engine.blocking(journal.heartbeat)
+                if not recovered:
+                    for row in await engine.blocking(journal.recover):
+                        self.tools.on_change(row)
+                    recovered = True
+                if self.clock.monotonic() - swept >= SWEEP:
+                    swept = self.clock.monotonic()
+                    await self._sweep(quiet)
+            except JournalError as error:
+                self.tools.warn(f"The collector cannot read the journal, trying again in a minute: {error}")
+                await self.clock.sleep(60.0 - HEARTBEAT)
+            await self.clock.sleep(HEARTBEAT)
+
+    async def _sweep(self, quiet: asyncio.Semaphore) -> None:
+        now = self.clock.time()
+        for row in await self.tools.engine.blocking(self.tools.journal.open_rows):
+            age = now - (row.submitted_at or row.created_at)
+            due = self._tried.get(row.id, 0.0) + quiet_gap(age) <= now
+            if row.id not in self._by_row and due and age < GIVEN_UP_AFTER:
+                self._tried[row.id] = now
+                self.tools.engine.spawn(self._drive_quietly(row, quiet))
+
+    async def _drive_quietly(self, row: TaskRow, quiet: asyncio.Semaphore) -> None:
+        async with quiet:
+            if row.id in self._by_row:
+                return
+            driver = Driver(
+                self.tools, Options(RunContext(row.prompt_id, row.node_id, row.session)), row=row, quiet=True
+            )
+            self._drivers.add(driver)
+            await self._drive(driver)

@@ -1,0 +1,76 @@
+"""HunyuanEdit: one or two images and a prompt to an image."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from comfy_api.latest import io
+
+from . import schema as parts
+
+if TYPE_CHECKING:
+    import torch
+
+
+class HunyuanEdit(io.ComfyNode):
+    """prompt and one or two images → IMAGE [B,H,W,3]; `count` tasks of 25 credits each, at the same time."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return parts.schema(
+            node_id="HunyuanEdit",
+            display_name="Hunyuan Edit",
+            category=parts.CATEGORY,
+            description="Edits one image, or merges two, with Hunyuan Image 3. 25 credits an image.",
+            inputs=[
+                parts.prompt_input("What is to change, or how the two images come together."),
+                io.Image.Input("image", optional=True, tooltip="The image to edit; each image of a batch counts."),
+                io.Image.Input("image_2", optional=True, tooltip="A second image. One or two in all."),
+                io.String.Input(
+                    "image_urls",
+                    multiline=True,
+                    default="",
+                    optional=True,
+                    tooltip="Public image URLs instead of or after the images above, one a line.",
+                ),
+                *parts.size_inputs(first=[parts.MATCH_INPUT]),
+                parts.seed_input(),
+                *parts.run_inputs(),
+            ],
+            outputs=parts.task_outputs(),
+            search_aliases=["hunyuan", "tencent", "image edit", "混元", "图像编辑"],
+            not_idempotent=True,
+        )
+
+    @classmethod
+    def fingerprint_inputs(cls, seed: int = -1, **inputs: Any) -> str:
+        """Changes at every run for seed -1, and after a run that failed in part."""
+        from .running import run_mark
+
+        return run_mark(seed)
+
+    @classmethod
+    async def execute(
+        cls,
+        prompt: str,
+        image: torch.Tensor | None = None,
+        image_2: torch.Tensor | None = None,
+        image_urls: str = "",
+        size: str = parts.MATCH_INPUT,
+        width: int = parts.DEFAULT_SIDE,
+        height: int = parts.DEFAULT_SIDE,
+        seed: int = -1,
+        count: int = 1,
+        wait: bool = True,
+        timeout_s: int = parts.DEFAULT_TIMEOUT_S,
+        on_failure: str = parts.RAISE,
+        reuse: bool = True,
+    ) -> io.NodeOutput:
+        from .requesting import Wanted, edit_requests
+        from .running import Run, create_and_collect
+
+        wanted = Wanted(prompt, size, width, height, seed, count)
+        images = [each for each in (image, image_2) if each is not None]
+        return await create_and_collect(
+            Run(wait, timeout_s, on_failure, reuse), lambda run: edit_requests(wanted, images, image_urls, run)
+        )

@@ -1,0 +1,189 @@
+"""What the task nodes do when they run: submit, watch, convert. Everything slow happens on the engine."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from comfy_api.latest import io
+
+from ..hunyuan.driver import Options
+from ..hunyuan.errors import HunyuanError, InvalidRequestError, InvalidTaskIdError
+from ..hunyuan.rows import RunContext, TaskRow
+from ..hunyuan.watch import Collected, Watch
+from .interrupt import interruptible
+from .reporting import Outcome, Reporter, info_json
+from .requesting import Prepared
+from .runtime import Runtime, ready_runtime, runtime
+from .schema import BLOCK
+from .texts import translate
+
+if TYPE_CHECKING:
+    import torch
+
+MAX_TASK_IDS = 200  # of one Hunyuan Task Wait
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a node runs: its inputs that are no part of the request."""
+
+    wait: bool
+    timeout_s: float
+    on_failure: str
+    reuse: bool
+
+
+async def create_and_collect(run: Run, build: Callable[[Runtime], Prepared]) -> io.NodeOutput:
+    """Creates what `build` asks for (blocking, on a worker) and gives the images, or with wait = False the ids."""
+    here = await runtime()
+    context = _context(here)
+    try:
+        prepared = await here.run(build, here)
+    except HunyuanError as error:
+        return _failed(here, run, context, [error])
+    watches = here.runner.submit(prepared.requests, Options(context, run.reuse, run.timeout_s))
+    if prepared.seed_given == -1:
+        here.again[context.node_id] += 1
+    outcomes = await _watch(here, context, watches, [request.seed for request, _ in prepared.requests], run.wait)
+    return await _finish(here, run, context, outcomes, prepared.notes)
+
+
+async def collect_by_id(run: Run, task_ids: str) -> io.NodeOutput:
+    """Gives the images of tasks by their ids, one a line; all are asked for at once."""
+    here = await runtime()
+    context = _context(here)
+    lines = list(dict.fromkeys(line.strip() for line in task_ids.splitlines() if line.strip()))
+    options = Options(context, True, run.timeout_s)
+    try:
+        if not lines:
+            raise InvalidTaskIdError("task_ids is empty.", do="Type task ids, one a line, or link task_ids.")
+        if len(lines) > MAX_TASK_IDS:
+            raise InvalidRequestError(f"At most {MAX_TASK_IDS} task ids at once, got {len(lines)}.")
+        outcomes: list[Outcome] = []
+        watches: list[Watch] = []
+        for line in lines:
+            watches.append(_attach(here, line, options))
+    except HunyuanError as error:
+        return _failed(here, run, context, [error])
+    outcomes = await _watch(here, context, watches, [None] * len(watches), wait=True)
+    return await _finish(here, run, context, outcomes, [])
+
+
+def _attach(here: Runtime, line: str, options: Options) -> Watch:
+    try:
+        return here.runner.attach(line, options)
+    except InvalidTaskIdError as error:
+        watch = Watch(options.timeout_s)
+        watch.fail(error)
+        return watch
+
+
+def run_mark(seed: int | None) -> str:
+    """What ComfyUI compares between runs: changes where the cached output must not be used again.
+
+    That is for seed -1 (also a linked one) and after a failure that `block` or a partial success let pass.
+    """
+    if seed == -1:
+        return secrets.token_hex(8)
+    here = ready_runtime()
+    return "0" if here is None else str(here.again[_node_id()])
+
+
+def _node_id() -> str:
+    from comfy_execution.utils import get_executing_context
+
+    context = get_executing_context()
+    return context.node_id if context else ""
+
+
+def _context(here: Runtime) -> RunContext:
+    from comfy_execution.utils import get_executing_context
+
+    context = get_executing_context()
+    return RunContext(context.prompt_id if context else "", context.node_id if context else "", here.session)
+
+
+async def _watch(
+    here: Runtime, context: RunContext, watches: Sequence[Watch], seeds: Sequence[int | None], wait: bool
+) -> list[Outcome]:
+    """Waits for all; an interrupt, or another node's failure, lets go of them and passes on."""
+    reporter = Reporter(context, watches, costs=any(seed is not None for seed in seeds))
+    futures = [asyncio.wrap_future(watch.done if wait else watch.created) for watch in watches]
+    try:
+        await interruptible(asyncio.wait(futures), reporter.tell)
+    except BaseException:
+        for watch in watches:
+            watch.detach()
+        raise
+    finally:
+        for future in futures:
+            future.cancel()
+    return [Outcome.of(future, seed, watch) for future, seed, watch in zip(futures, seeds, watches, strict=True)]
+
+
+async def _finish(
+    here: Runtime, run: Run, context: RunContext, outcomes: Sequence[Outcome], notes: list[str]
+) -> io.NodeOutput:
+    failures = [outcome.error for outcome in outcomes if outcome.error is not None]
+    for error in failures:
+        if not isinstance(error, HunyuanError):
+            raise error
+    if failures and len(failures) == len(outcomes):
+        return _failed(here, run, context, [error for error in failures if isinstance(error, HunyuanError)])
+    if failures and run.reuse:
+        here.again[context.node_id] += 1  # the next run tries what failed, and takes the rest as it is
+    ids = "\n".join(outcome.task_id for outcome in outcomes if outcome.task_id)
+    if not run.wait:
+        from comfy_execution.graph import ExecutionBlocker
+
+        silent = ExecutionBlocker(None)
+        return io.NodeOutput(silent, silent, ids, info_json(outcomes, notes))
+    collected = [outcome.collected for outcome in outcomes if outcome.collected is not None]
+    images, sized = await here.run(_to_images, collected)
+    urls = "\n".join(url for each in collected for url in each.row.urls)
+    ui = await here.run(previews, here, [each.row for each in collected])
+    here.runner.delivered([each.row for each in collected])
+    return io.NodeOutput(images, urls, ids, info_json(outcomes, [*notes, *sized]), ui=ui)
+
+
+def _to_images(collected: Sequence[Collected]) -> tuple[torch.Tensor, tuple[str, ...]]:
+    from .images import to_tensor
+
+    return to_tensor([image for each in collected for image in each.images])
+
+
+def previews(here: Runtime, rows: Sequence[TaskRow]) -> dict[str, list[dict[str, str]]]:
+    """The originals, as files in ComfyUI's temp directory: nothing is encoded again for the picture on the node."""
+    import shutil
+    from pathlib import Path
+
+    import folder_paths
+
+    shown = []
+    directory = Path(folder_paths.get_temp_directory())
+    directory.mkdir(parents=True, exist_ok=True)
+    for row in rows:
+        for stored in row.files:
+            source = here.results.path_of(stored)
+            name = f"hunyuan_{secrets.token_hex(4)}_{source.name}"
+            shutil.copyfile(source, directory / name)
+            shown.append({"filename": name, "subfolder": "", "type": "temp"})
+    return {"images": shown}
+
+
+def _failed(here: Runtime, run: Run, context: RunContext, errors: Sequence[HunyuanError]) -> io.NodeOutput:
+    """Everything failed: stops the prompt, or with `block` only what hangs on this node."""
+    error = errors[0]
+    error.translation = translate(error)
+    others = len(errors) - 1
+    if others:
+        ids = ", ".join(each.task_id for each in errors[1:] if each.task_id)
+        error.do = f"{error.do} {others} more failed{f' (task ids: {ids})' if ids else ''}: {errors[-1].what}".strip()
+    if run.on_failure != BLOCK:
+        raise error
+    here.again[context.node_id] += 1  # ComfyUI keeps a blocked output like any other: the next run must try again
+    return io.NodeOutput(None, None, None, None, block_execution=str(error))

@@ -1,0 +1,201 @@
+"""The composition root: builds the library's objects once, holds them on ComfyUI's server, and ends them with it.
+
+Nothing is built while ComfyUI loads the pack. The runtime comes into being in the background when the server starts,
+or at the first node that runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import logging
+import os
+import secrets
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from ..hunyuan.client import Client
+    from ..hunyuan.engine import ThreadEngine
+    from ..hunyuan.journal import Journal
+    from ..hunyuan.results import ResultStore
+    from ..hunyuan.rows import TaskRow
+    from ..hunyuan.settings import Settings, SettingsStore
+    from ..hunyuan.sources import SourceChain
+    from ..hunyuan.tasks import TaskRunner
+
+T = TypeVar("T")
+LOG = logging.getLogger("hunyuan")
+SYSTEM_USER = "hunyuan"
+
+
+@dataclass
+class Runtime:
+    """The library's objects of this process. session: names one run of the server, as credits are counted."""
+
+    directory: Path
+    session: str
+    settings_store: SettingsStore
+    engine: ThreadEngine
+    journal: Journal
+    results: ResultStore
+    client: Client
+    sources: SourceChain
+    runner: TaskRunner
+    listeners: list[Callable[[TaskRow], None]] = field(default_factory=list)
+    again: Counter[str] = field(default_factory=Counter)  # node id → runs whose cached output must not be used
+
+    @property
+    def settings(self) -> Settings:
+        """As they are now."""
+        return self.settings_store.load()
+
+    def call(self, work: Callable[..., T], *arguments: object) -> Future[T]:
+        """Starts a blocking call on a worker of the engine."""
+        return self.engine.call(work, *arguments)
+
+    async def run(self, work: Callable[..., T], *arguments: object) -> T:
+        """Runs a blocking call on a worker of the engine; ComfyUI's interrupt ends the waiting."""
+        from .interrupt import interruptible
+
+        return await interruptible(asyncio.wrap_future(self.engine.call(work, *arguments)))
+
+
+class Holder:
+    """Builds the runtime at its first use, once, from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._runtime: Runtime | None = None
+
+    @property
+    def ready(self) -> Runtime | None:
+        """The runtime if it is built."""
+        return self._runtime
+
+    def get(self) -> Runtime:
+        """The runtime; blocks for some tenths of a second at the first call."""
+        with self._lock:
+            if self._runtime is None:
+                built = self._runtime = _build()
+                atexit.register(built.engine.stop, built.runner.farewell)
+                built.runner.start_collector()
+            return self._runtime
+
+
+def install(server: Any) -> None:
+    """Called while ComfyUI loads the pack: hooks the routes and the start of the collector into the server."""
+    from . import routes
+
+    holder = Holder()
+    server.hunyuan = holder
+    routes.register(server, holder.get)
+
+    async def on_startup(_: object) -> None:
+        threading.Thread(target=_start, args=(holder,), name="hunyuan-start", daemon=True).start()
+
+    server.app.on_startup.append(on_startup)
+
+
+def _start(holder: Holder) -> None:
+    try:
+        holder.get()
+    except Exception:  # a thread's failure has no other way to the user; the next node run meets it again
+        LOG.exception("Hunyuan Image 3 could not start")
+
+
+def get_runtime() -> Runtime:
+    """The runtime of this server; blocking at its first use."""
+    return _holder().get()
+
+
+def ready_runtime() -> Runtime | None:
+    """The runtime if it is already built; never blocks."""
+    return _holder().ready
+
+
+async def runtime() -> Runtime:
+    """The runtime, built away from the event loop where it is not there yet."""
+    holder = _holder()
+    return holder.ready or await asyncio.to_thread(holder.get)
+
+
+def _holder() -> Holder:
+    from server import PromptServer
+
+    holder: Holder = PromptServer.instance.hunyuan
+    return holder
+
+
+def private_directory() -> Path:
+    """ComfyUI's directory for what no HTTP route serves: `<user>/__hunyuan`, mode 0700."""
+    import folder_paths
+
+    if hasattr(folder_paths, "get_system_user_directory"):  # from 0.3.76
+        path = Path(folder_paths.get_system_user_directory(SYSTEM_USER))
+    else:
+        path = Path(folder_paths.get_user_directory()) / f"__{SYSTEM_USER}"
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return path
+
+
+def _build() -> Runtime:
+    from ..hunyuan.client import Client
+    from ..hunyuan.database import Database
+    from ..hunyuan.driver import Tools
+    from ..hunyuan.durations import Durations
+    from ..hunyuan.engine import ThreadEngine
+    from ..hunyuan.journal import Journal
+    from ..hunyuan.limiter import Limiter
+    from ..hunyuan.results import ResultStore
+    from ..hunyuan.settings import SettingsStore
+    from ..hunyuan.sources import SourceChain
+    from ..hunyuan.tasks import TaskRunner
+    from ..hunyuan.transport import RequestsTransport
+    from .images import decode
+
+    directory = private_directory()
+    store = SettingsStore(directory / "settings.json", os.environ)
+    settings = store.load()
+    engine = ThreadEngine()
+    database = Database(directory, settings.journal_url, clock=engine.clock, announce=LOG.error)
+    journal = Journal(
+        database,
+        worker_id=secrets.token_hex(8),
+        clock=engine.clock,
+        hash_prompts=lambda: store.load().journal_prompts == "hash",
+    )
+    results_directory = Path(settings.results_dir) if settings.results_dir else directory / "results"
+    results = ResultStore(results_directory, lambda: store.load().results_max_bytes, journal)
+    transport = RequestsTransport(store.load)
+    client = Client(transport, store.load)
+    sources = SourceChain(store.load, journal, transport, client.download)
+    listeners: list[Callable[[TaskRow], None]] = []
+    tools = Tools(
+        engine=engine,
+        client=client,
+        journal=journal,
+        results=results,
+        sources=sources,
+        limiter=Limiter(engine.clock, lambda: store.load().max_in_flight),
+        durations=Durations(partial(journal.durations, limit=20)),
+        settings=store.load,
+        decode=decode,
+        on_change=partial(_tell, listeners),
+        warn=LOG.warning,
+    )
+    return Runtime(
+        directory, secrets.token_hex(8), store, engine, journal, results, client, sources, TaskRunner(tools), listeners
+    )
+
+
+def _tell(listeners: list[Callable[[TaskRow], None]], row: TaskRow) -> None:
+    for listener in list(listeners):
+        listener(row)

@@ -1,0 +1,52 @@
+"""HunyuanTaskWait: task ids to their images."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from comfy_api.latest import io
+
+from . import schema as parts
+
+
+class HunyuanTaskWait(io.ComfyNode):
+    """task ids → IMAGE [B,H,W,3]; costs nothing. A collected task comes from the disk, without the gateway."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return parts.schema(
+            node_id="HunyuanTaskWait",
+            display_name="Hunyuan Task Wait",
+            category=parts.CATEGORY,
+            description="Collects the images of tasks that are under way or done. Costs no credits.",
+            inputs=[
+                io.String.Input(
+                    "task_ids",
+                    multiline=True,
+                    default="",
+                    tooltip="Task ids, one a line, typed or linked from another Hunyuan node.",
+                ),
+                *parts.waiting_inputs(),
+            ],
+            outputs=parts.task_outputs(),
+            search_aliases=["hunyuan", "collect", "混元", "任务"],
+            not_idempotent=True,
+        )
+
+    @classmethod
+    def fingerprint_inputs(cls, **inputs: Any) -> str:
+        """Changes after a run that failed in part."""
+        from .running import run_mark
+
+        return run_mark(0)
+
+    @classmethod
+    async def execute(
+        cls,
+        task_ids: str,
+        timeout_s: int = parts.DEFAULT_TIMEOUT_S,
+        on_failure: str = parts.RAISE,
+    ) -> io.NodeOutput:
+        from .running import Run, collect_by_id
+
+        return await collect_by_id(Run(True, timeout_s, on_failure, True), task_ids)

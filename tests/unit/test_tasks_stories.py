@@ -1,0 +1,346 @@
+"""Whole stories of paid tasks on virtual time, told against the sandbox's own count of what it billed."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from hunyuan import errors
+from hunyuan.journal import Journal
+from hunyuan.models import TaskState
+from hunyuan.watch import Phase
+from tests.rig import Rig, play
+
+
+def test_a_task_from_request_to_file(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        got = await rig.collected(rig.submit(5)[0])
+        assert got.paid
+        assert got.row.state is TaskState.COLLECTED
+        assert [image.digest for image in got.images] == ["a lighthouse|5"]
+        assert rig.results.read(got.row.files[0]) == DRAWN + b"a lighthouse|5"
+        assert rig.clock.monotonic() <= 8 * 1.14
+        assert (rig.billed, rig.count("polls") <= 16) == (1, True)
+
+    play(story, tmp_path)
+
+
+def test_eight_tasks_run_at_the_same_time(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        watches = rig.submit(*range(8))
+        got = await asyncio.gather(*map(rig.collected, watches))
+        assert {image.images[0].digest for image in got} == {f"a lighthouse|{seed}" for seed in range(8)}
+        assert rig.clock.monotonic() <= 9.1
+        assert rig.state["max_in_flight"] == 8
+
+    play(story, tmp_path)
+
+
+def test_the_same_request_twice_at_once_is_billed_once(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        first, second = rig.submit(5)[0], rig.submit(5, node="9", prompt_id="q")[0]
+        one, two = await asyncio.gather(rig.collected(first), rig.collected(second))
+        assert one.row.id == two.row.id
+        again = await rig.collected(rig.submit(5)[0])
+        assert not again.paid
+        assert rig.billed == 1
+
+    play(story, tmp_path)
+
+
+def test_reuse_off_pays_for_a_new_image(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        await rig.collected(rig.submit(5)[0])
+        again = await rig.collected(rig.submit(5, reuse=False)[0])
+        assert again.paid
+        assert rig.billed == 2
+
+    play(story, tmp_path)
+
+
+LOST = [
+    {"on": "create", "drop": "before_answer"},
+    {"on": "create", "drop": "mid_body"},
+    {"on": "create", "status": 502, "billed": True, "body": "html"},
+    {"on": "create", "status": 500, "billed": True},
+    {"on": "create", "status": 504, "billed": False},
+    {"on": "create", "status": 200, "body": "html", "billed": True},
+]
+
+
+@pytest.mark.parametrize("rule", LOST, ids=lambda rule: str(rule.get("drop") or rule["status"]) + str(rule.get("body")))
+def test_a_lost_answer_is_never_sent_again_by_itself(tmp_path: Path, rule: dict[str, object]) -> None:
+    async def story(rig: Rig) -> None:
+        error = await rig.failure(rig.submit(5)[0])
+        assert isinstance(error, errors.BillingUnknownError)
+        assert "may have been billed, not sent again" in str(error)
+        await rig.clock.sleep(3600)
+        assert rig.count("creates") == 1
+        assert [row.state for row in rig.rows()] == [TaskState.UNKNOWN]
+        fresh = await rig.collected(rig.submit(5)[0])  # the user's own next run
+        assert fresh.paid
+        assert rig.count("creates") == 2
+
+    play(story, tmp_path, rule)
+
+
+def test_429_is_waited_out_and_sent_again(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        got = await asyncio.gather(*map(rig.collected, rig.submit(*range(6))))
+        assert len(got) == 6
+        assert rig.billed == 6
+        assert len(rig.rows()) == 6
+
+    play(story, tmp_path, max_in_flight=2, retry_after=3)
+
+
+def test_what_never_left_is_sent_again_and_then_said(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        rig.wire.broken = lambda: errors.ConnectionRefusedByHostError("Refused.")
+        watch = rig.submit(5)[0]
+        await rig.clock.sleep(1.0)
+        rig.wire.broken = None
+        assert (await rig.collected(watch)).paid
+        rig.wire.broken = lambda: errors.DnsError("No such host.")
+        error = await rig.failure(rig.submit(6)[0])
+        assert isinstance(error, errors.DnsError)
+        assert "No credits were spent" in str(error)
+        assert rig.billed == 1
+
+    play(story, tmp_path)
+
+
+FLAPS = [
+    {"on": "poll", "times": 4, "status": 503},
+    {"on": "poll", "times": 3, "status": 429, "retry_after": 5},
+    {"on": "poll", "times": 3, "status": 200, "body": "html"},
+    {"on": "poll", "times": 3, "drop": "before_answer"},
+    {"on": "poll", "times": 2, "delay_s": 20},
+    {"on": "download", "times": 4, "status": 404},
+    {"on": "download", "times": 4, "status": 503},
+    {"on": "download", "times": 3, "drop": "mid_body"},
+    {"on": "download", "times": 1, "image": "html"},
+    {"on": "download", "times": 2, "image": "garbage"},
+]
+
+
+@pytest.mark.parametrize("rule", FLAPS, ids=str)
+def test_polls_and_downloads_are_patient(tmp_path: Path, rule: dict[str, object]) -> None:
+    async def story(rig: Rig) -> None:
+        got = await rig.collected(rig.submit(5)[0])
+        assert got.row.state is TaskState.COLLECTED
+        assert rig.count("creates") == rig.billed == 1
+
+    play(story, tmp_path, rule)
+
+
+def test_a_link_that_stays_dead_is_said_and_the_task_stays_collectable(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        error = await rig.failure(rig.submit(5)[0])
+        assert isinstance(error, errors.LinkDeadError)
+        assert rig.rows()[0].task_id in str(error)
+        assert rig.rows()[0].state is TaskState.SUCCEEDED
+        rig.gateway.script.clear()
+        got = await rig.collected(rig.submit(5)[0])
+        assert not got.paid
+        assert rig.billed == 1
+
+    play(story, tmp_path, {"on": "download", "times": "always", "status": 403})
+
+
+def test_a_failed_task_is_not_retried_and_its_own_words_are_told(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        error = await rig.failure(rig.submit(5)[0])
+        assert isinstance(error, errors.TaskFailedError)
+        assert "the paint ran out" in str(error)
+        await rig.clock.sleep(600)
+        assert rig.count("creates") == 1
+        assert rig.journal.credits().refunded == 25
+
+    play(story, tmp_path, task={"fail": "the paint ran out"})
+
+
+def test_moderation_and_unreachable_inputs_are_told_apart(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        assert isinstance(await rig.failure(rig.submit(5)[0]), errors.ModerationError)
+        error = await rig.failure(rig.submit(6)[0])
+        assert isinstance(error, errors.InputUnreachableError)
+        assert "not moderation" in str(error)
+
+    play(
+        story,
+        tmp_path,
+        {"on": "create", "seed": 5, "task": {"fail": {"message": "flagged", "code": 1200}}},
+        {"on": "create", "seed": 6, "task": {"fail": {"message": "Unable to access the media URL", "code": 1402}}},
+    )
+
+
+def test_a_timeout_leaves_the_task_and_the_background_collects_it(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        error = await rig.failure(rig.submit(5, timeout_s=10)[0])
+        assert isinstance(error, errors.TaskTimeoutError)
+        assert str(rig.rows()[0].task_id) in str(error)
+        assert rig.clock.monotonic() == pytest.approx(10)
+        await rig.clock.sleep(60)
+        assert rig.rows()[0].state is TaskState.COLLECTED
+        assert not (await rig.collected(rig.submit(5)[0])).paid
+        assert rig.billed == 1
+
+    play(story, tmp_path, task={"seconds": 30})
+
+
+@pytest.mark.parametrize("at", [0.0, 2.0, 8.5])
+def test_an_interrupt_loses_nothing(tmp_path: Path, at: float) -> None:
+    async def story(rig: Rig) -> None:
+        watch = rig.submit(5)[0]
+        await rig.clock.sleep(at)
+        watch.detach()
+        await rig.clock.sleep(60)
+        assert rig.billed <= 1
+        assert (await rig.collected(rig.submit(5)[0])).row.state is TaskState.COLLECTED
+        assert rig.billed == 1
+
+    play(story, tmp_path, latency=1.0)
+
+
+def test_an_interrupt_in_the_queue_sends_nothing(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        first, second = rig.submit(5)[0], rig.submit(6)[0]
+        await rig.clock.sleep(1)
+        assert second.progress().phase is Phase.QUEUED
+        second.detach()
+        await rig.collected(first)
+        await rig.clock.sleep(60)
+        assert rig.count("creates") == 1
+        assert len(rig.rows()) == 1
+
+    play(story, tmp_path, settings={"max_in_flight": 1})
+
+
+def test_a_killed_process_is_taken_over_and_nothing_is_paid_twice(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        rig.submit(5)
+        await rig.clock.sleep(3)
+        for task in list(rig.engine._tasks):
+            task.cancel()  # the process is gone, in the middle of its wait
+        await rig.clock.sleep(40)
+        other = rig.another()
+        other.runner.start_collector()
+        await rig.clock.sleep(60)
+        assert other.rows()[0].state is TaskState.COLLECTED
+        assert not (await other.collected(other.submit(5)[0])).paid
+        assert rig.billed == 1
+
+    play(story, tmp_path)
+
+
+def test_two_processes_send_the_same_request_once(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        other = rig.another()
+        rig.runner.start_collector()
+        other.runner.start_collector()
+        one, two = await asyncio.gather(rig.collected(rig.submit(5)[0]), other.collected(other.submit(5)[0]))
+        assert one.row.id == two.row.id
+        assert [one.paid, two.paid].count(True) == 1
+        assert rig.billed == 1
+        assert rig.count("polls") <= 16, "one of the two polls"
+
+    play(story, tmp_path, latency=0.2)
+
+
+def test_typed_ids(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        paid = await rig.collected(rig.submit(5)[0])
+        before = rig.count("requests")
+        got = await rig.collected(rig.attach(str(paid.row.task_id)))
+        assert got.images[0].digest == "a lighthouse|5"
+        assert rig.count("requests") == before, "a collected task needs no gateway"
+        error = await rig.failure(rig.attach("nobody_knows_this"))
+        assert isinstance(error, errors.UnknownTaskError)
+        assert rig.clock.monotonic() < 15
+        with pytest.raises(errors.InvalidTaskIdError):
+            rig.attach("../x")
+
+    play(story, tmp_path)
+
+
+def test_a_task_created_elsewhere_is_collected_by_its_id(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        status = rig.client.create(rig.request(5), [], 30.0)
+        got = await rig.collected(rig.attach(str(status.task_id)))
+        assert got.images[0].digest == "a lighthouse|5"
+        assert got.row.credits == 0
+        assert rig.billed == 1
+
+    play(story, tmp_path)
+
+
+@pytest.mark.parametrize("shape", ["documented", "general", "upstream", "direct_url", "direct_b64"])
+def test_every_answer_shape_ends_in_an_image(tmp_path: Path, shape: str) -> None:
+    async def story(rig: Rig) -> None:
+        got = await rig.collected(rig.submit(5)[0])
+        assert got.images[0].digest == "a lighthouse|5"
+        again = await rig.collected(rig.attach(got.row.storage_id))
+        assert again.images[0].digest == "a lighthouse|5"
+        assert not (await rig.collected(rig.submit(5)[0])).paid
+        assert rig.billed == 1
+
+    play(story, tmp_path, task={"shape": shape})
+
+
+def test_the_credit_limit_refuses_the_whole_batch_before_anything_is_sent(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        for watch in rig.submit(*range(8)):
+            error = await rig.failure(watch)
+            assert isinstance(error, errors.CreditLimitError)
+            assert "200" in str(error)
+        assert rig.count("creates") == 0
+        await asyncio.gather(*map(rig.collected, rig.submit(*range(4))))
+        assert isinstance(await rig.failure(rig.submit(4)[0]), errors.CreditLimitError)
+        assert not (await rig.collected(rig.submit(3)[0])).paid, "what is paid for costs nothing"
+        assert rig.billed == 4
+
+    play(story, tmp_path, settings={"credit_limit_per_day": 100})
+
+
+def test_partial_success_gives_the_good_ones(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        watches = rig.submit(1, 2, 3)
+        assert (await rig.collected(watches[0])).paid
+        assert isinstance(await rig.failure(watches[1]), errors.TaskFailedError)
+        assert (await rig.collected(watches[2])).paid
+
+    play(story, tmp_path, {"on": "create", "seed": 2, "task": {"fail": "no"}})
+
+
+class FullDisk:
+    """The journal on a disk that is full when the task id arrives, until space is made."""
+
+    def __init__(self, journal: Journal, failures: int) -> None:
+        self._journal = journal
+        self.failures = failures
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._journal, name)
+
+    def submitted(self, row_id: str, task_id: str) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise errors.JournalError("The disk is full.")
+        self._journal.submitted(row_id, task_id)
+
+
+def test_an_id_that_cannot_be_written_is_told_and_not_given_up(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        full = FullDisk(rig.journal, 2)
+        rig.runner.tools = replace(rig.runner.tools, journal=cast(Journal, full))
+        got = await rig.collected(rig.submit(5)[0])
+        assert any(str(got.row.task_id) in warning for warning in rig.warnings)
+        assert rig.journal.by_task_id(str(got.row.task_id)) is not None
+        assert rig.billed == 1
+
+    play(story, tmp_path)
