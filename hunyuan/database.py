@@ -93,15 +93,25 @@ class Database:
     """One journal database: `<directory>/journal.sqlite3`, or the one `url` names (any SQLAlchemy URL of SQLite or
     PostgreSQL). Nothing is opened before the first use; a failure to open is tried again at the next one.
 
-    announce: takes one line that the user must see (damage). clock: "now" on SQLite; a server's own there.
+    announce: takes one line that the user must see (damage). clock: "now" on SQLite; a server has its own.
+    busy_seconds: how long one process waits for another's transaction.
     Thread-safe. Every failure is a JournalError.
     """
 
-    def __init__(self, directory: Path, url: str = "", *, clock: HasTime, announce: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        url: str = "",
+        *,
+        clock: HasTime,
+        announce: Callable[[str], None],
+        busy_seconds: float = 15.0,
+    ) -> None:
         self.directory = directory
         self._url = url.strip()
         self._clock = clock
         self._announce = announce
+        self._busy_seconds = busy_seconds
         self._opening = threading.Lock()
         self._backend: Backend | None = None
         self._engine: Engine | None = None
@@ -143,7 +153,7 @@ class Database:
         if not self._url or self._url.startswith("sqlite"):
             from .database_sqlite import SqliteBackend
 
-            return SqliteBackend(self.directory, self._url, self._clock, self._announce)
+            return SqliteBackend(self.directory, self._url, self._clock, self._announce, self._busy_seconds)
         from .database_postgres import PostgresBackend
 
         return PostgresBackend(self._url)

@@ -20,7 +20,6 @@ from .filelock import FileLocks
 from .salvage import rescue, set_aside
 from .tables import bring_up
 
-BUSY_SECONDS = 15.0  # how long one writer waits for another process's
 _SYNC = "hunyuan_synchronous"
 
 # By SQLite's primary result codes (sqlite.org/rescode.html); Python before 3.11 gives only the words.
@@ -41,24 +40,27 @@ class SqliteBackend(Backend):
     A transaction that writes begins with BEGIN IMMEDIATE, so that what it read stays true until it commits.
     """
 
-    def __init__(self, directory: Path, url: str, clock: HasTime, announce: Callable[[str], None]) -> None:
+    def __init__(
+        self, directory: Path, url: str, clock: HasTime, announce: Callable[[str], None], busy_seconds: float
+    ) -> None:
         self.path = _path(directory, url)
         self.name = str(self.path)
         self._clock = clock
         self._announce = announce
+        self._busy_seconds = busy_seconds
         self._writing = threading.Lock()  # threads queue here; SQLite's own waiting is a sleep
         self._locks = FileLocks(self.path.with_name(f"{self.path.name}.locks"))
         self._identity: tuple[int, int] | None = None
 
     def open(self) -> Engine:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with self._locks.holding("open", BUSY_SECONDS):
+        with self._locks.holding("open", self._busy_seconds):
             try:
                 return self._open()
             except (sqlite3.DatabaseError, SQLAlchemyError) as failure:
                 if not _is_damage(failure):
                     raise
-                set_aside(self.path, self._clock.time())
+                self._set_aside()
                 return self._open()
 
     def _open(self) -> Engine:
@@ -66,8 +68,8 @@ class SqliteBackend(Backend):
             if self._identity is not None:
                 self._announce(f"The journal {self.name} was moved or deleted while in use; a new one is begun.")
             os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))  # prompts are nobody else's
-        _check(self.path)
-        engine = _engine(self.path)
+        _check(self.path, self._busy_seconds)
+        engine = _engine(self.path, self._busy_seconds)
         try:
             with engine.execution_options(**{_SYNC: "FULL"}).begin() as connection:
                 bring_up(connection)
@@ -106,10 +108,9 @@ class SqliteBackend(Backend):
         if not _is_damage(failure):
             return False
         engine.dispose()
-        with self._locks.holding("open", BUSY_SECONDS):
+        with self._locks.holding("open", self._busy_seconds):
             if not self.moved():  # else another process did it
-                set_aside(self.path, self._clock.time())
-                self._identity = None
+                self._set_aside()
         return True
 
     def explain(self, failure: BaseException) -> tuple[str, str]:
@@ -129,6 +130,10 @@ class SqliteBackend(Backend):
 
     def gone(self, worker_id: str) -> bool:
         return self._locks.is_free(worker_id)
+
+    def _set_aside(self) -> None:
+        set_aside(self.path, self._clock.time())
+        self._identity = None
 
     def _look(self) -> tuple[int, int] | None:
         try:
@@ -153,8 +158,8 @@ def _path(directory: Path, url: str) -> Path:
     return Path(database)
 
 
-def _engine(path: Path) -> Engine:
-    arguments = {"timeout": BUSY_SECONDS, "check_same_thread": False, "isolation_level": None}
+def _engine(path: Path, busy_seconds: float) -> Engine:
+    arguments = {"timeout": busy_seconds, "check_same_thread": False, "isolation_level": None}
     engine = create_engine(
         URL.create("sqlite", database=str(path)),
         connect_args=arguments,
@@ -178,9 +183,9 @@ def _engine(path: Path) -> Engine:
     return engine
 
 
-def _check(path: Path) -> None:
+def _check(path: Path, busy_seconds: float) -> None:
     """Switch to WAL and read the whole file once; raises sqlite3.DatabaseError when it is damaged."""
-    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+    connection = sqlite3.connect(path, timeout=busy_seconds, isolation_level=None)
     try:
         connection.execute("PRAGMA journal_mode=WAL")
         found = connection.execute("PRAGMA quick_check(1)").fetchone()

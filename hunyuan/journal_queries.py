@@ -67,7 +67,8 @@ class Queries(Workers):
             states = [state] if isinstance(state, TaskState) else list(state)
             wanted = wanted.where(t.state.in_([one.value for one in states]))
         for word in search.split():
-            wanted = wanted.where(or_(t.prompt.icontains(word, autoescape=True), t.task_id.contains(word)))
+            found = [column.icontains(word, autoescape=True) for column in (t.prompt, t.task_id)]
+            wanted = wanted.where(or_(*found))
         if before:
             at = select(t.created_at).where(t.id == before).scalar_subquery()
             wanted = wanted.where(or_(t.created_at < at, and_(t.created_at == at, t.id < before)))

@@ -1,0 +1,152 @@
+"""Credits: counted by what became of them, limits that refuse before sending, days of the user's own calendar."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hunyuan.errors import CreditLimitError, Money
+from hunyuan.models import TaskState
+from hunyuan.rows import Attached, CreditTotals, Limits, RowMoney, RunContext
+from tests.journal_kit import ACCOUNT, HandClock, begin, begun, collect, fresh, open_journal
+
+SESSION = RunContext(session="s1")
+
+
+@pytest.fixture
+def shanghai() -> Iterator[None]:
+    """The time zone UTC+8 for this test."""
+    before = os.environ.get("TZ")
+    os.environ["TZ"] = "Asia/Shanghai"
+    time.tzset()
+    yield
+    if before is None:
+        del os.environ["TZ"]
+    else:
+        os.environ["TZ"] = before
+    time.tzset()
+
+
+def test_credits_by_what_became_of_them(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path)
+    rows = {number: begun(journal, number) for number in range(7)}
+    journal.submitted(rows[1].id, "n1")
+    journal.submitted(rows[2].id, "n2")
+    journal.progress(rows[2].id, TaskState.RUNNING)
+    collect(journal, rows[3], "n3")
+    journal.submitted(rows[4].id, "n4")
+    journal.failed(rows[4].id, "1200", "moderated", sent=True)
+    journal.failed(rows[5].id, "rejected", "bad size", sent=False)
+    journal.unknown(rows[6].id, "connection reset")
+    expected = [
+        RowMoney.MAYBE, RowMoney.SPENT, RowMoney.SPENT, RowMoney.SPENT, RowMoney.REFUNDED, RowMoney.NONE, RowMoney.MAYBE
+    ]  # fmt: skip
+    assert [fresh(journal, rows[number]).money for number in range(7)] == expected
+    assert journal.credits() == CreditTotals(spent=75, maybe=50, refunded=25)
+
+
+def test_totals_by_session_account_and_day(tmp_path: Path) -> None:
+    clock = HandClock()
+    journal = open_journal(tmp_path, clock=clock)
+    begun(journal, 1, context=RunContext(session="s1"))
+    begun(journal, 2, context=RunContext(session="s2"))
+    begun(journal, 3, context=RunContext(session="s2"), account="another")
+    yesterday = journal.today()
+    clock.now += 86400
+    begun(journal, 4, context=RunContext(session="s2"))
+    assert journal.credits(session="s2").maybe == 75
+    assert journal.credits(account=ACCOUNT).maybe == 75
+    assert journal.credits(day=yesterday).maybe == 75
+    assert journal.credits(day=journal.today()).maybe == 25
+    assert journal.credits(day=yesterday, session="s2", account=ACCOUNT).maybe == 25
+
+
+def test_a_task_off_the_list_stays_counted(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path)
+    row = begun(journal)
+    collect(journal, row, "n1")
+    journal.hide(row.id)
+    assert journal.list_tasks() == []
+    assert journal.credits().spent == 25
+    assert isinstance(begin(journal), Attached)
+
+
+def test_the_limit_of_a_day_refuses_with_the_figures(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path)
+    limits = Limits(credits_per_day=60)
+    begun(journal, 1, limits=limits)
+    second = begun(journal, 2, limits=limits)
+    with pytest.raises(CreditLimitError) as refused:
+        begin(journal, 3, limits=limits)
+    text = str(refused.value)
+    assert "25 credits more would pass the limit of 60 credits today: 50 are counted already" in text
+    assert "50 may have been billed" in text
+    assert "credit_limit_per_day" in text
+    assert refused.value.money is Money.NOT_SPENT
+    assert sum(journal.counts().values()) == 2, "nothing was written"
+    journal.submitted(second.id, "n2")
+    journal.failed(second.id, "1200", "moderated", sent=True)
+    begun(journal, 3, limits=limits)
+
+
+def test_a_limit_may_be_reached_but_not_passed(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path)
+    limits = Limits(credits_per_session=50)
+    begun(journal, 1, limits=limits)
+    begun(journal, 2, limits=limits)
+    with pytest.raises(CreditLimitError, match=r"50 credits in this session.*credit_limit_per_session"):
+        begin(journal, 3, limits=limits)
+    begun(journal, 3, limits=limits, context=RunContext(session="s2"))
+
+
+def test_what_is_attached_costs_nothing_and_passes_no_limit(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path)
+    collect(journal, begun(journal), "n1")
+    assert isinstance(begin(journal, limits=Limits(credits_per_day=25, credits_per_session=25)), Attached)
+
+
+def test_a_count_is_checked_as_a_whole_before_anything_is_sent(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path)
+    begun(journal, 1)
+    journal.check_credits(8, ACCOUNT, SESSION, Limits())
+    journal.check_credits(8, ACCOUNT, SESSION, Limits(credits_per_day=225, credits_per_session=225))
+    with pytest.raises(CreditLimitError, match="200 credits more would pass the limit of 224 credits today: 25"):
+        journal.check_credits(8, ACCOUNT, SESSION, Limits(credits_per_day=224))
+    with pytest.raises(CreditLimitError, match="in this session"):
+        journal.check_credits(8, ACCOUNT, SESSION, Limits(credits_per_session=224))
+    journal.check_credits(8, "another", RunContext(session="s2"), Limits(224, 224))
+
+
+def test_a_day_is_the_users_own(tmp_path: Path, shanghai: None) -> None:
+    """23:59 and 00:01 in Shanghai are one day in UTC."""
+    before_midnight = datetime.datetime(2026, 6, 1, 15, 59, tzinfo=datetime.timezone.utc).timestamp()
+    clock = HandClock(before_midnight)
+    journal = open_journal(tmp_path, clock=clock)
+    limits = Limits(credits_per_day=25)
+    begun(journal, 1, limits=limits)
+    with pytest.raises(CreditLimitError):
+        begin(journal, 2, limits=limits)
+    assert journal.today() == datetime.date(2026, 6, 1)
+    clock.now += 120
+    begun(journal, 2, limits=limits)
+    assert journal.today() == datetime.date(2026, 6, 2)
+    assert journal.credits(day=datetime.date(2026, 6, 1)).maybe == 25
+
+
+def test_a_day_of_25_hours_is_one_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    try:
+        end_of_summer_time = datetime.date(2026, 10, 25)
+        last_hour = datetime.datetime(2026, 10, 25, 22, 30, tzinfo=datetime.timezone.utc).timestamp()
+        journal = open_journal(tmp_path, clock=HandClock(last_hour))
+        begun(journal)
+        assert journal.credits(day=end_of_summer_time).maybe == 25
+    finally:
+        monkeypatch.undo()
+        time.tzset()

@@ -1,0 +1,120 @@
+"""Lists, look-ups, durations and remembered links."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hunyuan.models import ImageSize, TaskState, TaskType
+from hunyuan.rows import Link
+from tests.journal_kit import NOON, HandClock, begun, collect, open_journal, request
+
+
+def test_pages_newest_first_without_gaps_or_repeats(tmp_path: Path) -> None:
+    clock = HandClock()
+    journal = open_journal(tmp_path, clock=clock)
+    ids = []
+    for number in range(10):
+        clock.now += number % 3 == 0  # several rows of the same moment
+        ids.append(begun(journal, number).id)
+    seen: list[str] = []
+    before: str | None = None
+    while page := journal.list_tasks(before=before, limit=3):
+        assert len(page) <= 3
+        seen += [row.id for row in page]
+        before = page[-1].id
+    assert sorted(seen) == sorted(ids)
+    times = [row.created_at for row in journal.list_tasks()]
+    assert times == sorted(times, reverse=True)
+
+
+def test_lists_by_state_and_search(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path)
+    one = begun(journal, request=request(1, "A red Lighthouse at night"))
+    two = begun(journal, request=request(2, "夜晚的灯塔 100% _x_"))
+    journal.submitted(two.id, "n77_hunyuan3")
+    assert [row.id for row in journal.list_tasks(TaskState.INTENDED)] == [one.id]
+    assert {row.id for row in journal.list_tasks([TaskState.INTENDED, TaskState.SUBMITTED])} == {one.id, two.id}
+    assert [row.id for row in journal.list_tasks(search="NIGHT red")] == [one.id]
+    assert [row.id for row in journal.list_tasks(search="灯塔")] == [two.id]
+    assert [row.id for row in journal.list_tasks(search="77_hunyuan")] == [two.id]
+    assert [row.id for row in journal.list_tasks(search="100%")] == [two.id]
+    assert [row.id for row in journal.list_tasks(search="%")] == [two.id]
+    assert [row.id for row in journal.list_tasks(search="_x_")] == [two.id]
+    assert journal.list_tasks(search="red 灯塔") == []
+
+
+def test_counts_and_the_undelivered(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path)
+    first, second = begun(journal, 1), begun(journal, 2)
+    begun(journal, 3)
+    collect(journal, first, "n1")
+    collect(journal, second, "n2")
+    journal.delivered(first.id)
+    counts = journal.counts()
+    assert (counts[TaskState.COLLECTED], counts[TaskState.INTENDED], counts[TaskState.FAILED]) == (2, 1, 0)
+    assert journal.undelivered() == 1
+    journal.hide(second.id)
+    assert journal.undelivered() == 0
+    assert journal.counts()[TaskState.COLLECTED] == 1
+
+
+def test_durations_are_of_one_kind_newest_first(tmp_path: Path) -> None:
+    clock = HandClock()
+    journal = open_journal(tmp_path, clock=clock)
+    for number in range(25):
+        row = begun(journal, number)
+        clock.now += 1
+        journal.submitted(row.id, f"n{number}")
+        journal.succeeded(row.id, ["https://cdn.test/a.png"], float(number))
+    journal.submitted(begun(journal, 99).id, "n99")
+    square, wide = ImageSize(1024, 1024), ImageSize(1280, 720)
+    assert journal.durations(TaskType.TEXT_TO_IMAGE, square) == [float(k) for k in range(24, 4, -1)]
+    assert journal.durations(TaskType.TEXT_TO_IMAGE, square, limit=2) == [24.0, 23.0]
+    assert journal.durations(TaskType.TEXT_TO_IMAGE, wide) == []
+    assert journal.durations(TaskType.EDIT, square) == []
+
+
+def test_the_longest_delivered_is_evictable_first_and_only_the_delivered(tmp_path: Path) -> None:
+    clock = HandClock()
+    journal = open_journal(tmp_path, clock=clock)
+    rows = [begun(journal, number) for number in range(3)]
+    for number, row in enumerate(rows):
+        collect(journal, row, f"n{number}")
+    for row in (rows[2], rows[0]):
+        clock.now += 1
+        journal.delivered(row.id)
+    assert [row.id for row in journal.evictable()] == [rows[2].id, rows[0].id]
+    journal.evicted(rows[2].id)
+    assert [row.id for row in journal.evictable()] == [rows[0].id]
+    collect(journal, rows[2], "n2")
+    assert rows[2].id in [row.id for row in journal.evictable()], "fetched again"
+
+
+def test_what_is_not_there(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path)
+    assert journal.get("none") is None
+    assert journal.by_task_id("none") is None
+    assert not journal.claim("none")
+    journal.submitted("none", "n1")
+    journal.succeeded("none", ["https://cdn.test/a.png"], 1.0)
+    assert journal.list_tasks() == []
+
+
+def test_links_are_remembered_until_they_expire(tmp_path: Path) -> None:
+    clock = HandClock()
+    journal = open_journal(tmp_path, clock=clock)
+    assert journal.link_get("pixels:ab") is None
+    journal.link_put("pixels:ab", "https://store.test/1", "s3", NOON + 100)
+    journal.link_put("pixels:cd", "https://store.test/2", "remembered", None)
+    again = open_journal(tmp_path, "worker-2", clock)
+    assert again.link_get("pixels:ab") == Link("pixels:ab", "https://store.test/1", "s3", NOON + 100, NOON)
+    again.link_put("pixels:ab", "https://store.test/3", "http", NOON + 50)
+    found = journal.link_get("pixels:ab")
+    assert found is not None
+    assert found.url == "https://store.test/3"
+    clock.now += 50
+    assert journal.link_get("pixels:ab") is None
+    clock.now += 1e9
+    assert journal.link_get("pixels:cd") is not None
+    journal.link_drop("pixels:cd")
+    assert again.link_get("pixels:cd") is None

@@ -1,0 +1,210 @@
+"""Who lives, who died, and what that means for a task: real processes, killed without a farewell."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from hunyuan.models import TaskState
+from hunyuan.rows import Attached, Begun, Busy, Limits
+from tests.journal_kit import HandClock, Worker, begin, begun, collect, fresh, open_journal, request, stored
+
+
+def test_an_intended_task_of_a_living_worker_is_attached_to(tmp_path: Path) -> None:
+    first, second = open_journal(tmp_path, "worker-1"), open_journal(tmp_path, "worker-2")
+    row = begun(first)
+    outcome = begin(second)
+    assert isinstance(outcome, Attached)
+    assert (outcome.row.id, outcome.row.owner) == (row.id, "worker-1")
+
+
+def test_an_intended_task_of_a_silent_worker_becomes_unknown_and_is_not_attached_to(tmp_path: Path) -> None:
+    clock = HandClock()
+    first, second = open_journal(tmp_path, "worker-1", clock), open_journal(tmp_path, "worker-2", clock)
+    row = begun(first)
+    clock.now += 29
+    assert isinstance(begin(second), Attached)
+    first.heartbeat()
+    clock.now += 29
+    assert second.find_reusable(row.fingerprint) is not None
+    clock.now += 2
+    assert second.find_reusable(row.fingerprint) is None
+    assert isinstance(begin(second), Begun)
+    left = fresh(second, row)
+    assert (left.state, left.error_code) == (TaskState.UNKNOWN, "billing_unknown")
+    assert second.credits().maybe == 50
+
+
+def test_every_write_of_a_worker_is_a_heartbeat(tmp_path: Path) -> None:
+    clock = HandClock()
+    first, second = open_journal(tmp_path, "worker-1", clock), open_journal(tmp_path, "worker-2", clock)
+    row, other = begun(first, 1), begun(first, 2)
+    clock.now += 25
+    first.submitted(other.id, "n2")
+    clock.now += 25
+    assert isinstance(begin(second, 1), Attached)
+    assert fresh(second, row).state is TaskState.INTENDED
+
+
+def test_recover_gives_up_only_what_the_dead_had_begun(tmp_path: Path) -> None:
+    clock = HandClock()
+    dead, living = open_journal(tmp_path, "dead", clock), open_journal(tmp_path, "living", clock)
+    intended, submitted = begun(dead, 1), begun(dead, 2)
+    dead.submitted(submitted.id, "n2")
+    clock.now += 31
+    theirs = begun(living, 3)
+    mine = open_journal(tmp_path, "new", clock)
+    assert [(row.id, row.state) for row in mine.recover()] == [(intended.id, TaskState.UNKNOWN)]
+    assert mine.recover() == []
+    assert fresh(mine, submitted).state is TaskState.SUBMITTED
+    assert fresh(mine, theirs).state is TaskState.INTENDED
+
+
+def test_only_the_tasks_of_the_dead_are_claimed_and_only_once(tmp_path: Path) -> None:
+    clock = HandClock()
+    first, second, third = (open_journal(tmp_path, name, clock) for name in ("first", "second", "third"))
+    row = begun(first)
+    assert not first.claim(row.id), "not sent yet: nothing to collect"
+    first.submitted(row.id, "n1")
+    assert first.claim(row.id)
+    assert [open_row.id for open_row in first.open_rows()] == [row.id]
+    assert second.open_rows() == []
+    assert not second.claim(row.id)
+    clock.now += 31
+    assert [open_row.id for open_row in second.open_rows()] == [row.id]
+    assert second.claim(row.id)
+    assert not third.claim(row.id)
+    assert third.open_rows() == []
+    assert fresh(third, row).owner == "second"
+    collect(second, row, "n1")
+    assert not second.claim(row.id), "collected: nothing left to do"
+    assert second.open_rows() == []
+
+
+def test_open_rows_can_be_those_of_one_account(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path)
+    ours, theirs = begun(journal, 1), begun(journal, 2, account="another")
+    journal.submitted(ours.id, "n1")
+    journal.submitted(theirs.id, "n2")
+    assert [row.id for row in journal.open_rows("another")] == [theirs.id]
+    assert [row.id for row in journal.open_rows()] == [ours.id, theirs.id]
+
+
+def test_a_closed_worker_frees_its_tasks_at_once(tmp_path: Path) -> None:
+    clock = HandClock()
+    first = open_journal(tmp_path, "first", clock)
+    row = begun(first)
+    first.submitted(row.id, "n1")
+    first.close()
+    second = open_journal(tmp_path, "second", clock)
+    assert [open_row.id for open_row in second.open_rows()] == [row.id]
+    assert second.claim(row.id)
+
+
+def test_a_dead_worker_holds_no_slot(tmp_path: Path) -> None:
+    clock = HandClock()
+    limits = Limits(max_in_flight=1)
+    dead, living = open_journal(tmp_path, "dead", clock), open_journal(tmp_path, "living", clock)
+    dead.submitted(begun(dead, 1, limits=limits).id, "n1")
+    assert begin(living, 2, limits=limits) == Busy(1)
+    clock.now += 31
+    assert isinstance(begin(living, 2, limits=limits), Begun)
+
+
+@pytest.mark.parametrize("step", ["begun", "submitted", "succeeded", "collected"])
+def test_a_process_killed_at_any_step_loses_nothing(tmp_path: Path, step: str) -> None:
+    worker = Worker(
+        tmp_path,
+        "killed",
+        f"""
+step = {step!r}
+row = begun(journal)
+if step != "begun":
+    journal.submitted(row.id, "n1")
+if step in ("succeeded", "collected"):
+    journal.succeeded(row.id, ["https://cdn.test/a.png"], 5.0)
+if step == "collected":
+    journal.collected(row.id, [stored()])
+say(row.id)
+sys.stdin.readline()
+""",
+    )
+    row_id = worker.hear()
+    journal = open_journal(tmp_path, "restarted", clock=time)
+    before = journal.get(row_id)
+    assert before is not None
+    if step != "collected":
+        assert not journal.claim(row_id), "its process lives"
+        assert journal.recover() == []
+    worker.kill()
+    # At once, not after 30 s of silence: on one machine the end of a process can be seen.
+    if step == "begun":
+        assert [row.state for row in journal.recover()] == [TaskState.UNKNOWN]
+        assert isinstance(begin(journal), Begun)
+        return
+    outcome = begin(journal)
+    assert isinstance(outcome, Attached)
+    assert (outcome.row.id, outcome.row.task_id) == (row_id, "n1")
+    assert outcome.row.state is TaskState(step)
+    if step == "succeeded":
+        assert outcome.row.urls == ("https://cdn.test/a.png",)
+    if step == "collected":
+        assert outcome.row.files == (stored(),)
+    else:
+        assert [row.id for row in journal.open_rows()] == [row_id]
+        assert journal.claim(row_id)
+
+
+def test_processes_that_want_the_same_create_it_once(tmp_path: Path) -> None:
+    numbers = 10
+    script = f"""
+say("ready")
+sys.stdin.readline()
+outcomes = [begin(journal, number) for number in range({numbers})]
+say(" ".join(type(outcome).__name__ for outcome in outcomes))
+sys.stdin.readline()
+"""
+    workers = [Worker(tmp_path, f"worker-{k}", script) for k in range(4)]
+    for worker in workers:
+        assert worker.hear() == "ready"
+    for worker in workers:  # the first begin of each also opens, and one of them creates, the file
+        worker.tell("go")
+    answers = [worker.hear().split() for worker in workers]
+    for worker in workers:
+        worker.tell("end")
+        assert worker.end() == 0
+    for number in range(numbers):
+        assert sorted(answer[number] for answer in answers) == ["Attached"] * 3 + ["Begun"]
+    assert sum(open_journal(tmp_path).counts().values()) == numbers
+
+
+def test_processes_never_pass_the_slots_together(tmp_path: Path) -> None:
+    script = """
+limits = Limits(max_in_flight=3)
+say("ready")
+sys.stdin.readline()
+outcomes = [begin(journal, number, reuse=False, limits=limits) for number in range(5)]
+say(str(sum(isinstance(outcome, Begun) for outcome in outcomes)))
+sys.stdin.readline()
+"""
+    workers = [Worker(tmp_path, f"worker-{k}", script) for k in range(3)]
+    for worker in workers:
+        worker.hear()
+    for worker in workers:
+        worker.tell("go")
+    assert sum(int(worker.hear()) for worker in workers) == 3
+    for worker in workers:
+        worker.tell("end")
+        assert worker.end() == 0
+
+
+def test_a_worker_whose_begin_was_refused_still_counts_as_alive_later(tmp_path: Path) -> None:
+    """The heartbeat of a rolled back transaction must not be taken for written."""
+    clock = HandClock()
+    first, second = open_journal(tmp_path, "first", clock), open_journal(tmp_path, "second", clock)
+    with pytest.raises(Exception, match="pass the limit"):
+        begin(first, 1, limits=Limits(credits_per_day=24))
+    row = begun(first, 2)
+    assert second.find_reusable(request(2).fingerprint(row.base_url)) == row
