@@ -119,4 +119,5 @@ class Reporter:
         value = int(sum(full) * BAR_STEPS)
         if value != self._bar and self._context.node_id:
             self._bar = value
-            await ComfyAPI().execution.set_progress(value, BAR_STEPS * len(full), node_id=self._context.node_id)
+            # the class, since 0.3.75's ComfyAPI() has no `execution` of its own outside a synchronous wrapper
+            await ComfyAPI.Execution().set_progress(value, BAR_STEPS * len(full), node_id=self._context.node_id)

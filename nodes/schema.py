@@ -147,10 +147,10 @@ def waiting_inputs() -> list[io.Input]:
 
 
 def task_outputs() -> list[io.Output]:
-    """What all task nodes give."""
+    """What all task nodes give. Their names are the contract; ComfyUI wants ids that no input has."""
     return [
-        io.Image.Output("images", display_name="images", tooltip="[B,H,W,3], the originals' pixels."),
-        io.String.Output("image_urls", display_name="image_urls", tooltip="The gateway's links, one a line."),
-        io.String.Output("task_ids", display_name="task_ids", tooltip="One a line, for Hunyuan Task Wait."),
-        io.String.Output("info", display_name="info", tooltip="JSON: seeds, sizes, seconds, credits, failures."),
+        io.Image.Output("output_images", display_name="images", tooltip="[B,H,W,3], the originals' pixels."),
+        io.String.Output("output_image_urls", display_name="image_urls", tooltip="The gateway's links, one a line."),
+        io.String.Output("output_task_ids", display_name="task_ids", tooltip="One a line, for Hunyuan Task Wait."),
+        io.String.Output("output_info", display_name="info", tooltip="JSON: seeds, sizes, seconds, credits, failures."),
     ]

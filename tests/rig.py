@@ -41,7 +41,7 @@ from tests.virtual_time import VirtualClock, run
 T = TypeVar("T")
 KEY = "aio_0123456789abcdef0123456789abcdef"
 GATEWAY = "http://sandbox.invalid"
-DRAWN = b"\x89PNG\r\n\x1a\n drawn "
+DRAWN = b"\x89PNG\r\n\x1a\n drawn by the sandbox: "
 
 
 class Wire:

@@ -13,7 +13,7 @@ from hunyuan import errors
 from hunyuan.journal import Journal
 from hunyuan.models import TaskState
 from hunyuan.watch import Phase
-from tests.rig import Rig, play
+from tests.rig import DRAWN, Rig, play
 
 
 def test_a_task_from_request_to_file(tmp_path: Path) -> None:
