@@ -100,7 +100,7 @@ class Queries(Workers):
 
     def evictable(self, limit: int = 100) -> list[TaskRow]:
         """Delivered tasks that still have files here, the longest delivered first."""
-        wanted = select(tasks).where(t.state == sql.COLLECTED, t.delivered_at.is_not(None), t.evicted_at.is_(None))
+        wanted = select(tasks).where(t.delivered_at.is_not(None), t.evicted_at.is_(None), t.files != "")
         return self._rows(wanted.order_by(t.delivered_at).limit(limit))
 
     def _rows(self, wanted: Select[Any]) -> list[TaskRow]:
@@ -129,7 +129,8 @@ class Queries(Workers):
         since: float | None = None,
         until: float | None = None,
     ) -> CreditTotals:
-        conditions: list[ColumnElement[bool]] = [t.credits > 0]
+        # All states by name: the index of an account is sorted by state before time.
+        conditions: list[ColumnElement[bool]] = [t.credits > 0, t.state.in_([state.value for state in TaskState])]
         if session is not None:
             conditions.append(t.session == session)
         if account is not None:

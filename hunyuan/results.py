@@ -40,7 +40,7 @@ class ResultStore:
     """Files `<task id>_<index>.<ending>` in one directory. Thread-safe; processes may share the directory.
 
     max_bytes: the cap on all files together, 0 = none; asked anew each time. sleep: in seconds, for the waits between
-    tries to replace a file that Windows holds. now: unix seconds.
+    tries to replace a file that Windows holds. now: unix seconds. replace: os.replace, or what stands for it.
     """
 
     def __init__(
@@ -51,12 +51,14 @@ class ResultStore:
         *,
         sleep: Callable[[float], None] = time.sleep,
         now: Callable[[], float] = time.time,
+        replace: Callable[[Path, Path], None] = os.replace,
     ) -> None:
         self.directory = directory
         self._max_bytes = max_bytes
         self._journal = journal
         self._sleep = sleep
         self._now = now
+        self._move = replace
         self._guard = threading.Lock()
         self._ready = False
 
@@ -75,7 +77,7 @@ class ResultStore:
             if target.exists() and _digest_of(target) != digest:
                 target = target.with_name(f"{target.stem}-{digest[:12]}{target.suffix}")
             if not target.exists():
-                self._write(target, data)
+                self._write(target, data, digest)
         except OSError as failure:
             raise _unwritable(self.directory, failure, task_id) from failure
         return StoredImage(path=target.name, mime=mime, bytes=len(data), digest=digest, url=url)
@@ -97,7 +99,7 @@ class ResultStore:
     def path_of(self, image: StoredImage) -> Path:
         """Where a stored image lies. Its name is the journal's, so anything but a plain name is refused: ValueError."""
         name = image.path
-        if not name or name != Path(name).name or "\\" in name or ":" in name:
+        if not name or name != Path(name).name or name.startswith(".") or set(name) & set("\\/:"):
             raise ValueError(f"{name[:80]!r} is not the name of a result file.")
         return self.directory / name
 
@@ -156,26 +158,29 @@ class ResultStore:
                         left.unlink()
             self._ready = True
 
-    def _write(self, target: Path, data: bytes) -> None:
+    def _write(self, target: Path, data: bytes, digest: str) -> None:
         temporary = self.directory / f".{uuid.uuid4().hex}.tmp"
         try:
             with open(temporary, "xb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            self._replace(temporary, target)
+            self._replace(temporary, target, digest)
         except BaseException:
             with suppress(OSError):
                 temporary.unlink()
             raise
         _sync_directory(self.directory)
 
-    def _replace(self, temporary: Path, target: Path) -> None:
+    def _replace(self, temporary: Path, target: Path, digest: str) -> None:
         for tries in range(1, _REPLACE_TRIES + 1):
             try:
-                os.replace(temporary, target)
+                self._move(temporary, target)
                 return
             except PermissionError:
+                if target.exists() and _digest_of(target) == digest:  # another process was faster
+                    temporary.unlink()
+                    return
                 if tries == _REPLACE_TRIES:
                     raise
                 self._sleep(0.05 * tries)

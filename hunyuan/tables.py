@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Connection, Float, Index, Integer, MetaData, Table, Text, inspect, select, text
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Connection,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    and_,
+    inspect,
+    select,
+    text,
+)
 
 VERSION = 2
 
@@ -79,10 +93,10 @@ meta = Table("meta", metadata, Column("key", Text, primary_key=True), Column("va
 
 Index("tasks_by_fingerprint", tasks.c.fingerprint, tasks.c.created_at)
 Index("tasks_by_task_id", tasks.c.task_id)
-Index("tasks_by_state", tasks.c.state, tasks.c.created_at)
+Index("tasks_by_state", tasks.c.state, tasks.c.created_at, tasks.c.hidden, tasks.c.credits)
 Index("tasks_by_time", tasks.c.created_at)
-# Holds all that the credit limits sum, so that they are read from the index alone.
-Index("tasks_by_account", tasks.c.account, tasks.c.created_at, tasks.c.state, tasks.c.credits)
+# These hold all that the credit limits sum, so that the sums are read from the index alone.
+Index("tasks_by_account", tasks.c.account, tasks.c.state, tasks.c.created_at, tasks.c.credits)
 Index("tasks_by_session", tasks.c.session, tasks.c.state, tasks.c.credits)
 _timed = tasks.c.seconds.is_not(None)
 Index(
@@ -94,12 +108,23 @@ Index(
     postgresql_where=_timed,
 )
 
+_waiting = tasks.c.delivered_at.is_(None)
+Index("tasks_waiting", tasks.c.state, tasks.c.hidden, sqlite_where=_waiting, postgresql_where=_waiting)
+_evictable = and_(tasks.c.delivered_at.is_not(None), tasks.c.evicted_at.is_(None))
+Index("tasks_evictable", tasks.c.delivered_at, sqlite_where=_evictable, postgresql_where=_evictable)
+
 # From the version before it to the version that is the key. Statements that both databases read.
 MIGRATIONS: dict[int, tuple[str, ...]] = {
     2: (
         "ALTER TABLE tasks ADD COLUMN lost_at DOUBLE PRECISION",
         "ALTER TABLE tasks ADD COLUMN evicted_at DOUBLE PRECISION",
         "CREATE TABLE pauses (account TEXT PRIMARY KEY, until DOUBLE PRECISION NOT NULL)",
+        "DROP INDEX tasks_by_state",
+        "CREATE INDEX tasks_by_state ON tasks (state, created_at, hidden, credits)",
+        "DROP INDEX tasks_by_account",
+        "CREATE INDEX tasks_by_account ON tasks (account, state, created_at, credits)",
+        "CREATE INDEX tasks_waiting ON tasks (state, hidden) WHERE delivered_at IS NULL",
+        "CREATE INDEX tasks_evictable ON tasks (delivered_at) WHERE delivered_at IS NOT NULL AND evicted_at IS NULL",
     ),
 }
 
