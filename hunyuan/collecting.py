@@ -75,20 +75,21 @@ async def _poll_to_the_end(driver: Driver) -> None:
     row, tools, clock = driver.row, driver.tools, driver.clock
     assert row is not None
     pending: float | None = None
-    aimed = driver.created_at is not None  # seen from its beginning: its duration can be measured
+    from_start = driver.created_at is not None  # only then can its duration be measured
     if driver.created_at is None:
         driver.created_at = clock.monotonic() - max(0.0, clock.time() - (row.submitted_at or row.created_at))
     history = await driver.blocking(tools.durations.recent, row.type, row.size)
     times = poll_times(history, tools.chance())
     while True:
-        if aimed or pending is not None:
+        if from_start or pending is not None:
             await _pause(driver, times)
         status = await poll(driver)
         driver.answered = status
         elapsed = clock.monotonic() - driver.created_at
         if _is_final(status):
-            if aimed or pending is not None:
-                tools.durations.add(row.type, row.size, measured(pending, elapsed))
+            if from_start or pending is not None:
+                driver.seconds = measured(pending, elapsed, aimed=bool(history))
+                tools.durations.add(row.type, row.size, driver.seconds)
             return
         pending = elapsed
         if status.state is not row.state:
@@ -152,11 +153,9 @@ async def _heed(driver: Driver) -> None:
             for image in driver.resolved:
                 await driver.blocking(tools.sources.forget, image.url)
         raise error_of_row(row)
-    assert driver.created_at is not None
     urls = [url for url in status.images if not url.startswith("data:")]
-    seconds = driver.clock.monotonic() - driver.created_at
     if urls:  # an image that is only in the answer has no state of its own: it goes to the disk at once
-        await driver.blocking(tools.journal.succeeded, row.id, urls, seconds)
+        await driver.blocking(tools.journal.succeeded, row.id, urls, driver.seconds)
         await driver.refresh()
 
 

@@ -85,6 +85,7 @@ class Driver:
     resolved: tuple[ResolvedImage, ...] = ()
     answered: TaskStatus | None = None  # the gateway's last word
     created_at: float | None = None  # monotonic seconds at the create's answer
+    seconds: float | None = None  # how long the task took, where polls could tell
     watches: list[Watch] = field(default_factory=list)
     nudged: asyncio.Event = field(default_factory=asyncio.Event)  # somebody began to watch
 

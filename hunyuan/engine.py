@@ -24,7 +24,10 @@ WORKERS = 32  # threads for blocking calls: more than the default slots, so that
 class Engine(Protocol):
     """Where the runner's coroutines run."""
 
-    clock: Clock
+    @property
+    def clock(self) -> Clock:
+        """The time that all of it goes by."""
+        ...
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Starts a coroutine; only on the engine's own loop."""

@@ -35,7 +35,9 @@ LONGEST_POLL_GAP = 10.0
 SHORTEST_POLL_GAP = 0.15
 LEARNED_STEP = 0.2  # seconds; the finest aim that is worth a request
 LEARNED_POLLS = 5  # polls across the window in which recent tasks ended
-EARLIER = 0.93  # a task that was done at its first poll may have been done earlier: look earlier next time
+# A task that was done at its first poll may have been done long before: look earlier next time, and much earlier
+# where that first poll was not aimed by history.
+EARLIER, MUCH_EARLIER = 0.93, 0.7
 
 CONNECT_RESENDS = 3  # of a create that certainly did not arrive
 MISSING_GRACE = 10.0  # seconds in which a gateway may not yet know a task that it has just accepted
@@ -133,7 +135,7 @@ def poll_times(history: Sequence[float], phase: float) -> Iterator[float]:
         yield start
     else:
         low, high, step = window
-        shift = -0.5 * step * phase
+        shift = 0.3 * step * phase  # just after the times at which such tasks ended, not just before
         times = [low + shift + step * k for k in range(-1, int((high - low) / step + 1.5))]
         yield from (time for time in times[:-1] if time > 0)
         start = times[-1]
@@ -172,9 +174,14 @@ def next_poll(times: Iterator[float], elapsed: float, progress: float | None = N
     return min(max(earliest, aimed), longest)
 
 
-def measured(last_pending: float | None, done: float) -> float:
-    """How long the task took, in seconds, seen from polls: between the last that said no and the one that said yes."""
-    return done * EARLIER if last_pending is None else (last_pending + done) / 2
+def measured(last_pending: float | None, done: float, *, aimed: bool) -> float:
+    """How long a task took, in seconds: between the last poll that said no and the one that said yes.
+
+    aimed: whether history told when to poll first.
+    """
+    if last_pending is not None:
+        return (last_pending + done) / 2
+    return done * (EARLIER if aimed else MUCH_EARLIER)
 
 
 def quiet_gap(age: float) -> float:

@@ -83,11 +83,12 @@ class Holder:
     def get(self) -> Runtime:
         """The runtime; blocks for some tenths of a second at the first call."""
         with self._lock:
-            if self._runtime is None:
+            built = self._runtime
+            if built is None:
                 built = self._runtime = _build()
                 atexit.register(built.engine.stop, built.runner.farewell)
                 built.runner.start_collector()
-            return self._runtime
+            return built
 
 
 def install(server: Any) -> None:

@@ -20,7 +20,7 @@ def story(duration: float, history: list[float], phase: float) -> tuple[float, i
         elapsed = retry.next_poll(times, elapsed)
         polls += 1
         if elapsed >= duration:
-            return elapsed - duration, polls, retry.measured(pending, elapsed)
+            return elapsed - duration, polls, retry.measured(pending, elapsed, aimed=bool(history))
         pending = elapsed
 
 

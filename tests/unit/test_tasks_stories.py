@@ -142,7 +142,7 @@ def test_a_link_that_stays_dead_is_said_and_the_task_stays_collectable(tmp_path:
     async def story(rig: Rig) -> None:
         error = await rig.failure(rig.submit(5)[0])
         assert isinstance(error, errors.LinkDeadError)
-        assert rig.rows()[0].task_id in str(error)
+        assert str(rig.rows()[0].task_id) in str(error)
         assert rig.rows()[0].state is TaskState.SUCCEEDED
         rig.gateway.script.clear()
         got = await rig.collected(rig.submit(5)[0])

@@ -1,0 +1,147 @@
+"""The shape of the waiting: polls, concurrency, fairness, the 429 pause, counted on a fake clock."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import statistics
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hunyuan.durations import Durations
+from hunyuan.watch import Collected, Watch
+from tests.rig import Rig, play
+
+
+async def ended(rig: Rig, watch: Watch) -> tuple[Collected, float]:
+    """The task and the second at which its image was here."""
+    got = await rig.collected(watch)
+    return got, rig.clock.monotonic()
+
+
+def polls_of(rig: Rig) -> list[int]:
+    """Polls of each task, in order of creation."""
+    return [len(task["polls"]) for task in rig.state["tasks"]]
+
+
+def test_aim_without_history(tmp_path: Path) -> None:
+    durations = [3 + 17 * k / 39 for k in range(40)]
+
+    async def story(rig: Rig) -> None:
+        for seed, duration in enumerate(durations):
+            rig.runner.tools = replace(rig.runner.tools, durations=Durations(lambda type, size: ()))
+            began = rig.clock.monotonic()
+            _, end = await ended(rig, rig.submit(seed)[0])
+            shares.append((end - began - duration) / duration)
+        assert max(polls_of(rig)) <= 16
+
+    shares: list[float] = []
+    play(story, tmp_path, task={"seconds": {"cycle": durations}})
+    assert statistics.mean(shares) <= 0.07
+    assert max(shares) <= 0.14
+
+
+@pytest.mark.parametrize("centre", [4.0, 9.0, 18.0])
+def test_aim_with_the_journals_history(tmp_path: Path, centre: float) -> None:
+    rng = random.Random(5)
+    durations = [centre + rng.uniform(-0.5, 0.5) for _ in range(60)]
+
+    async def story(rig: Rig) -> None:
+        for seed in range(20):
+            await rig.collected(rig.submit(seed)[0])
+        later = rig.another()  # a new process knows what the journal knows
+        added = []
+        for seed in range(20, 60):
+            began = later.clock.monotonic()
+            _, end = await ended(later, later.submit(seed)[0])
+            added.append(end - began - durations[seed])
+        assert statistics.mean(added) <= 0.3
+        assert statistics.mean(polls_of(later)[20:]) <= 8
+        assert sorted(polls_of(later)[20:])[-2] <= 9
+
+    play(story, tmp_path, task={"seconds": {"cycle": durations}})
+
+
+def test_eight_nodes_lists_and_counts_all_run_at_once(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        watches = [rig.submit(seed, node=str(seed))[0] for seed in range(4)] + rig.submit(4, 5, 6, 7, node="n")
+        ends = [end for _, end in await asyncio.gather(*(ended(rig, watch) for watch in watches))]
+        assert max(ends) <= 9.0 + 4 * 0.05
+        assert rig.state["max_in_flight"] == 8
+
+    play(story, tmp_path, latency=0.05)
+
+
+def test_two_hundred_prompts_end_within_fifteen_percent_of_the_ideal(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        watches = [rig.submit(seed, node="list")[0] for seed in range(200)]
+        await asyncio.gather(*map(rig.collected, watches))
+        assert rig.clock.monotonic() <= 1.15 * 200 * 2 / 16
+        assert rig.state["max_in_flight"] == 16
+        assert rig.billed == 200
+        assert not rig.runner._drivers, "nothing stays behind in memory"
+
+    play(story, tmp_path, task={"seconds": 2.0}, settings={"max_in_flight": 16})
+
+
+def test_a_long_list_does_not_starve_another_prompt(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        many = [rig.submit(seed, node="list", prompt_id="a")[0] for seed in range(60)]
+        await rig.clock.sleep(0.5)
+        _, end = await ended(rig, rig.submit(100, prompt_id="b")[0])
+        assert end <= 3 * 4 * 1.14, "the other prompt waits for the next free slot, not for the list"
+        assert sum(watch.done.done() for watch in many) <= 24
+
+    play(story, tmp_path, task={"seconds": 4.0})
+
+
+def test_a_429_pauses_all_and_all_get_through_without_a_storm(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        watches = rig.submit(*range(24))
+        got = await asyncio.gather(*map(rig.collected, watches))
+        assert len({each.row.task_id for each in got}) == 24
+        refused = rig.count("creates") - 24
+        assert refused <= 24, "fewer refusals than tasks: the width follows what the gateway bears"
+        assert rig.state["max_in_flight"] <= 3
+
+    play(story, tmp_path, task={"seconds": 4.0}, max_in_flight=3)
+
+
+def test_retry_after_is_kept_to_by_creates_and_polls_alike(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        await asyncio.gather(*map(rig.collected, rig.submit(1, 2, 3)))
+        sent = [float(create["t"]) for create in rig.state["creates"]]
+        assert sent[:3] == [0.0] * 3
+        assert min(sent[3:]) >= 6.0
+        asked = [float(poll["t"]) for task in rig.state["tasks"] for poll in task["polls"]]
+        busy = min(asked)
+        assert not [time for time in asked if busy < time < busy + 5], "one poll's 429 holds back the others' polls"
+
+    rules = [
+        {"on": "create", "status": 429, "retry_after": 6, "times": 3},
+        {"on": "poll", "status": 429, "retry_after": 5, "times": 1},
+    ]
+    play(story, tmp_path, *rules)
+
+
+def test_the_gateways_progress_is_heeded(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        _, end = await ended(rig, rig.submit(1)[0])
+        assert end <= 30 * 1.02
+        assert polls_of(rig)[0] <= 14
+
+    play(story, tmp_path, task={"seconds": 30.0, "progress": "fraction"})
+
+
+def test_a_download_begins_with_the_poll_that_says_done(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        await asyncio.gather(*map(rig.collected, rig.submit(1, 2)))
+        for task in rig.state["tasks"]:
+            assert len(task["downloads"]) == 1
+            said, fetched = task["polls"][-1]["t"], task["downloads"][0]["t"]
+            assert fetched - said <= 0.5 + 1e-6, "the poll's own way back, and nothing else"
+        assert rig.clock.monotonic() <= 8 * 1.14 + 2 * 0.5
+
+    play(story, tmp_path, latency=0.5, task={"seconds": 8.0})
