@@ -11,7 +11,7 @@ from pathlib import Path
 
 from . import browser, pythons
 from .paths import CACHE, ROOT, venv_python
-from .process import clean_environment
+from .process import clean_environment, run_child
 
 # The pack is checked under a package name of its own, as ComfyUI loads it: its relative imports climb to it.
 PACK_NAME = "hunyuan_image_3"
@@ -51,8 +51,7 @@ def test(arguments: Sequence[str]) -> int:
     if failed:
         print(f"FAILED before the tests: {', '.join(failed)}", flush=True)
     command = [str(venv_python()), "-m", "pytest", *arguments]
-    ran_tests = subprocess.run(command, cwd=ROOT, env=environment, check=False)
-    return ran_tests.returncode or (1 if failed else 0)
+    return run_child(command, environment) or (1 if failed else 0)
 
 
 def _passes(name: str, command: Sequence[str], extra: dict[str, str]) -> bool:

@@ -170,7 +170,8 @@ def _tell(server: ComfyProcess, workflow: Workflow, outputs: Mapping[str, Any]) 
         if workflow[node]["class_type"] == "PreviewAny":
             info = json.loads("".join(output["text"]))
             credits_spent += int(info["credits"])
-            print(f"      {_title(workflow, node)}: {info['credits']} credits, {info['seconds']} s")
+            seconds = ", ".join(f"{took:.1f} s" for took in info["seconds"])
+            print(f"      {_title(workflow, node)}: {info['credits']} credits, {seconds}")
     print(f"      Spent in all: {credits_spent} credits", flush=True)
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import subprocess
+import os
 import sys
 
 from . import check, comfyui, environment
 from .console import Stop
-from .paths import ROOT, venv_python
-from .process import clean_environment
+from .paths import venv_python
+from .process import clean_environment, run_child
 
 
 def prepare(*groups: str) -> None:
@@ -30,7 +30,7 @@ def _setup(arguments: argparse.Namespace) -> int:
 def _demo(arguments: argparse.Namespace) -> int:
     prepare("base", *([] if comfyui.given() else ["comfyui"]))
     options = ["--serve"] if arguments.serve else []
-    return subprocess.run([str(venv_python()), "-m", "devtools.demo", *options], cwd=ROOT, check=False).returncode
+    return run_child([str(venv_python()), "-m", "devtools.demo", *options], os.environ)
 
 
 def _check(_: argparse.Namespace) -> int:
@@ -46,8 +46,7 @@ def _test(arguments: argparse.Namespace) -> int:
 
 def _bench(arguments: argparse.Namespace) -> int:
     prepare(*environment.GROUPS)
-    command = [str(venv_python()), "-m", "benchmarks", *arguments.rest]
-    return subprocess.run(command, cwd=ROOT, env=clean_environment(), check=False).returncode
+    return run_child([str(venv_python()), "-m", "benchmarks", *arguments.rest], clean_environment())
 
 
 def _parser() -> argparse.ArgumentParser:

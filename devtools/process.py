@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -26,6 +27,14 @@ DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 def clean_environment() -> dict[str, str]:
     """The surroundings without any of the pack's settings: nobody's key reaches a child by accident."""
     return {name: value for name, value in os.environ.items() if not name.startswith("HUNYUAN_")}
+
+
+def run_child(command: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Run a command in the root to its end; its exit code. Ctrl+C reaches it too: it gets to clean up."""
+    with subprocess.Popen(command, cwd=ROOT, env=environment) as child:
+        while True:
+            with contextlib.suppress(KeyboardInterrupt):
+                return child.wait()
 
 
 def free_port() -> int:
@@ -103,7 +112,12 @@ class ComfyProcess:
         self.port = self._wanted_port or free_port()
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
-                self._command(), env=self.child_environment(), cwd=self.base, stdout=log, stderr=subprocess.STDOUT
+                self._command(),
+                env=self.child_environment(),
+                cwd=self.base,
+                stdin=subprocess.PIPE,  # open as long as this process lives
+                stdout=log,
+                stderr=subprocess.STDOUT,
             )
         began = time.monotonic()
         while (waited := time.monotonic() - began) < timeout:
@@ -137,6 +151,8 @@ class ComfyProcess:
         """Called when it has been told to end: waits for it."""
         if self._process is not None:
             self._process.wait(20)
+            if self._process.stdin is not None:
+                self._process.stdin.close()
 
     def join(self) -> int:
         """Wait, without a deadline, until it ends by itself or by the user; its exit code."""

@@ -85,6 +85,7 @@ def open_tab(chromium: Browser, face_server: Callable[[str], PaidServer]) -> Ite
             context = chromium.new_context(viewport=SIZE, locale="zh-CN" if face.locale == "zh" else "en-US")
             contexts.append(context)
         context.set_default_timeout(20_000)
+        context.add_init_script("localStorage.setItem('vueNodesBannerDismissed', 'true')")  # ComfyUI's advertisement
         tab = Tab(context.new_page(), context, server, face)
         tab.listen()
         tab.page.goto(server.url + path)
