@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, create_engine, func, select, text
+from sqlalchemy import Connection, Engine, Table, create_engine, event, func, select, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
@@ -15,7 +16,14 @@ from .database import Backend, driver_words
 from .errors import JournalError
 from .tables import bring_up
 
-CONNECT_SECONDS = 10
+# libpq's own names; whatever the URL's query says goes before. A server that vanished is noticed in 20 seconds.
+_CONNECT = {
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 2,
+    "tcp_user_timeout": 20_000,
+}
 _SETTING = "HUNYUAN_JOURNAL_URL (setting journal_url)"
 _EXAMPLE = 'Use "postgresql+psycopg://user:password@host:5432/database", or leave it empty for the embedded journal.'
 
@@ -77,11 +85,11 @@ class PostgresBackend(Backend):
     def explain(self, failure: BaseException) -> tuple[str, str]:
         if isinstance(failure, ImportError):
             return "Its driver psycopg is not installed.", 'Install "psycopg[binary]" into ComfyUI\'s Python.'
-        state = getattr(getattr(failure, "orig", None), "sqlstate", None) or ""
+        words = self._masked(driver_words(failure))
+        state = getattr(getattr(failure, "orig", None), "sqlstate", None) or _state_of(words)
         for start, why, do in _WHY:
             if state.startswith(start):
                 return why, do
-        words = self._masked(driver_words(failure))
         if isinstance(failure, (OperationalError, InterfaceError)):
             return f"The server cannot be reached: {words}.", "Check that it runs and that the URL names it."
         return f"PostgreSQL said: {words}.", f"Check {_SETTING}."
@@ -91,20 +99,39 @@ class PostgresBackend(Backend):
         return words.replace(str(password), "***") if password else words
 
 
+def _state_of(words: str) -> str:
+    """The SQLSTATE of a refused connection, for which libpq gives only the server's words."""
+    if "authentication failed" in words or "no pg_hba.conf entry" in words:
+        return "28000"
+    if "FATAL" in words and "database" in words and "does not exist" in words:
+        return "3D000"
+    return "53300" if "too many" in words else ""
+
+
 _NOW = select(func.extract("epoch", func.clock_timestamp()))
 _LOCK = text("SELECT pg_advisory_xact_lock(:key)")
 
 
 def _engine(url: URL) -> Engine:
-    return create_engine(
+    engine = create_engine(
         url,
-        connect_args={} if "connect_timeout" in url.query else {"connect_timeout": CONNECT_SECONDS},
+        connect_args={name: value for name, value in _CONNECT.items() if name not in url.query},
         hide_parameters=True,
         isolation_level="READ COMMITTED",  # each statement after the advisory lock sees what was committed before
         max_overflow=20,
         pool_pre_ping=True,  # a restarted server costs one silent reconnect
         pool_use_lifo=True,
     )
+
+    @event.listens_for(engine, "connect")
+    def limit(connection: Any, record: Any) -> None:
+        # A worker that stalls must not hold the others' locks for ever.
+        connection.execute("SET lock_timeout = '15s'")
+        connection.execute("SET statement_timeout = '60s'")
+        connection.execute("SET idle_in_transaction_session_timeout = '30s'")
+        connection.commit()
+
+    return engine
 
 
 def _read_url(url: str) -> URL:

@@ -90,13 +90,40 @@ def collect(journal: Journal, row: TaskRow, task_id: str) -> None:
     journal.collected(row.id, [stored(f"{task_id}_0.png")])
 
 
+# The tables as version 1 of the schema had them, for SQLite and PostgreSQL.
+VERSION_1 = """
+CREATE TABLE tasks (
+    id TEXT NOT NULL PRIMARY KEY, fingerprint TEXT DEFAULT '' NOT NULL, task_id TEXT, state TEXT NOT NULL,
+    type TEXT DEFAULT '' NOT NULL, prompt TEXT DEFAULT '' NOT NULL, size TEXT DEFAULT '' NOT NULL, seed INTEGER,
+    model TEXT DEFAULT '' NOT NULL, base_url TEXT DEFAULT '' NOT NULL, account TEXT DEFAULT '' NOT NULL,
+    images TEXT DEFAULT '' NOT NULL, credits INTEGER DEFAULT '0' NOT NULL, prompt_id TEXT DEFAULT '' NOT NULL,
+    node_id TEXT DEFAULT '' NOT NULL, session TEXT DEFAULT '' NOT NULL, owner TEXT DEFAULT '' NOT NULL,
+    created_at FLOAT NOT NULL, submitted_at FLOAT, polled_at FLOAT, finished_at FLOAT, seconds FLOAT,
+    collected_at FLOAT, delivered_at FLOAT, error_code TEXT DEFAULT '' NOT NULL, error_text TEXT DEFAULT '' NOT NULL,
+    urls TEXT DEFAULT '' NOT NULL, files TEXT DEFAULT '' NOT NULL, hidden BOOLEAN DEFAULT false NOT NULL
+);
+CREATE TABLE workers (worker_id TEXT NOT NULL PRIMARY KEY, heartbeat_at FLOAT NOT NULL,
+    account TEXT DEFAULT '' NOT NULL);
+CREATE TABLE links (key TEXT NOT NULL PRIMARY KEY, url TEXT NOT NULL, way TEXT DEFAULT '' NOT NULL, expires_at FLOAT,
+    created_at FLOAT NOT NULL);
+CREATE TABLE meta (key TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL);
+INSERT INTO meta VALUES ('version', '1');
+CREATE INDEX tasks_by_fingerprint ON tasks (fingerprint, created_at);
+CREATE INDEX tasks_by_task_id ON tasks (task_id);
+CREATE INDEX tasks_by_state ON tasks (state, created_at);
+CREATE INDEX tasks_by_time ON tasks (created_at);
+CREATE INDEX tasks_by_account ON tasks (account, created_at, state, credits);
+CREATE INDEX tasks_by_session ON tasks (session, state, credits);
+CREATE INDEX tasks_by_duration ON tasks (type, size, finished_at) WHERE seconds IS NOT NULL;
+"""
+
 _PRELUDE = """
 import sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from tests.journal_kit import *
 directory, worker = Path(sys.argv[2]), sys.argv[3]
-journal = open_journal(directory, worker, clock=time, announce=lambda text: None)
+journal = open_journal(directory, worker, clock=time, announce=lambda text: None, url=sys.argv[4])
 def say(text):
     print(text, flush=True)
 """
@@ -105,9 +132,9 @@ def say(text):
 class Worker:
     """A process of its own with a journal on the directory; runs `script`, talks by lines."""
 
-    def __init__(self, directory: Path, worker: str, script: str) -> None:
+    def __init__(self, directory: Path, worker: str, script: str, url: str = "") -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-c", _PRELUDE + script, str(ROOT), str(directory), worker],
+            [sys.executable, "-c", _PRELUDE + script, str(ROOT), str(directory), worker, url],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

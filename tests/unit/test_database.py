@@ -20,7 +20,19 @@ from hunyuan.journal import Journal
 from hunyuan.models import TaskState, TaskType
 from hunyuan.rows import Attached
 from hunyuan.tables import VERSION
-from tests.journal_kit import GATEWAY, ROOT, Worker, begin, begun, collect, fresh, open_journal, request, stored
+from tests.journal_kit import (
+    GATEWAY,
+    ROOT,
+    VERSION_1,
+    Worker,
+    begin,
+    begun,
+    collect,
+    fresh,
+    open_journal,
+    request,
+    stored,
+)
 
 
 def file_of(directory: Path) -> Path:
@@ -229,33 +241,6 @@ def test_a_deleted_file_is_said_and_begun_anew(tmp_path: Path) -> None:
     assert "deleted" in said[0]
     assert file_of(tmp_path).exists()
     assert sum(open_journal(tmp_path).counts().values()) == 1
-
-
-VERSION_1 = """
-CREATE TABLE tasks (
-    id TEXT NOT NULL PRIMARY KEY, fingerprint TEXT DEFAULT '' NOT NULL, task_id TEXT, state TEXT NOT NULL,
-    type TEXT DEFAULT '' NOT NULL, prompt TEXT DEFAULT '' NOT NULL, size TEXT DEFAULT '' NOT NULL, seed INTEGER,
-    model TEXT DEFAULT '' NOT NULL, base_url TEXT DEFAULT '' NOT NULL, account TEXT DEFAULT '' NOT NULL,
-    images TEXT DEFAULT '' NOT NULL, credits INTEGER DEFAULT '0' NOT NULL, prompt_id TEXT DEFAULT '' NOT NULL,
-    node_id TEXT DEFAULT '' NOT NULL, session TEXT DEFAULT '' NOT NULL, owner TEXT DEFAULT '' NOT NULL,
-    created_at FLOAT NOT NULL, submitted_at FLOAT, polled_at FLOAT, finished_at FLOAT, seconds FLOAT,
-    collected_at FLOAT, delivered_at FLOAT, error_code TEXT DEFAULT '' NOT NULL, error_text TEXT DEFAULT '' NOT NULL,
-    urls TEXT DEFAULT '' NOT NULL, files TEXT DEFAULT '' NOT NULL, hidden BOOLEAN DEFAULT false NOT NULL
-);
-CREATE TABLE workers (worker_id TEXT NOT NULL PRIMARY KEY, heartbeat_at FLOAT NOT NULL,
-    account TEXT DEFAULT '' NOT NULL);
-CREATE TABLE links (key TEXT NOT NULL PRIMARY KEY, url TEXT NOT NULL, way TEXT DEFAULT '' NOT NULL, expires_at FLOAT,
-    created_at FLOAT NOT NULL);
-CREATE TABLE meta (key TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL);
-INSERT INTO meta VALUES ('version', '1');
-CREATE INDEX tasks_by_fingerprint ON tasks (fingerprint, created_at);
-CREATE INDEX tasks_by_task_id ON tasks (task_id);
-CREATE INDEX tasks_by_state ON tasks (state, created_at);
-CREATE INDEX tasks_by_time ON tasks (created_at);
-CREATE INDEX tasks_by_account ON tasks (account, created_at, state, credits);
-CREATE INDEX tasks_by_session ON tasks (session, state, credits);
-CREATE INDEX tasks_by_duration ON tasks (type, size, finished_at) WHERE seconds IS NOT NULL;
-"""
 
 
 def build_version_1(directory: Path, fingerprint: str) -> None:
