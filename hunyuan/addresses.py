@@ -12,6 +12,7 @@ from .errors import UnsafeAddressError
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _CONTROL = re.compile(r"[\x00-\x20\x7f\\]")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:")
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -88,7 +89,16 @@ class Address:
 
     def join(self, location: str) -> Address:
         """Where a redirect from here leads; raises UnsafeAddressError if that is no http(s) address."""
-        return parse(urljoin(f"{self.origin}{self.target}", location.strip()))
+        location = location.strip()
+        if _SCHEME.match(location):
+            return parse(location)  # as it is: joining would rewrite it
+        if location.startswith("/"):
+            start = f"{self.scheme}:" if location.startswith("//") else self.origin
+            return parse(start + location)
+        try:
+            return parse(urljoin(f"{self.origin}{self.target}", location))
+        except ValueError:
+            raise _unusable("it redirects to a malformed address") from None
 
 
 def parse(url: str) -> Address:

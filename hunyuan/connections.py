@@ -67,6 +67,7 @@ class Call:
     reused: bool = False
     expired: bool = False
     connection: TracedConnection | None = field(default=None, repr=False)
+    socket: Any = field(default=None, repr=False)
 
     def expire(self) -> None:
         """The time is up: ends the exchange, from another thread."""
@@ -130,7 +131,7 @@ class TracedConnection(HTTPConnection):
         assert self.sock is not None
         # Still the connect timeout here; sendall() takes it as the limit of a whole piece.
         self.sock.settimeout(call.read_timeout)
-        call.stage = Stage.REQUEST
+        call.stage, call.socket = Stage.REQUEST, self.sock
         if call.body is None:
             call.sent, call.stage = True, Stage.SENT
         super().endheaders(*args, **kwargs)
@@ -141,11 +142,15 @@ class TracedConnection(HTTPConnection):
         return call
 
     def abort(self, call: Call) -> None:
-        """Ends the call's exchange from another thread, unless the connection works for another call by now."""
+        """Ends the call's exchange from another thread, unless its socket works for another call by now.
+
+        An answer that lasts until the end of the connection has taken the socket along: `sock` is None then.
+        """
         with self._owner_lock:
-            if self._owner is call and isinstance(self.sock, socket.socket):
+            mine = self._owner is call or call.socket is not self.sock
+            if mine and isinstance(call.socket, socket.socket):
                 try:
-                    socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
+                    socket.socket.shutdown(call.socket, socket.SHUT_RDWR)
                 except OSError:
                     return  # closed from the other side already
 
@@ -250,6 +255,7 @@ def dial(call: Call, host: str, port: int, options: Any) -> socket.socket:
             problem = failed
         else:
             call.stage = Stage.HANDSHAKE
+            sock.settimeout(call.connect_timeout)
             return sock
     raise problem
 
@@ -261,7 +267,6 @@ def _connect(family: int, kind: int, protocol: int, where: Any, timeout: float, 
             sock.setsockopt(*option)
         sock.settimeout(timeout)
         sock.connect(where)
-        sock.settimeout(max(timeout, 1.0))
     except BaseException:
         sock.close()
         raise

@@ -80,7 +80,7 @@ def _lost(call: Call, problem: BaseException) -> AnswerLostError:
     place = call.address.place
     if call.expired or _is_timeout(problem):
         seconds = call.total_seconds if call.expired else call.read_timeout
-        what = f"{place} gave no whole answer within {seconds:.0f} seconds."
+        what = f"{place} gave no whole answer within {seconds:.3g} seconds."
     else:
         what = f"The connection to {place} broke before the whole answer was here."
     why = "The request had gone out, so it may have been worked on." if call.body is not None else ""
@@ -99,7 +99,7 @@ def _proxy_failed(call: Call, problem: BaseException) -> ProxyFailedError:
     elif call.stage is Stage.RESOLVE:
         what = f"The name of the proxy {proxy} could not be resolved."
     elif _is_timeout(problem):
-        what = f"The proxy {proxy} did not answer within {call.connect_timeout:.0f} seconds."
+        what = f"The proxy {proxy} did not answer within {call.connect_timeout:.3g} seconds."
     elif call.stage is Stage.DIAL:
         what = f"The proxy {proxy} refused the connection or cannot be reached."
     else:
@@ -111,7 +111,7 @@ def _not_connected(call: Call, problem: BaseException) -> TransportError:
     place = call.address.place
     if _is_timeout(problem):
         return ConnectTimeoutError(
-            f"{place} accepted no connection within {call.connect_timeout:.0f} seconds.", do=_CHECK_ADDRESS
+            f"{place} accepted no connection within {call.connect_timeout:.3g} seconds.", do=_CHECK_ADDRESS
         )
     return ConnectionRefusedByHostError(
         f"{place} refused the connection or cannot be reached.", why=_short(problem), do=_CHECK_ADDRESS
@@ -122,7 +122,7 @@ def _handshake(call: Call, problem: BaseException) -> TransportError:
     place = call.address.place
     if _is_timeout(problem):
         return ConnectTimeoutError(
-            f"{place} did not finish the TLS handshake within {call.connect_timeout:.0f} seconds.", do=_CHECK_ADDRESS
+            f"{place} did not finish the TLS handshake within {call.connect_timeout:.3g} seconds.", do=_CHECK_ADDRESS
         )
     for cause in _causes(problem):
         if isinstance(cause, ssl.SSLCertVerificationError):

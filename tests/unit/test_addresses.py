@@ -1,0 +1,187 @@
+"""Which addresses a download may reach, and that a link is taken apart without changing a byte."""
+
+from __future__ import annotations
+
+import ipaddress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hunyuan.addresses import AddressGuard, is_closed, parse
+from hunyuan.errors import UnsafeAddressError
+
+CLOSED = [
+    "0.0.0.0",
+    "0.1.2.3",
+    "10.0.0.1",
+    "100.64.0.1",
+    "100.100.100.200",  # Alibaba's metadata service
+    "127.0.0.1",
+    "127.255.255.254",
+    "168.63.129.16",  # Azure's
+    "169.254.169.254",  # AWS's, Google's …
+    "169.254.0.23",  # Tencent's
+    "172.16.0.1",
+    "172.31.255.255",
+    "192.0.0.192",  # Oracle's
+    "192.168.1.1",
+    "224.0.0.1",
+    "240.0.0.1",
+    "255.255.255.255",
+    "::",
+    "::1",
+    "::127.0.0.1",
+    "::ffff:127.0.0.1",
+    "::ffff:10.1.2.3",
+    "::ffff:a9fe:a9fe",
+    "::ffff:0:127.0.0.1",
+    "64:ff9b::127.0.0.1",
+    "64:ff9b::169.254.169.254",
+    "64:ff9b:1::1",
+    "2002:7f00:1::",
+    "2002:a9fe:a9fe::1",
+    "2001:0:4136:e378:8000:63bf:3fff:fdd2",  # Teredo
+    "2001:db8::1",
+    "fc00::1",
+    "fd00:ec2::254",  # AWS's metadata service over IPv6
+    "fe80::1",
+    "fe80::1%eth0",
+    "fec0::1",
+    "ff02::1",
+    "198.18.0.7",
+    "not an address",
+    "",
+]
+OPEN = ["1.1.1.1", "8.8.8.8", "172.32.0.1", "100.63.255.255", "2606:4700::1111", "64:ff9b::8.8.8.8", "::ffff:8.8.8.8"]
+
+
+@pytest.mark.parametrize("address", CLOSED)
+def test_closed(address: str) -> None:
+    assert is_closed(address)
+
+
+@pytest.mark.parametrize("address", OPEN)
+def test_open(address: str) -> None:
+    assert not is_closed(address)
+
+
+@given(st.ip_addresses())
+def test_nothing_that_python_calls_private_or_local_is_open(address: ipaddress.IPv4Address) -> None:
+    local = address.is_private or address.is_loopback or address.is_link_local or address.is_multicast
+    if local or address.is_unspecified:
+        assert is_closed(str(address))
+
+
+@given(st.ip_addresses(v=4))
+def test_an_address_inside_another_counts(address: ipaddress.IPv4Address) -> None:
+    number = int(address)
+    for outer in (0xFFFF << 32, 0x64FF9B << 96, 0x2002 << 112):
+        shift = 80 if outer == 0x2002 << 112 else 0
+        inside = ipaddress.IPv6Address(outer | number << shift)
+        assert is_closed(str(inside)) or not is_closed(str(address)), inside
+
+
+def test_fake_ip_of_a_proxy_program_is_open_by_name_only() -> None:
+    guard = AddressGuard("https://gateway.example")
+    guard.check("images.example", 443, "198.18.3.4")
+    with pytest.raises(UnsafeAddressError):
+        guard.check("198.18.3.4", 443, "198.18.3.4")
+
+
+def test_gateway_is_exempt_at_its_own_port_only() -> None:
+    guard = AddressGuard("http://127.0.0.1:8190/prefix")
+    guard.check("127.0.0.1", 8190, "127.0.0.1")
+    for host, port in (("127.0.0.1", 22), ("localhost", 8190)):
+        with pytest.raises(UnsafeAddressError) as caught:
+            guard.check(host, port, "127.0.0.1")
+        assert "127.0.0.1" in str(caught.value)
+        assert "allowed_hosts" in str(caught.value)
+
+
+def test_allowed_hosts_with_and_without_a_port() -> None:
+    guard = AddressGuard("https://gateway.example", ("nas.local", "10.0.0.5:9000", "[fd00::1]", "[fd00::2]:81"))
+    for host, port, address in (
+        ("nas.local", 1234, "192.168.0.2"),
+        ("10.0.0.5", 9000, "10.0.0.5"),
+        ("fd00::1", 80, "fd00::1"),
+        ("fd00::2", 81, "fd00::2"),
+    ):
+        guard.check(host, port, address)
+    for host, port in (("10.0.0.5", 80), ("fd00::2", 80), ("other.local", 1234)):
+        with pytest.raises(UnsafeAddressError):
+            guard.check(host, port, "10.0.0.5")
+
+
+@pytest.mark.parametrize(
+    ("url", "origin", "target"),
+    [
+        ("https://a.example/x%2Fy%2fz+~%7E?s=a%2bb%2B&t=", "https://a.example", "/x%2Fy%2fz+~%7E?s=a%2bb%2B&t="),
+        ("HTTPS://A.Example:443?q=1", "https://a.example", "/?q=1"),
+        ("http://a.example:8080/a//b/../c?#frag", "http://a.example:8080", "/a//b/../c?"),
+        ("https://bücher.example/ü?k=图", "https://xn--bcher-kva.example", "/%C3%BC?k=%E5%9B%BE"),
+        ("http://[2606:4700::1111]:81/x", "http://[2606:4700::1111]:81", "/x"),
+        ("https://a.example/x@y:z", "https://a.example", "/x@y:z"),
+    ],
+)
+def test_taken_apart_byte_for_byte(url: str, origin: str, target: str) -> None:
+    address = parse(url)
+    assert (address.origin, address.target) == (origin, target)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "x",
+        "ftp://a.example/",
+        "file:///etc/passwd",
+        "gopher://a.example/",
+        "javascript:alert(1)",
+        "//a.example/x",
+        "http://",
+        "http:///x",
+        "https://user:pass@a.example/",
+        "https://good.example@127.0.0.1/",
+        "https://good.example\\@127.0.0.1/",
+        "https://a.example:0/",
+        "https://a.example:99999/",
+        "https://a.example:x/",
+        "https://[::1/",
+        "https://[fe80::1%25eth0]/",
+        "https://a..example/",
+        "https://a.example/ x",
+        "https://a.example/\r\nHost: b",
+        " https://a.example/",
+    ],
+)
+def test_no_address(url: str) -> None:
+    with pytest.raises(UnsafeAddressError):
+        parse(url)
+
+
+@given(st.text(), st.text())
+def test_any_text_is_an_address_or_unsafe(text: str, more: str) -> None:
+    for url in (text, f"http://{text}", f"https://a.example/{text}", f"https://{text}/{more}"):
+        try:
+            address = parse(url)
+        except UnsafeAddressError:
+            continue
+        assert address.target.startswith("/")
+        assert f"{address.host}{address.target}".isascii()
+
+
+@pytest.mark.parametrize(
+    ("location", "goal"),
+    [
+        ("/y%2fz?s=%2b", "https://a.example/y%2fz?s=%2b"),
+        ("z", "https://a.example/dir/z"),
+        ("?q", "https://a.example/dir/x?q"),
+        ("//b.example/y", "https://b.example/y"),
+        ("http://b.example:81/y%2F", "http://b.example:81/y%2F"),
+        ("https://b.example/a/./b/../c//d?", "https://b.example/a/./b/../c//d?"),
+    ],
+)
+def test_redirects_are_joined(location: str, goal: str) -> None:
+    following = parse("https://a.example/dir/x?old").join(location)
+    assert following.origin + following.target == goal
