@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -20,6 +21,7 @@ from pathlib import Path
 from .paths import LAUNCHER, ROOT, comfyui_path, comfyui_python
 
 PACK = "hunyuan-image-3"
+_PACK_FAILED = re.compile(rf"IMPORT FAILED\): .*{PACK}")
 # To loopback only, so no proxy of the surroundings may stand between.
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -110,6 +112,7 @@ class ComfyProcess:
         """Start it and wait until it answers; ServerFailed past `timeout` seconds. `tick` is told the seconds."""
         assert not self.running, "this ComfyUI runs already"
         self.port = self._wanted_port or free_port()
+        began, before = time.monotonic(), len(self.log())
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
                 self._command(),
@@ -119,11 +122,11 @@ class ComfyProcess:
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
-        began = time.monotonic()
         while (waited := time.monotonic() - began) < timeout:
             if self._process.poll() is not None:
                 raise ServerFailed(f"ComfyUI ended with {self._process.returncode} at its start.\n{self.log_tail()}")
             if self._answers():
+                self._check_pack(self.log()[before:])
                 return
             if tick:
                 tick(waited)
@@ -184,6 +187,11 @@ class ComfyProcess:
         if self.frontend_root is not None:
             command += ["--front-end-root", str(self.frontend_root)]
         return command + self.arguments
+
+    def _check_pack(self, said: str) -> None:
+        if _PACK_FAILED.search(said):
+            self.kill()
+            raise ServerFailed(f"ComfyUI runs, but could not load this pack.\n{self.log_tail(200)}")
 
     def _answers(self) -> bool:
         try:

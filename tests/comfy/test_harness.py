@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from PIL import Image
 
+from devtools.process import ServerFailed
 from tests.comfy.harness import PromptRejected
 from tests.comfy.harness_fixtures import PaidServer, ServerFactory
 
@@ -49,3 +52,9 @@ def test_a_killed_server_comes_back_on_its_directories(comfy_server: ServerFacto
     assert sorted(path.name for path in server.output_directory.glob("*.png")) == [
         f"grey_{number:05}_.png" for number in (1, 2, 3, 4)
     ]
+
+
+def test_a_pack_that_does_not_load_is_no_server(comfy_server: ServerFactory, tmp_path: Path) -> None:
+    (tmp_path / "__init__.py").write_text("raise RuntimeError('on purpose')\n", encoding="utf-8")
+    with pytest.raises(ServerFailed, match="on purpose"):
+        comfy_server(pack=tmp_path)
