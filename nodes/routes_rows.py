@@ -43,6 +43,7 @@ def public_row(row: TaskRow) -> dict[str, Any]:
         "images": len(row.files),
         "links": sum(not url.startswith("data:") for url in row.urls),
         "version": row.files[0].digest[:12] if row.files else "",
+        "session": row.session,
         "hidden": row.hidden,
     }
 

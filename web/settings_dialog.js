@@ -1,0 +1,137 @@
+/**
+ * The dialog for the key, the gateway, the limits and the ways of upload, with "test" for each.
+ * @module
+ */
+import { get, post } from "./api.js";
+import { openDialog } from "./dialog.js";
+import { button, h, icon } from "./dom.js";
+import { has, t } from "./i18n.js";
+import { FieldView, SECTIONS } from "./settings_fields.js";
+import { toast, toastError, wordsOf } from "./toast.js";
+
+/** @type {SettingsForm | null} */
+let open = null;
+
+/**
+ * Opens the dialog, or brings the open one to the front.
+ * @param {{reason?: string}} [why] `missing_key`: a node stopped for want of one
+ */
+export async function openSettings({ reason = "" } = {}) {
+  if (open) return;
+  try {
+    const { fields } = await get("settings");
+    if (!open) open = new SettingsForm(fields, reason, () => (open = null));
+  } catch (error) {
+    toastError(error);
+  }
+}
+
+class SettingsForm {
+  /** @type {Map<string, FieldView>} */
+  #views = new Map();
+
+  /** @param {Record<string, any>} fields @param {string} reason @param {() => void} onclose */
+  constructor(fields, reason, onclose) {
+    this.status = h("p", { class: "hunyuan-status", role: "status" });
+    this.save = button(t("settings.save"), () => void this.#save(), { class: "hunyuan-button hunyuan-primary" });
+    const form = h(
+      "form",
+      { class: "hunyuan-form", onsubmit: (/** @type {Event} */ event) => (event.preventDefault(), void this.#save()) },
+      reason ? h("p", { class: "hunyuan-reason" }, icon("key"), " ", t(`settings.reason_${reason}`)) : null,
+      ...SECTIONS.map((section) => this.#section(section, fields)),
+      h("button", { type: "submit", hidden: true }),
+    );
+    const cancel = button(t("dialog.cancel"), () => this.dialog.close());
+    this.dialog = openDialog({
+      title: t("settings.title"),
+      body: [form],
+      buttons: [this.status, cancel, this.save],
+      wide: true,
+      onclose,
+    });
+    const key = this.#views.get("api_key");
+    if (key && !key.fixed) key.control.focus();
+  }
+
+  /** @param {import("./settings_fields.js").Section} section @param {Record<string, any>} fields */
+  #section(section, fields) {
+    const views = section.fields.map((field) => new FieldView(field, fields[field.name]));
+    for (const view of views) this.#views.set(view.field.name, view);
+    const result = h("p", { class: "hunyuan-result", role: "status" });
+    const what = section.test;
+    const label = t(section.id === "key" ? "settings.test_key" : "settings.test");
+    const name = `${label}: ${t(`sections.${section.id}`)}`;
+    const test = what && button(label, () => void this.#test(what, result, test), { "aria-label": name });
+    const problem = views.some((view) => view.state.problem);
+    return h(
+      "details",
+      { class: "hunyuan-section", "data-section": section.id, open: Boolean(section.open || problem) },
+      h("summary", {}, t(`sections.${section.id}`)),
+      h("p", { class: "hunyuan-hint" }, t(`sections.${section.id}_hint`)),
+      ...views.map((view) => view.element),
+      test ? h("div", { class: "hunyuan-test" }, test, result) : null,
+    );
+  }
+
+  #changes() {
+    const changed = [...this.#views].map(([name, view]) => [name, view.change]).filter(([, value]) => value !== undefined);
+    return Object.fromEntries(changed);
+  }
+
+  /** @param {string} what @param {HTMLElement} result @param {HTMLElement | undefined | ""} pressed */
+  async #test(what, result, pressed) {
+    this.#clear();
+    result.removeAttribute("data-ok");
+    result.textContent = t("settings.testing");
+    if (pressed) pressed.setAttribute("aria-busy", "true");
+    try {
+      const { ok, fault, message } = await post("test", { what, changes: this.#changes() });
+      const key = ok ? "tests.ok" : `tests.${fault}`;
+      result.dataset.ok = String(ok);
+      result.replaceChildren(h("strong", {}, has(key) ? t(key) : t("tests.failed")), " ", message);
+    } catch (error) {
+      result.dataset.ok = "false";
+      result.textContent = "";
+      this.#fail(error, result);
+    } finally {
+      if (pressed) pressed.removeAttribute("aria-busy");
+    }
+  }
+
+  async #save() {
+    this.#clear();
+    const changes = this.#changes();
+    if (!Object.keys(changes).length) {
+      this.dialog.close();
+      return;
+    }
+    this.save.setAttribute("disabled", "");
+    try {
+      await post("settings", { changes });
+      this.dialog.close();
+      toast("success", t("settings.saved"), "", 3000);
+    } catch (error) {
+      this.#fail(error, this.status);
+    } finally {
+      this.save.removeAttribute("disabled");
+    }
+  }
+
+  #clear() {
+    this.status.textContent = "";
+    for (const view of this.#views.values()) view.clear();
+  }
+
+  /** Says what is wrong at the setting it is about, else at `place`. @param {any} error @param {HTMLElement} place */
+  #fail(error, place) {
+    const view = this.#views.get(error?.field);
+    if (!view) {
+      place.textContent = wordsOf(error);
+      return;
+    }
+    view.fail(wordsOf(error));
+    const section = view.element.closest("details");
+    if (section) section.open = true;
+    view.control.focus();
+  }
+}

@@ -1,0 +1,182 @@
+/**
+ * The sidebar tab "Hunyuan": credits, what is still to be used, and the tasks.
+ * @module
+ */
+import { app } from "../../scripts/app.js";
+import { button, h, icon, iconButton } from "./dom.js";
+import { t } from "./i18n.js";
+import { openSettings } from "./settings_dialog.js";
+import { collectAll } from "./task_actions.js";
+import { VirtualList } from "./task_list.js";
+import { drawTask, tickSeconds } from "./task_row.js";
+import { FILTERS } from "./task_store.js";
+import { wordsOf } from "./toast.js";
+
+export const TAB_ID = "hunyuan";
+const SEARCH_PAUSE = 250; // milliseconds after the last key
+
+/** @param {import("./task_store.js").TaskStore} store */
+export function registerSidebar(store) {
+  /** @type {Panel | null} */
+  let panel = null;
+  app.extensionManager.registerSidebarTab({
+    id: TAB_ID,
+    icon: "pi pi-images",
+    title: "Hunyuan",
+    tooltip: "hunyuan.sidebar.tooltip",
+    type: "custom",
+    render: (/** @type {HTMLElement} */ container) => {
+      if (panel?.element.isConnected && container.contains(panel.element)) return; // Vue calls at each of its updates
+      panel?.destroy();
+      panel = new Panel(store);
+      container.classList.add("hunyuan-tab");
+      container.replaceChildren(panel.element);
+      void panel.open();
+    },
+    destroy: () => {
+      panel?.destroy();
+      panel = null;
+    },
+  });
+}
+
+/** Opens the tab if it is not open. @param {string} [filter] */
+export function showSidebar(filter) {
+  const tabs = app.extensionManager.sidebarTab;
+  if (tabs.activeSidebarTabId !== TAB_ID) tabs.toggleSidebarTab(TAB_ID);
+  if (filter) requestAnimationFrame(() => document.dispatchEvent(new CustomEvent("hunyuan-filter", { detail: filter })));
+}
+
+/** The tab's content, for as long as it is open. */
+class Panel {
+  #clock = 0;
+  #typing = 0;
+  #ended = new AbortController();
+
+  /** @param {import("./task_store.js").TaskStore} store */
+  constructor(store) {
+    this.store = store;
+    this.list = new VirtualList(store, drawTask);
+    this.credits = h("dl", { class: "hunyuan-credits" });
+    this.notes = h("div", { class: "hunyuan-notes" });
+    this.note = h("div", { class: "hunyuan-empty", role: "status" });
+    this.filter = /** @type {HTMLSelectElement} */ (this.#filter());
+    this.search = /** @type {HTMLInputElement} */ (this.#search());
+    this.element = h(
+      "section",
+      { class: "hunyuan-panel", "aria-label": t("sidebar.title") },
+      h("header", {}, h("h2", {}, t("sidebar.title")), iconButton("key", t("sidebar.settings"), () => openSettings())),
+      this.notes,
+      this.credits,
+      h("div", { class: "hunyuan-find" }, this.filter, this.search),
+      this.note,
+      this.list.element,
+    );
+    // Typing must not reach ComfyUI's shortcuts.
+    for (const field of [this.filter, this.search]) field.addEventListener("keydown", (event) => event.stopPropagation());
+  }
+
+  /** Loads the list and follows the store. */
+  async open() {
+    const { signal } = this.#ended;
+    this.store.addEventListener("change", () => this.#draw(), { signal });
+    document.addEventListener("hunyuan-filter", (event) => this.#choose(/** @type {CustomEvent} */ (event).detail), { signal });
+    this.#clock = window.setInterval(() => tickSeconds(this.list.element), 1000);
+    this.#draw();
+    await this.store.show(this.filter.value, this.search.value);
+  }
+
+  destroy() {
+    this.#ended.abort();
+    window.clearInterval(this.#clock);
+    window.clearTimeout(this.#typing);
+    this.list.destroy();
+  }
+
+  #filter() {
+    const options = FILTERS.map((name) =>
+      h("option", { value: name, selected: name === this.store.filter }, t(`filters.${name}`)),
+    );
+    const look = () => this.#show();
+    return h("select", { class: "hunyuan-field", "aria-label": t("filters.name"), onchange: look }, ...options);
+  }
+
+  #search() {
+    return h("input", {
+      class: "hunyuan-field",
+      type: "search",
+      value: this.store.search,
+      placeholder: t("list.search"),
+      "aria-label": t("list.search"),
+      oninput: () => {
+        window.clearTimeout(this.#typing);
+        this.#typing = window.setTimeout(() => this.#show(), SEARCH_PAUSE);
+      },
+    });
+  }
+
+  /** @param {string} filter */
+  #choose(filter) {
+    this.filter.value = filter;
+    this.#show();
+  }
+
+  #show() {
+    this.list.reset();
+    void this.store.show(this.filter.value, this.search.value);
+  }
+
+  #draw() {
+    const { summary, rows, more, error } = this.store;
+    this.notes.replaceChildren(...this.#notes(summary));
+    this.credits.replaceChildren(...this.#credits(summary));
+    this.credits.hidden = !summary;
+    this.note.hidden = Boolean(rows.length);
+    this.note.textContent = error ? wordsOf(error) : more ? t("list.loading") : this.#emptyText();
+    this.list.element.hidden = !rows.length;
+    this.list.update();
+  }
+
+  #emptyText() {
+    return this.store.filter === "all" && !this.store.search ? t("list.empty") : t("list.none_found");
+  }
+
+  /** @param {any} summary */
+  #notes(summary) {
+    const notes = [];
+    if (summary && !summary.key_set) {
+      notes.push(note("key", t("sidebar.no_key"), button(t("sidebar.set_key"), () => openSettings(), PRIMARY)));
+    }
+    if (summary?.undelivered) {
+      notes.push(
+        note(
+          "inbox",
+          t("sidebar.undelivered", { n: summary.undelivered }),
+          button(t("sidebar.show_them"), () => this.#choose("undelivered")),
+          button(t("sidebar.collect_all"), () => void collectAll(), PRIMARY),
+        ),
+      );
+    }
+    return notes;
+  }
+
+  /** @param {any} summary */
+  #credits(summary) {
+    if (!summary) return [];
+    return ["today", "session"].flatMap((period) => {
+      const { spent, maybe } = summary.credits[period];
+      const limit = summary.limits[period];
+      const text = limit ? t("credits.of", { n: spent + maybe, limit }) : t("credits.n", { n: spent + maybe });
+      const doubt = maybe ? h("small", { title: t("credits.maybe_hint") }, ` ${t("credits.maybe", { n: maybe })}`) : null;
+      const full = limit && spent + maybe + 25 > limit;
+      return [h("dt", {}, t(`credits.${period}`)), h("dd", { "data-full": Boolean(full) }, text, doubt)];
+    });
+  }
+}
+
+const PRIMARY = { class: "hunyuan-button hunyuan-primary" };
+
+/** @param {string} symbol @param {string} text @param {...HTMLElement} buttons */
+function note(symbol, text, ...buttons) {
+  return h("div", { class: "hunyuan-note" }, h("p", {}, icon(symbol), " ", text), h("div", {}, ...buttons));
+}

@@ -1,0 +1,177 @@
+/**
+ * The page's knowledge of the tasks: a list loaded as far as it was looked at, and the totals. Kept fresh by events.
+ * @module
+ */
+import { get, on } from "./api.js";
+
+/**
+ * @typedef {object} Task one row of the list, as nodes/routes_rows.py gives it
+ * @property {string} id
+ * @property {string | null} task_id
+ * @property {string} state intended submitted running succeeded collected failed unknown
+ * @property {string | null} type
+ * @property {string} prompt
+ * @property {string | null} size
+ * @property {number | null} seed
+ * @property {number} credits
+ * @property {string} money spent maybe refunded none
+ * @property {number} created_at unix seconds
+ * @property {number | null} seconds
+ * @property {boolean} delivered
+ * @property {boolean} lost
+ * @property {string} error_text
+ * @property {number} images how many originals are on the server's disk
+ * @property {number} links
+ * @property {string} version
+ * @property {string} session
+ * @property {boolean} hidden
+ */
+
+const PAGE = 200; // rows of a request
+const LARGEST_PAGE = 1000;
+export const OPEN_STATES = ["intended", "submitted", "running", "succeeded"];
+export const FILTERS = ["all", "open", "done", "undelivered", "failed", "unknown"];
+/** @type {Record<string, (task: Task) => boolean>} */
+const MATCHES = {
+  all: () => true,
+  open: (task) => OPEN_STATES.includes(task.state),
+  done: (task) => task.state === "collected",
+  undelivered: (task) => task.state === "collected" && !task.delivered,
+  failed: (task) => task.state === "failed",
+  unknown: (task) => task.state === "unknown",
+};
+
+/** Fires "change" (rows, total, error), "summary" (totals) and "task" (one task's news, in `detail`). */
+export class TaskStore extends EventTarget {
+  /** @type {Task[]} the first rows, without a gap */
+  rows = [];
+  /** Whether there are rows after those. */
+  more = true;
+  filter = "all";
+  search = "";
+  /** @type {any} counts, credits, limits, undelivered, key_set, session */
+  summary = null;
+  /** @type {unknown} why the list could not be had */
+  error = null;
+  #generation = 0;
+  /** @type {Promise<void> | null} */
+  #loading = null;
+  #opened = false;
+
+  /** Listens to the server, and asks for the totals. */
+  start() {
+    on("hunyuan.task", (task) => this.#take(task));
+    on("hunyuan.credits", (summary) => this.#setSummary(summary));
+    on("reconnected", () => this.refresh());
+    return this.refresh();
+  }
+
+  /** Asks anew for the totals, and for the list if it was ever looked at. */
+  async refresh() {
+    try {
+      this.#setSummary(await get("summary"));
+    } catch (error) {
+      this.error = error;
+    }
+    if (this.#opened) await this.reload();
+    this.#fire("change");
+  }
+
+  /** How many rows the list has, loaded or not. */
+  get total() {
+    if (!this.more) return this.rows.length;
+    if (this.search || !this.summary) return this.rows.length + 1;
+    const { counts, undelivered, total } = this.summary;
+    const sums = {
+      all: total,
+      open: OPEN_STATES.reduce((sum, state) => sum + (counts[state] ?? 0), 0),
+      done: counts.collected,
+      undelivered,
+      failed: counts.failed,
+      unknown: counts.unknown,
+    };
+    return Math.max(sums[this.filter] ?? 0, this.rows.length + 1);
+  }
+
+  /** @param {string} filter @param {string} search */
+  async show(filter, search) {
+    this.filter = filter;
+    this.search = search.trim();
+    await this.reload();
+  }
+
+  /** Forgets the rows and loads the first page. */
+  async reload() {
+    this.#opened = true;
+    this.#generation++;
+    this.#loading = null;
+    this.more = true;
+    await this.#load(PAGE, true);
+  }
+
+  /** Loads on until row `index` is there, or the list ends. @param {number} index */
+  async ensure(index) {
+    while (this.more && index >= this.rows.length && !this.error) {
+      this.#loading ??= this.#load(Math.min(Math.max(index - this.rows.length + PAGE, PAGE), LARGEST_PAGE), false);
+      await this.#loading;
+    }
+  }
+
+  /** @param {number} limit @param {boolean} anew */
+  async #load(limit, anew) {
+    const generation = this.#generation;
+    const query = { state: this.filter, search: this.search, limit };
+    const last = this.rows.at(-1);
+    try {
+      const page = await get("tasks", last && !anew ? { ...query, before: last.id } : query);
+      if (generation !== this.#generation) return;
+      const known = anew ? [] : this.rows;
+      const ids = new Set(known.map((task) => task.id));
+      this.rows = [...known, ...page.tasks.filter((task) => !ids.has(task.id))];
+      this.more = page.more;
+      this.error = null;
+    } catch (error) {
+      if (generation !== this.#generation) return;
+      this.error = error;
+      if (anew) this.rows = [];
+    }
+    this.#loading = null;
+    this.#fire("change");
+  }
+
+  /** One task changed, came, or was forgotten. @param {Task} task */
+  #take(task) {
+    this.dispatchEvent(new CustomEvent("task", { detail: task }));
+    const index = this.rows.findIndex((row) => row.id === task.id);
+    const wanted = !task.hidden && MATCHES[this.filter](task) && this.#isFound(task);
+    if (index >= 0 && wanted) this.rows[index] = task;
+    else if (index >= 0) this.rows.splice(index, 1);
+    else if (wanted && this.#opened) this.#insert(task);
+    this.#fire("change");
+  }
+
+  /** @param {Task} task */
+  #insert(task) {
+    const place = this.rows.findIndex((row) => row.created_at <= task.created_at);
+    if (place >= 0) this.rows.splice(place, 0, task);
+    else if (!this.more) this.rows.push(task);
+  }
+
+  /** @param {Task} task */
+  #isFound(task) {
+    const text = `${task.prompt} ${task.task_id ?? ""}`.toLowerCase();
+    return this.search.toLowerCase().split(/\s+/).every((word) => text.includes(word));
+  }
+
+  /** @param {any} summary */
+  #setSummary(summary) {
+    this.summary = summary;
+    this.#fire("summary");
+    this.#fire("change");
+  }
+
+  /** @param {string} name */
+  #fire(name) {
+    this.dispatchEvent(new Event(name));
+  }
+}

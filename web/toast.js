@@ -1,0 +1,29 @@
+/**
+ * Short messages, in ComfyUI's own way.
+ * @module
+ */
+import { app } from "../../scripts/app.js";
+import { ApiError } from "./api.js";
+import { has, t } from "./i18n.js";
+
+/**
+ * @param {"success" | "info" | "warn" | "error"} severity
+ * @param {string} summary
+ * @param {string} [detail]
+ * @param {number} [life] milliseconds
+ */
+export function toast(severity, summary, detail = "", life = 6000) {
+  app.extensionManager.toast.add({ severity, summary, detail: detail || undefined, life });
+}
+
+/** Tells of a failure. @param {unknown} error */
+export function toastError(error) {
+  toast("error", t("toast.failed"), wordsOf(error), 10000);
+}
+
+/** An error in the user's language where we have words for it, with the server's own after them. @param {unknown} error */
+export function wordsOf(error) {
+  if (!(error instanceof ApiError)) return String(error?.message ?? error);
+  const key = `errors.${error.code}`;
+  return has(key) ? t(key, { detail: error.message }) : error.message;
+}
