@@ -55,7 +55,7 @@ def read_pixels(data: bytes, *, alpha: bool) -> tuple[NDArray[np.uint8], NDArray
         turned = _turned(image)
         colours, note = _srgb(turned)
         transparency = _alpha(turned) if alpha else None
-        return np.array(colours), transparency, _MIMES[kind], note
+        return np.asarray(colours), transparency, _MIMES[kind], note
     except (NotAnImageError, TooLargeError):
         raise
     except (MemoryError, Image.DecompressionBombError) as error:
@@ -187,7 +187,7 @@ def _srgb(image: Image.Image) -> tuple[Image.Image, str]:
         plain = plain.convert("RGBA")  # straight to RGB, Pillow warns on the console
     profile = image.info.get("icc_profile")
     if not profile:
-        return plain.convert("RGB"), ""
+        return plain if plain.mode == "RGB" else plain.convert("RGB"), ""  # convert() copies even where it need not
     if plain.mode not in ("RGB", "L", "CMYK"):
         plain = plain.convert("RGB")
     try:
