@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from .collecting import await_success, collect, error_of_row, follow, load, poll
 from .creating import obtain_row
 from .driver import Driver, HandedOver, Options, StillRunning, Tools
-from .errors import HunyuanError, JournalError, TaskFailedError
+from .errors import HunyuanError, JournalError, LinkDeadError, TaskFailedError, UnknownTaskError
 from .limiter import Clock
 from .models import GenerationRequest, ImageInput, TaskState, check_task_id
 from .retry import quiet_gap
@@ -84,8 +84,15 @@ class TaskRunner:
 
         self.tools.engine.post(start)
 
+    async def stop_collector(self) -> None:
+        """Only what is watched goes on; on the engine's loop."""
+        if self._collecting is not None:
+            self._collecting.cancel()
+            self._collecting = None
+
     async def farewell(self) -> None:
         """Ends when no create is under way any more: its answer is written down before ComfyUI ends."""
+        await self.stop_collector()
         while any(driver.phase is Phase.SENDING for driver in self._drivers):
             await self.clock.sleep(0.05)
 
@@ -201,12 +208,15 @@ class TaskRunner:
 
     async def _reload(self, driver: Driver) -> Sequence[Decoded]:
         """A collected task's images; where they can be had no more, the request is created anew."""
+        row = driver.row
+        assert row is not None
         try:
             return await load(driver)
-        except HunyuanError:
+        except (LinkDeadError, UnknownTaskError) as error:
+            await driver.blocking(self.tools.journal.lost, row.id, error.what)
             if driver.request is None:
                 raise
-        self._by_row.pop(driver.row.id if driver.row else "", None)
+        self._by_row.pop(row.id, None)
         driver.row, driver.answered, driver.reuse, driver.created_at = None, None, False, None
         return await self._road(driver)
 
@@ -264,7 +274,10 @@ class TaskRunner:
         for row in await self.tools.engine.blocking(self.tools.journal.open_rows):
             age = now - (row.submitted_at or row.created_at)
             due = self._tried.get(row.id, 0.0) + quiet_gap(age) <= now
-            if row.id not in self._by_row and due and age < GIVEN_UP_AFTER:
+            if age > GIVEN_UP_AFTER:
+                text = f"not collected within {GIVEN_UP_AFTER / 86400:g} days: upstream keeps results for 7"
+                await self.tools.engine.blocking(self.tools.journal.lost, row.id, text)
+            elif row.id not in self._by_row and due:
                 self._tried[row.id] = now
                 self.tools.engine.spawn(self._drive_quietly(row, quiet))
 

@@ -13,6 +13,7 @@ from hunyuan import errors
 from hunyuan.journal import Journal
 from hunyuan.models import TaskState
 from hunyuan.watch import Phase
+from sandbox.control import Control
 from tests.rig import DRAWN, Rig, play
 
 
@@ -344,3 +345,44 @@ def test_an_id_that_cannot_be_written_is_told_and_not_given_up(tmp_path: Path) -
         assert rig.billed == 1
 
     play(story, tmp_path)
+
+
+def test_an_evicted_image_is_fetched_again_and_a_lost_one_created_anew(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        first = await rig.collected(rig.submit(5)[0])
+        rig.results.path_of(first.row.files[0]).unlink()
+        again = await rig.collected(rig.submit(5)[0])
+        assert not again.paid
+        assert rig.results.read(again.row.files[0])
+        rig.results.path_of(again.row.files[0]).unlink()
+        Control(rig.gateway).forget({})
+        lost = await rig.failure(rig.attach(str(first.row.task_id)))
+        assert isinstance(lost, errors.UnknownTaskError)
+        fresh = await rig.collected(rig.submit(5)[0])
+        assert fresh.paid
+        assert fresh.row.id != first.row.id
+        assert rig.billed == 2
+
+    play(story, tmp_path)
+
+
+def test_the_collector_is_quiet_and_gives_up_when_upstream_has_thrown_it_away(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        watch = rig.submit(6)[0]
+        await rig.clock.sleep(1)
+        watch.detach()
+        await rig.clock.sleep(700)  # its own driver has ended
+        rig.runner.start_collector()
+        before = rig.count("polls")
+        await rig.clock.sleep(3600)
+        assert 3 <= rig.count("polls") - before <= 25, "an hour of a task that nobody waits for"
+        await rig.runner.stop_collector()
+        await rig.clock.sleep(9 * 86400)
+        rig.runner.start_collector()
+        await rig.clock.sleep(60)
+        assert rig.rows()[0].lost_at is not None
+        before = rig.count("polls")
+        await rig.clock.sleep(600)
+        assert rig.count("polls") == before
+
+    play(story, tmp_path, task={"seconds": None})
