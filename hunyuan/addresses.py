@@ -6,7 +6,7 @@ import ipaddress
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 from .errors import UnsafeAddressError
 
@@ -95,35 +95,37 @@ class Address:
         if location.startswith("/"):
             start = f"{self.scheme}:" if location.startswith("//") else self.origin
             return parse(start + location)
-        try:
-            return parse(urljoin(f"{self.origin}{self.target}", location))
-        except ValueError:
-            raise _unusable("it redirects to a malformed address") from None
+        return parse(urljoin(f"{self.origin}{self.target}", location))
 
 
 def parse(url: str) -> Address:
     """Takes an address apart; raises UnsafeAddressError for anything but a plain http or https address."""
     if _CONTROL.search(url):
         raise _unusable("it holds a space, a backslash or a control character")
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port
-    except ValueError:
-        raise _unusable("it is malformed") from None
+    split = _split(url)
+    if split is None:
+        raise _unusable("it is malformed")
+    parts, host, port = split
     scheme = parts.scheme.lower()
     if scheme not in _DEFAULT_PORTS:
         raise _unusable(f'only http and https are fetched, got "{scheme[:20]}"')
     if "@" in parts.netloc:
         raise _unusable("it holds a user name")
-    try:
-        host = host if ":" in host else host.encode("idna").decode("ascii").lower()
-    except UnicodeError:
-        raise _unusable("its host is malformed") from None
     if not host or port == 0 or "%" in host:
         raise _unusable("its host or port is missing or malformed")
     rest = url.split("://", 1)[1][len(parts.netloc) :].split("#", 1)[0]
     target = _NOT_ASCII.sub(lambda match: quote(match[0]), rest)
     return Address(scheme, host, port or _DEFAULT_PORTS[scheme], target if target.startswith("/") else f"/{target}")
+
+
+def _split(url: str) -> tuple[SplitResult, str, int | None] | None:
+    """The parts, the host in ASCII and the port; None for what is malformed."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        return parts, host if ":" in host else host.encode("idna").decode("ascii").lower(), parts.port
+    except ValueError:
+        return None
 
 
 def _unusable(why: str) -> UnsafeAddressError:

@@ -16,7 +16,8 @@ from urllib.parse import unquote
 
 Json: TypeAlias = dict[str, Any]
 
-_DEEPEST = 6  # levels of nesting that are searched
+_MOST_RECORDS = 8  # objects that are searched for a task's fields
+_DEEPEST = 16  # levels of nesting that are searched for images
 _TASK_ID_KEYS = ("task_id", "taskId", "job_id", "jobId")
 _STATUS_KEYS = ("status", "state", "task_status", "taskStatus", "job_status")
 _MESSAGE_KEYS = ("message", "msg", "detail", "reason", "error_message", "errorMessage", "fail_reason", "failReason")
@@ -61,7 +62,7 @@ def task_records(root: Json) -> list[Json]:
             inner = outer.get(key)
             if isinstance(inner, list) and key != "data":
                 continue
-            if len(found) <= _DEEPEST and (record := _as_object(inner)) is not None:
+            if len(found) < _MOST_RECORDS and (record := _as_object(inner)) is not None:
                 found.append(record)
     return [*found[1:], root]
 

@@ -5,6 +5,7 @@ The rules of each value stand in setting_rules.py.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -203,9 +204,10 @@ class SettingsStore:
             stored = json.loads(self._path.read_text(encoding="utf-8-sig"))
         except OSError as problem:
             raise self._unreadable(problem.strerror or type(problem).__name__) from None
-        except ValueError:
-            raise self._unreadable("it is not JSON") from None
+        except (ValueError, RecursionError):
+            stored = None
         if not isinstance(stored, dict):
+            # Not raised in the except: json's error holds the whole text, and with it the key.
             raise self._unreadable("it is not a JSON object")
         return stored
 
@@ -299,4 +301,5 @@ def _password(url: str) -> str:
 def _close_to_others(path: Path, mode: int) -> None:
     """Takes the group's and the others' rights away where there are any (POSIX; Windows has none of them)."""
     if os.name == "posix" and stat.S_IMODE(mode) & 0o077:
-        os.chmod(path, stat.S_IMODE(mode) & 0o700)
+        with contextlib.suppress(PermissionError):  # somebody else's file, mounted here: theirs to close
+            os.chmod(path, stat.S_IMODE(mode) & 0o700)

@@ -1,0 +1,286 @@
+"""Refusals and unreadable answers: each its own error and sentence, the money, nothing secret."""
+
+from __future__ import annotations
+
+import json
+import traceback
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hunyuan.errors import (
+    AuthenticationError,
+    GatewayError,
+    InputUnreachableError,
+    ModerationError,
+    Money,
+    OutOfCreditsError,
+    RateLimitedError,
+    RejectedRequestError,
+    ServerError,
+    UnknownTaskError,
+    UnreadableAnswerError,
+)
+from hunyuan.models import TaskState
+from hunyuan.protocol import read_create, read_task
+from hunyuan.refusals import retry_after
+from hunyuan.settings import Settings
+
+HTML = b"<html><head><title>502 Bad Gateway</title></head></html>"
+KEY = "k3y-of-no-known-form-" + "5ecret" * 4
+SETTINGS = Settings(api_key=KEY)
+
+
+def error_of(reader: Any, status: int, body: Any, **headers: str) -> GatewayError:
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    kind = "text/html" if data[:1] == b"<" else "application/json"
+    with pytest.raises(GatewayError) as caught:
+        reader(status, kind, data, (), headers=headers, redact=SETTINGS.redact)
+    return caught.value
+
+
+def documented(code: Any, message: str = "Some words") -> dict[str, Any]:
+    return {"error": {"code": code, "message": message, "type": "x"}}
+
+
+def envelope(code: Any, message: str = "Some words") -> dict[str, Any]:
+    return {"code": code, "message": message}
+
+
+TABLE: list[tuple[int, type[GatewayError], type[GatewayError], Money]] = [
+    # code, of a create, of a poll, what a create's means for the credits
+    (401, AuthenticationError, AuthenticationError, Money.NOT_SPENT),
+    (402, OutOfCreditsError, OutOfCreditsError, Money.NOT_SPENT),
+    (403, AuthenticationError, AuthenticationError, Money.NOT_SPENT),
+    (404, RejectedRequestError, UnknownTaskError, Money.NOT_SPENT),
+    (400, RejectedRequestError, RejectedRequestError, Money.NOT_SPENT),
+    (413, RejectedRequestError, RejectedRequestError, Money.NOT_SPENT),
+    (422, RejectedRequestError, RejectedRequestError, Money.NOT_SPENT),
+    (429, RateLimitedError, RateLimitedError, Money.NOT_SPENT),
+    (408, ServerError, ServerError, Money.MAYBE_SPENT),
+    (500, ServerError, ServerError, Money.MAYBE_SPENT),
+    (503, ServerError, ServerError, Money.MAYBE_SPENT),
+]
+
+
+@pytest.mark.parametrize(("code", "of_create", "of_poll", "money"), TABLE)
+def test_by_status_and_by_code_alone(
+    code: int, of_create: type[GatewayError], of_poll: type[GatewayError], money: Money
+) -> None:
+    for status, body in (
+        (code, documented(code)),
+        (code, envelope(code)),
+        (code, {"detail": "Some words"}),
+        (200, envelope(code)),
+        (200, envelope(str(code))),
+        (200, documented(code)),
+        (200, {"status": "error", **envelope(code)}),
+    ):
+        create, poll = error_of(read_create, status, body), error_of(read_task, status, body)
+        assert (type(create), create.money) == (of_create, money), (status, body)
+        assert (type(poll), poll.money) == (of_poll, Money.UNTOUCHED), (status, body)
+        for error in (create, poll):
+            assert "Some words" in str(error)
+            assert error.words == "Some words"
+            assert error.do
+            assert error.money.sentence in str(error)
+
+
+def test_each_has_a_sentence_of_its_own() -> None:
+    codes = [code for code, *_ in TABLE] + [1200, 1401, 1402, 5004]
+    assert len({error_of(read_create, 200, envelope(code)).what for code in codes}) == len(codes)
+
+
+@pytest.mark.parametrize("status", [200, 400, 422, 500])
+@pytest.mark.parametrize(
+    ("code", "kind", "money"),
+    [
+        (1200, ModerationError, Money.NOT_SPENT),
+        (1401, RejectedRequestError, Money.NOT_SPENT),
+        (1402, InputUnreachableError, Money.NOT_SPENT),
+        (5004, ServerError, Money.MAYBE_SPENT),
+    ],
+)
+def test_upstream_codes_of_a_create(status: int, code: int, kind: type[GatewayError], money: Money) -> None:
+    for body in (documented(code), envelope(code), envelope(str(code)), documented(status, f"upstream error {code}")):
+        error = error_of(read_create, status, body)
+        assert (type(error), error.gateway_code, error.money) == (kind, str(code), money)
+
+
+def test_unreachable_input_is_not_reported_as_moderation() -> None:
+    error = error_of(read_create, 400, documented(400, "Unable to access the provided media URL"))
+    assert type(error) is InputUnreachableError
+    assert "not moderation" in str(error)
+
+
+def test_poll_of_a_task_nobody_knows() -> None:
+    for status, body in (
+        (404, documented(404)),
+        (404, b""),
+        (200, envelope(404)),
+        (400, envelope(400, "Task not found")),
+        (200, envelope(1401, "The task does not exist, it was not found")),
+    ):
+        assert type(error_of(read_task, status, body)) is UnknownTaskError, body
+
+
+def test_page_of_a_proxy_says_nothing_of_the_task() -> None:
+    assert type(error_of(read_task, 404, HTML)) is UnreadableAnswerError
+    assert type(error_of(read_create, 404, HTML)) is RejectedRequestError
+
+
+@pytest.mark.parametrize("reader", [read_create, read_task])
+@pytest.mark.parametrize(
+    ("status", "body", "part"),
+    [
+        (200, HTML, "web page (HTML)"),
+        (200, b"", "empty"),
+        (200, b"{", "not JSON"),
+        (200, b"[" * 100_000, "not JSON"),
+        (200, b"\xff\xfe\x00", "not JSON"),
+        (200, b'"text"', "not JSON"),
+        (200, b"null", "not JSON"),
+        (200, b"{}", "it"),
+        (200, {"code": 200, "message": "success", "data": None}, "it"),
+        (200, {"code": 777, "message": "Odd"}, "Odd"),
+        (200, {"success": False, "message": "Odd"}, "Odd"),
+        (200, {"error": "Odd"}, "Odd"),
+        (403, HTML, "firewall"),
+        (400, HTML, "web page (HTML)"),
+        (200, {"status": "levitating"}, 'unknown status "levitating"'),
+    ],
+)
+def test_unreadable(reader: Any, status: int, body: Any, part: str) -> None:
+    error = error_of(reader, status, body)
+    assert type(error) is UnreadableAnswerError
+    assert part in str(error)
+    assert f"HTTP {status}" in str(error)
+    if reader is read_create:
+        assert error.money is (Money.NOT_SPENT if status >= 400 else Money.MAYBE_SPENT)
+    assert error.is_json is (isinstance(body, dict) or body == b"{}")
+
+
+def test_unreadable_quotes_the_answer_short_and_clean() -> None:
+    body = {
+        "status": "levitating",
+        "seen": f"Bearer {KEY}",
+        "headers": {"Authorization": "Bearer other-secret", "x": "aio_0123456789abcdef"},
+        "link": "https://s3.example/x.png?X-Amz-Signature=deadbeef",
+        "image": "data:image/png;base64," + "iVBOR" * 1000,
+        "tail": "é\n\t" * 3000,
+    }
+    text = str(error_of(read_task, 200, body))
+    for secret in (KEY, "other-secret", "0123456789abcdef", "deadbeef", "iVBORiVBOR"):
+        assert secret not in text
+    assert "https://s3.example/x.png?…" in text
+    assert len(text) < 1200
+    assert text.isprintable()
+
+
+def test_words_are_redacted_everywhere() -> None:
+    words = f"Key {KEY} of https://x.example/?token=abc is bad"
+    for status, body in (
+        (401, documented(401, words)),
+        (200, envelope(500, words)),
+        (400, {"detail": [{"msg": words}]}),
+    ):
+        error = error_of(read_create, status, body)
+        written = f"{error} {error!r} {vars(error)} {''.join(traceback.format_exception(error))}"
+        assert KEY not in written
+        assert "token=abc" not in written
+        assert "is bad" in str(error)
+    failed = read_task(200, "", json.dumps({"status": "failed", "error": words}).encode(), redact=SETTINGS.redact)
+    assert KEY not in failed.words
+
+
+def test_words_open_no_dialog_of_comfy_org() -> None:
+    for words in (
+        "Unauthorized: Please login first to use this node.",
+        "Payment Required: Please add credits to your account",
+    ):
+        for code in (401, 402, 500):
+            assert words[:38] not in str(error_of(read_create, code, documented(code, words)))
+
+
+def test_redirect_is_not_followed_and_named() -> None:
+    create = error_of(read_create, 307, b"", Location="https://login.example/x?token=abc")
+    assert (type(create), create.money) == (RejectedRequestError, Money.NOT_SPENT)
+    assert "https://login.example/x?…" in str(create)
+    assert type(error_of(read_task, 302, HTML, location="https://login.example/")) is UnreadableAnswerError
+
+
+# -- Retry-After ---------------------------------------------------------------------------------------
+
+NOW = 1_767_225_600.0  # 2026-01-01 00:00:00 UTC
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"Retry-After": "7"}, 7.0),
+        ({"retry-after": " 0.5 "}, 0.5),
+        ({"RETRY-AFTER": "Thu, 01 Jan 2026 00:00:30 GMT"}, 30.0),
+        ({"Retry-After": "Wed, 31 Dec 2025 23:59:00 GMT"}, 0.0),
+        (
+            {"Retry-After": "Thu, 01 Jan 2026 01:00:05 GMT", "Date": "Thu, 01 Jan 2026 01:00:00 GMT"},
+            5.0,
+        ),
+        ({"Retry-After": "Thu, 01 Jan 2026 00:00:30 GMT", "Date": "rubbish"}, 30.0),
+        ({}, None),
+        ({"Retry-After": ""}, None),
+        ({"Retry-After": "soon"}, None),
+        ({"Retry-After": "-5"}, None),
+        ({"Retry-After": "inf"}, None),
+        ({"Retry-After": "Thu, 99 Foo 99999"}, None),
+    ],
+)
+def test_retry_after(headers: dict[str, str], seconds: float | None) -> None:
+    assert retry_after(headers, NOW) == seconds
+
+
+def test_retry_after_is_on_the_errors() -> None:
+    for status in (429, 503):
+        assert error_of(read_task, status, documented(status), **{"Retry-After": "12"}).retry_after == 12
+    assert "12 seconds" in str(error_of(read_create, 429, documented(429), **{"Retry-After": "12"}))
+
+
+# -- anything at all -----------------------------------------------------------------------------------
+
+WORDS = st.sampled_from(
+    ["code", "message", "data", "task_id", "status", "id", "error", "output", "outputs", "result", "images", "image"]
+    + ["url", "b64_json", "progress", "completed", "failed", "processing", "pending", "1200", "401", "5004", "[]", "{}"]
+    + ["https://x.example/a.png", "https://x.example/b.png", "data:image/png;base64,AAAA"]
+)
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | WORDS
+JSONS = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(WORDS | st.text(max_size=5), inner, max_size=6),
+    max_leaves=30,
+)
+
+
+def reads(reader: Any, status: int, body: bytes) -> None:
+    try:
+        found = reader(status, "application/json", body, ("https://x.example/a.png",))
+    except GatewayError:
+        return
+    assert found.state in (TaskState.SUBMITTED, TaskState.RUNNING, TaskState.SUCCEEDED, TaskState.FAILED)
+    assert bool(found.images) is (found.state is TaskState.SUCCEEDED)
+    assert "https://x.example/a.png" not in found.images
+    assert found.progress is None or 0 <= found.progress <= 1
+
+
+@given(st.sampled_from([200, 202, 302, 400, 401, 404, 429, 500, 502, 999]), JSONS)
+def test_any_json_is_read_or_refused(status: int, value: Any) -> None:
+    for body in (json.dumps(value).encode(), json.dumps({"data": value}).encode()):
+        reads(read_create, status, body)
+        reads(read_task, status, body)
+
+
+@given(st.sampled_from([200, 500]), st.binary(max_size=300))
+def test_any_bytes_are_read_or_refused(status: int, body: bytes) -> None:
+    for data in (body, b"{" + body, b'{"data":"' + body + b'"}'):
+        reads(read_create, status, data)
+        reads(read_task, status, data)
