@@ -51,7 +51,7 @@ class PostgresBackend(Backend):
     def open(self) -> Engine:
         engine = _engine(self._url)
         try:
-            with engine.begin() as connection:
+            with self.transaction(engine, write=True, durable=True) as connection:
                 self.lock(connection, "schema")
                 bring_up(connection)
         except BaseException:
@@ -62,8 +62,8 @@ class PostgresBackend(Backend):
     @contextmanager
     def transaction(self, engine: Engine, *, write: bool, durable: bool) -> Iterator[Connection]:
         with engine.begin() as connection:
-            if write and not durable:
-                connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
+            if durable:
+                connection.exec_driver_sql("SET LOCAL synchronous_commit = on")
             yield connection
 
     def now(self, connection: Connection) -> float:
@@ -128,6 +128,7 @@ def _engine(url: URL) -> Engine:
         # A worker that stalls must not hold the others' locks for ever.
         connection.execute("SET lock_timeout = '15s'")
         connection.execute("SET statement_timeout = '60s'")
+        connection.execute("SET synchronous_commit = off")  # a durable transaction asks for more itself
         connection.execute("SET idle_in_transaction_session_timeout = '30s'")
         connection.commit()
 

@@ -85,16 +85,23 @@ class Journal(Steps, Queries, Links):
                 in_flight = connection.execute(IN_FLIGHT, {"account": account, "living": living}).scalar_one()
                 if in_flight >= limits.max_in_flight:
                     return Busy(in_flight)
+                rest = self._rest(connection, account, now)
+                if rest > 0:
+                    return Busy(in_flight, rest)
             row = self._new_row(request, fingerprint, context, now)
             row = replace(row, id=row_id, base_url=base_url, account=account)
             connection.execute(tasks.insert(), columns_of(row))
             return Begun(row)
 
-        self._write_off_doubtful()
+        try:
+            self._pay_debts()
+        except JournalError as failure:
+            raise JournalError(failure.what, why=failure.why, do=failure.do, money=Money.NOT_SPENT) from None
         try:
             return self._write(work, account=account, durable=True, money=Money.NOT_SPENT)
         except JournalError:
-            self._doubt(row_id)
+            # Its commit may have failed half-way: the row may be there, but it was certainly never sent.
+            self._owe(row_id, lambda: self.dropped(row_id))
             raise
 
     def check_credits(self, count: int, account: str, context: RunContext, limits: Limits) -> None:
@@ -130,7 +137,7 @@ class Journal(Steps, Queries, Links):
             connection.execute(tasks.insert(), columns_of(row))
             return row
 
-        return self._write(work, account=account)
+        return self._write(work, account=account, durable=True)
 
     def _reusable(self, connection: Connection, fingerprint: str, now: float) -> tuple[TaskRow | None, list[str]]:
         """The row to attach to, and the ids of `intended` rows whose worker died."""

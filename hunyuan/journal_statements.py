@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import bindparam, func, or_, select, update
 
 from .models import CREDITS_PER_TASK, TaskState
-from .tables import tasks, workers
+from .tables import pauses, tasks, workers
 
 ATTACHABLE = frozenset(state.value for state in TaskState if state.is_attachable)
 OPEN = tuple(state.value for state in TaskState if state.is_open)
@@ -36,6 +36,7 @@ IN_FLIGHT = select(func.count()).where(
 )
 BY_ID = select(tasks).where(_row)
 OPEN_ROWS = select(tasks).where(t.state.in_(OPEN), t.lost_at.is_(None), _reachable).order_by(t.created_at)
+PAUSED_UNTIL = select(pauses.c.until).where(pauses.c.account == bindparam("account"))
 FRESH_WORKERS = select(workers.c.worker_id).where(workers.c.heartbeat_at > bindparam("since"))
 
 # Transitions. Each names the states it may come from, so that what arrives late changes nothing.
@@ -48,6 +49,7 @@ TO_SUBMITTED = (
         submitted_at=bindparam("now"),
         credits=CREDITS_PER_TASK,
         finished_at=None,
+        hidden=False,
         error_code="",
         error_text="",
     )

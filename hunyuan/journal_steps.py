@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import Connection, Update, update
 
 from . import journal_statements as sql
-from .errors import Money
+from .errors import JournalError, Money
 from .journal_workers import Workers
 from .models import StoredImage, TaskState, check_task_id
+from .owed import OwedIds
 from .row_codec import files_json, storable, texts_json
+from .rows import TaskRow
 from .tables import tasks
 
 _DROPPED = "dropped"
@@ -25,11 +28,13 @@ class Steps(Workers):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._guard = threading.Lock()
-        self._doubtful: set[str] = set()
+        self._debts: dict[str, Callable[[], None]] = {}
+        self._owed_ids = OwedIds(self._db.directory, self.worker_id)
 
     def submitted(self, row_id: str, task_id: str) -> None:
         """The gateway accepted the task under this id. The id proves it: a row that was given up as `unknown`
-        becomes `submitted` again."""
+        becomes `submitted` again. Where it cannot be written now, the next start of a worker with this directory
+        writes it (`recover`), if the caller's own further tries do not."""
         checked = check_task_id(task_id)
 
         def work(connection: Connection, now: float) -> None:
@@ -37,7 +42,12 @@ class Steps(Workers):
             if not connection.execute(sql.TO_SUBMITTED, values).rowcount:
                 connection.execute(sql.LATE_TASK_ID, {"row_id": row_id, "gateway_id": checked})
 
-        self._write(work, durable=True, money=Money.SPENT, task_id=checked)
+        try:
+            self._write(work, durable=True, money=Money.SPENT, task_id=checked)
+        except JournalError:
+            with suppress(OSError):  # the caller hears of it below
+                self._owed_ids.add(row_id, checked)
+            raise
 
     def progress(self, row_id: str, state: TaskState) -> None:
         """What a poll said. Written only when it is the first that says `running`."""
@@ -84,11 +94,15 @@ class Steps(Workers):
             if sent or not connection.execute(sql.TO_NEVER_SENT, values).rowcount:
                 connection.execute(sql.TO_FAILED, values)
 
-        self._write(work, money=Money.REFUNDED if sent else Money.NOT_SPENT)
+        money = Money.REFUNDED if sent else Money.NOT_SPENT
+        self._settle(row_id, lambda: self._write(work, durable=True, money=money))
 
     def unknown(self, row_id: str, text: str) -> None:
         """The create was sent and its answer is lost: it may have been billed."""
-        self._step(sql.TO_UNKNOWN, row_id, money=Money.MAYBE_SPENT, new_text=_text(text))
+        self._settle(
+            row_id,
+            lambda: self._step(sql.TO_UNKNOWN, row_id, Money.MAYBE_SPENT, durable=True, new_text=_text(text)),
+        )
 
     def delivered(self, row_id: str) -> None:
         """A node gave the image to the graph."""
@@ -96,7 +110,9 @@ class Steps(Workers):
 
     def dropped(self, row_id: str) -> None:
         """The create was certainly never sent: `failed` with 0 credits, and not on the list."""
-        self._step(sql.TO_DROPPED, row_id, money=Money.NOT_SPENT, new_code=_DROPPED)
+        self._settle(
+            row_id, lambda: self._step(sql.TO_DROPPED, row_id, Money.NOT_SPENT, durable=True, new_code=_DROPPED)
+        )
 
     def lost(self, row_id: str, text: str) -> None:
         """The image can no longer be had (link dead, file gone): not attached to and not collected any more, but
@@ -111,28 +127,59 @@ class Steps(Workers):
         """Its files were removed to make room; its URLs may still fetch them again."""
         self._step(sql.TO_EVICTED, row_id)
 
+    def heartbeat(self, account: str = "") -> None:
+        """Say that this worker lives, and write what the database could not take before. At least every 10 seconds."""
+        self._pay_debts()
+        super().heartbeat(account)
+
+    def recover(self) -> list[TaskRow]:
+        """`intended` rows of dead workers become `unknown` (sent or not, nobody knows), unless their task id was kept
+        on this machine; returns the unknown ones. At start and every now and then."""
+        self._pay_debts()
+        try:
+            self._owed_ids.pay(self.submitted)
+        except OSError as failure:
+            raise JournalError(
+                f"The task ids kept in {self._db.directory} cannot be read.",
+                why=f"{failure.strerror or type(failure).__name__}.",
+                do="Give ComfyUI's user the right to read and write there.",
+                money=Money.UNTOUCHED,
+            ) from failure
+        return super().recover()
+
     def _hide(self, connection: Connection, row_id: str) -> None:
         connection.execute(update(tasks).where(tasks.c.id == row_id).values(hidden=True))
 
-    def _step(self, statement: Update, row_id: str, money: Money = Money.SPENT, **values: Any) -> None:
+    def _step(
+        self, statement: Update, row_id: str, money: Money = Money.SPENT, *, durable: bool = False, **values: Any
+    ) -> None:
         self._write(
             lambda connection, now: connection.execute(statement, {"row_id": row_id, "now": now, **values}).close(),
+            durable=durable,
             money=money,
         )
 
-    # A begin whose commit failed half-way may have left its row behind: `intended`, but certainly never sent.
+    # A task of ours that ended while the database was away would stay `intended` as long as this process lives, and
+    # the same request would wait for it: how it ended is owed, and written before the next begin or heartbeat.
 
-    def _doubt(self, row_id: str) -> None:
-        with self._guard:
-            self._doubtful.add(row_id)
+    def _settle(self, row_id: str, write: Callable[[], None]) -> None:
+        try:
+            write()
+        except JournalError:
+            self._owe(row_id, write)
+            raise
 
-    def _write_off_doubtful(self) -> None:
+    def _owe(self, row_id: str, write: Callable[[], None]) -> None:
         with self._guard:
-            doubtful = set(self._doubtful)
-        for row_id in doubtful:
-            self.dropped(row_id)
+            self._debts[row_id] = write
+
+    def _pay_debts(self) -> None:
+        with self._guard:
+            debts = dict(self._debts)
+        for row_id, write in debts.items():
+            write()
             with self._guard:
-                self._doubtful.discard(row_id)
+                self._debts.pop(row_id, None)
 
 
 def _text(text: str) -> str:

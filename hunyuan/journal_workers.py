@@ -9,10 +9,10 @@ from sqlalchemy import Connection, delete, select, update
 
 from .database import Database, HasTime
 from .errors import Money
-from .journal_statements import FRESH_WORKERS, INTENDED, OPEN, UNKNOWN
+from .journal_statements import FRESH_WORKERS, INTENDED, OPEN, PAUSED_UNTIL, UNKNOWN
 from .row_codec import row_from
 from .rows import TaskRow
-from .tables import tasks, workers
+from .tables import pauses, tasks, workers
 
 T = TypeVar("T")
 
@@ -56,7 +56,7 @@ class Workers:
             connection.execute(delete(workers).where(workers.c.heartbeat_at < now - _FORGET_WORKER_SECONDS))
             return changed
 
-        return self._write(work)
+        return self._write(work, durable=True)
 
     def claim(self, row_id: str) -> bool:
         """Take an open task over from a dead worker; False if a living one has it or it is no longer open."""
@@ -70,7 +70,26 @@ class Workers:
             )
             return taken.rowcount == 1
 
-        return self._write(work)
+        return self._write(work, durable=True)
+
+    def pause(self, account: str, seconds: float) -> None:
+        """After a 429: no worker begins a task of this account for so long. A longer pause is not shortened."""
+
+        def work(connection: Connection, now: float) -> None:
+            insert = self._db.backend.insert(pauses).values(account=account, until=now + seconds)
+            connection.execute(
+                insert.on_conflict_do_update(
+                    index_elements=[pauses.c.account],
+                    set_={"until": now + seconds},
+                    where=pauses.c.until < now + seconds,
+                )
+            )
+
+        self._write(work)
+
+    def paused_for(self, account: str) -> float:
+        """For how many more seconds no worker begins a task of this account; 0 = not paused."""
+        return self._db.read(lambda connection: self._rest(connection, account, self._db.backend.now(connection)))
 
     def close(self) -> None:
         """The orderly end of this worker: its tasks are free for others at once."""
@@ -125,6 +144,10 @@ class Workers:
         fresh = connection.execute(FRESH_WORKERS, {"since": now - ALIVE_SECONDS}).scalars().all()
         others = [worker for worker in fresh if worker != self.worker_id and not self._db.backend.gone(worker)]
         return [self.worker_id, *others]
+
+    def _rest(self, connection: Connection, account: str, now: float) -> float:
+        until = connection.execute(PAUSED_UNTIL, {"account": account}).scalar()
+        return max(0.0, until - now) if until else 0.0
 
     def _mark_unknown(self, connection: Connection, row_ids: Sequence[str], now: float) -> list[TaskRow]:
         if not row_ids:

@@ -123,9 +123,13 @@ class Attached:
 
 @dataclass(frozen=True)
 class Busy:
-    """No slot: this many tasks of the account are in flight in all workers. Nothing was written."""
+    """No slot: so many tasks of the account are in flight in all workers. Nothing was written.
+
+    retry_in: seconds that the account's creates rest after a 429 (see `Journal.pause`); 0 = wait for a slot.
+    """
 
     in_flight: int
+    retry_in: float = 0.0
 
 
 @dataclass(frozen=True)

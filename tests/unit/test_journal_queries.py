@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, event
 
 from hunyuan.models import ImageSize, TaskState, TaskType
-from hunyuan.rows import Link
+from hunyuan.rows import Limits, Link
 from tests.journal_kit import NOON, HandClock, begun, collect, open_journal, request
 
 
@@ -118,3 +123,42 @@ def test_links_are_remembered_until_they_expire(tmp_path: Path) -> None:
     assert journal.link_get("pixels:cd") is not None
     journal.link_drop("pixels:cd")
     assert again.link_get("pixels:cd") is None
+
+
+def test_no_step_of_a_task_reads_through_the_whole_table(tmp_path: Path) -> None:
+    """What keeps the cost flat: every hot statement finds its rows by an index."""
+    statements: dict[str, Any] = {}
+
+    def note(connection: Any, cursor: Any, statement: str, parameters: Any, *rest: Any) -> None:
+        if statement.startswith(("SELECT", "UPDATE")):
+            statements[statement] = parameters
+
+    journal = open_journal(tmp_path)
+    limits = Limits(1000, 1000, 8)
+    begun(journal, 1, limits=limits)
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        row = begun(journal, 2, limits=limits)
+        journal.find_reusable(row.fingerprint)
+        collect(journal, row, "n2")
+        journal.delivered(row.id)
+        journal.open_rows()
+        journal.recover()
+        journal.undelivered()
+        journal.evictable()
+        journal.durations(TaskType.TEXT_TO_IMAGE, ImageSize(1024, 1024))
+        journal.by_task_id("n2")
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as connection:
+        plans = {
+            statement: [str(row[3]) for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+            for statement, parameters in statements.items()
+            if " tasks" in statement
+        }
+    assert len(plans) > 12
+    for statement, plan in plans.items():
+        scans = [step for step in plan if step.startswith("SCAN tasks") and "tasks_evictable" not in step]
+        assert not scans, (statement, plan)
+        if "max_in_flight" in statement or "owner IN" in statement:
+            assert any("account=? AND state=?" in step for step in plan), plan

@@ -1,0 +1,118 @@
+"""What the database could not take at once: written as soon as it can, also after the end of the process."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from hunyuan.errors import JournalError, Money
+from hunyuan.journal import Journal
+from hunyuan.models import TaskState
+from hunyuan.rows import Attached, Begun, Busy, Limits, RowMoney
+from tests.journal_kit import ACCOUNT, HandClock, begin, begun, fresh, open_journal
+
+
+@contextmanager
+def away(directory: Path) -> Iterator[None]:
+    """Nothing can be written meanwhile: another program holds the file."""
+    with closing(sqlite3.connect(directory / "journal.sqlite3", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
+
+
+def impatient(directory: Path, worker: str = "worker-1", clock: HandClock | None = None) -> Journal:
+    return open_journal(directory, worker, clock, busy_seconds=0.05)
+
+
+def test_a_task_id_outlives_its_process_when_the_database_is_away(tmp_path: Path) -> None:
+    clock = HandClock()
+    journal = impatient(tmp_path, "ended", clock)
+    row = begun(journal)
+    with away(tmp_path), pytest.raises(JournalError, match="n1_hunyuan3"):
+        journal.submitted(row.id, "n1_hunyuan3")
+    journal.close()  # the process ends without another try
+    later = impatient(tmp_path, "later", clock)
+    assert later.recover() == [], "not unknown: the id was kept"
+    found = fresh(later, row)
+    assert (found.state, found.task_id) == (TaskState.SUBMITTED, "n1_hunyuan3")
+    assert isinstance(begin(later), Attached)
+    assert list(tmp_path.glob("owed-*")) == []
+
+
+def test_ids_that_cannot_be_written_yet_stay_where_they_are(tmp_path: Path) -> None:
+    journal = impatient(tmp_path)
+    first, second = begun(journal, 1), begun(journal, 2)
+    with away(tmp_path):
+        for row, task_id in ((first, "n1"), (second, "n2")):
+            with pytest.raises(JournalError):
+                journal.submitted(row.id, task_id)
+        with pytest.raises(JournalError):
+            journal.recover()
+    (file,) = tmp_path.glob("owed-*")
+    assert file.stat().st_mode & 0o777 == 0o600
+    with open(file, "a") as damaged:
+        damaged.write('{"row_id": "x", "task_id": "../x"}\nhalf a li')
+    journal.recover()
+    assert fresh(journal, first).task_id == "n1"
+    assert fresh(journal, second).task_id == "n2"
+    assert list(tmp_path.glob("owed-*")) == []
+
+
+ENDINGS: dict[str, tuple[Callable[[Journal, str], None], TaskState, RowMoney]] = {
+    "unknown": (lambda journal, row_id: journal.unknown(row_id, "reset"), TaskState.UNKNOWN, RowMoney.MAYBE),
+    "dropped": (lambda journal, row_id: journal.dropped(row_id), TaskState.FAILED, RowMoney.NONE),
+    "refused": (
+        lambda journal, row_id: journal.failed(row_id, "rejected", "no", sent=False), TaskState.FAILED, RowMoney.NONE,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("occasion", ["begin", "heartbeat"])
+def test_how_a_task_ended_is_written_later_and_nobody_waits_for_it(tmp_path: Path, ending: str, occasion: str) -> None:
+    write, state, money = ENDINGS[ending]
+    journal = impatient(tmp_path)
+    row = begun(journal)
+    with away(tmp_path):
+        with pytest.raises(JournalError):
+            write(journal, row.id)
+        with pytest.raises(JournalError, match="No credits were spent") as refused:
+            begin(journal, 2)
+        assert refused.value.money is Money.NOT_SPENT
+    assert fresh(journal, row).state is TaskState.INTENDED
+    if occasion == "begin":
+        assert isinstance(begin(journal), Begun), "not attached to what will never go on"
+    else:
+        journal.heartbeat()
+    assert (fresh(journal, row).state, fresh(journal, row).money) == (state, money)
+
+
+def test_a_late_id_brings_a_dropped_row_back_to_the_list(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path)
+    row = begun(journal)
+    journal.dropped(row.id)
+    assert journal.list_tasks() == []
+    journal.submitted(row.id, "n1")
+    assert [found.id for found in journal.list_tasks()] == [row.id]
+
+
+def test_a_429_pauses_all_workers_of_the_account(tmp_path: Path) -> None:
+    clock = HandClock()
+    first, second = open_journal(tmp_path, "first", clock), open_journal(tmp_path, "second", clock)
+    limits = Limits(max_in_flight=5)
+    first.pause(ACCOUNT, 30)
+    first.pause(ACCOUNT, 5)
+    assert second.paused_for(ACCOUNT) == 30
+    assert second.paused_for("another") == 0
+    assert begin(second, limits=limits) == Busy(0, 30.0)
+    assert isinstance(begin(second, 2, limits=limits, account="another"), Begun)
+    clock.now += 10
+    assert begin(second, limits=limits) == Busy(0, 20.0)
+    clock.now += 20
+    assert isinstance(begin(second, limits=limits), Begun)
+    assert second.paused_for(ACCOUNT) == 0
