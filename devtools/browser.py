@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
+from . import apt
 from .console import Steps, stop
 from .paths import venv_python
 
@@ -42,22 +42,20 @@ def ensure() -> Path:
     """`find`, after an installation if need be: Debian's package as root, else Playwright's build."""
     if found := find():
         return found
-    steps = Steps(1)
-    steps.begin("A browser for the tests")
-    if shutil.which("apt-get") and hasattr(os, "geteuid") and os.geteuid() == 0:
-        _run(["apt-get", "update", "-q"])
-        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        packages = ["chromium", "fonts-noto-cjk"]
-        _run(["apt-get", "install", "-q", "-y", "--no-install-recommends", *packages], environment)
+    if apt.may_install():
+        apt.install("A browser for the tests", "chromium", "fonts-noto-cjk")
         if found := find():  # Ubuntu's package of that name holds no browser
             return found
-    options = ["--with-deps"] if sys.platform.startswith("linux") and getattr(os, "geteuid", lambda: 1)() == 0 else []
-    installed = _run([str(venv_python()), "-m", "playwright", "install", *options, "chromium"])
+    steps = Steps(1)
+    steps.begin("A browser for the tests: Playwright's")
+    options = ["--with-deps"] if apt.may_install() else []
+    command = [str(venv_python()), "-m", "playwright", "install", *options, "chromium"]
+    ran = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     found = _playwrights()
     if found is None:
         stop(
             "No browser was found, and none could be installed:\n"
-            f"{installed[-1500:]}\n"
+            f"{(ran.stdout + ran.stderr)[-1500:]}\n"
             "Install Chromium or Google Chrome, or set CHROMIUM_PATH to one."
         )
     return found
@@ -71,9 +69,3 @@ def _playwrights() -> Path | None:
     )
     path = Path(asked.stdout.strip())
     return path if asked.returncode == 0 and path.is_file() else None
-
-
-def _run(command: list[str], environment: dict[str, str] | None = None) -> str:
-    """Run an installer quietly; what it said, for the message if no browser stands there after it."""
-    ran = subprocess.run(command, env=environment, capture_output=True, text=True, errors="replace", check=False)
-    return ran.stdout + ran.stderr

@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import browser, pythons
+from . import browser, postgres, pythons
 from .paths import CACHE, ROOT, venv_python
 from .process import clean_environment, run_child
 
@@ -47,6 +47,7 @@ def test(arguments: Sequence[str]) -> int:
         if ran.returncode:
             print(ran.stdout + ran.stderr, flush=True)
             failed.append(name)
+    postgres.ensure()
     environment = {**clean_environment(), "CHROMIUM_PATH": str(browser.ensure())}
     if failed:
         print(f"FAILED before the tests: {', '.join(failed)}", flush=True)

@@ -18,7 +18,7 @@ from playwright.sync_api import Browser
 from devtools.paths import ROOT
 from tests.browser.harness import READY
 
-WORKFLOW = json.loads((ROOT / "workflows" / "api" / "generate_local_edit.json").read_text(encoding="utf-8"))
+TEMPLATE = json.loads((ROOT / "workflows" / "generate_local_edit.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture
@@ -55,11 +55,8 @@ def test_the_demo_saves_images_tells_the_cost_and_stays_open(
     page.goto(address)
     page.wait_for_function(READY)
     page.wait_for_function("() => window.app.graph.nodes.some(node => node.type === 'HunyuanEdit')")
-    canvas = json.loads(page.evaluate("async () => JSON.stringify((await window.app.graphToPrompt()).output)"))
-    assert canvas.keys() == WORKFLOW.keys()
-    for node, said in WORKFLOW.items():
-        assert canvas[node]["class_type"] == said["class_type"]
-        assert canvas[node]["inputs"].items() >= said["inputs"].items()
+    canvas = json.loads(page.evaluate("() => JSON.stringify(window.app.graph.serialize())"))
+    assert sorted(node["type"] for node in canvas["nodes"]) == sorted(node["type"] for node in TEMPLATE["nodes"])
     page.close()
 
     process.send_signal(signal.SIGINT)
