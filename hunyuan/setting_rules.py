@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from .errors import SettingsError
+from . import addresses
+from .errors import SettingsError, UnsafeAddressError
 
 Rule = Callable[[Any], Any]
 
@@ -72,28 +73,24 @@ def _optional(rule: Rule) -> Rule:
     return lambda value: "" if isinstance(value, str) and not value.strip() else rule(value)
 
 
-def _address(value: Any, schemes: tuple[str, ...] = ("https", "http")) -> str:
+def _address(value: Any) -> str:
     """An http(s) address with a host and without a user; `https://` is added where no scheme stands."""
     text = _text(value)
     if "://" not in text:
-        text = f"{schemes[0]}://{text}"
+        text = f"https://{text}"
     try:
-        parts = urlsplit(text)
-        usable = parts.scheme.lower() in schemes and bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:
-        usable = False
-    if not usable or re.search(r"[\s\\]", text):
-        raise SettingsError(f"expected an address such as {schemes[0]}://host.example, got {text[:100]!r}.")
+        addresses.parse(text)
+    except UnsafeAddressError as problem:
+        shown = re.sub(r"(?<=://)[^/@]*@", "***@", text)[:100]
+        raise SettingsError(f"expected an address such as https://host.example, got {shown!r}. {problem.why}") from None
     return text
 
 
 def _base_url(value: Any) -> str:
     text = _address(value)
     parts = urlsplit(text)
-    if "@" in parts.netloc or parts.query or parts.fragment:
-        raise SettingsError(
-            "expected an address without user name, query or fragment.", do="Write it as https://apiin.one."
-        )
+    if parts.query or parts.fragment:
+        raise SettingsError("expected an address without query or fragment.", do="Write it as https://apiin.one.")
     path = re.sub(r"/api(/v1)?/*$", "", parts.path.rstrip("/"))  # pasted from the vendor's examples
     return f"{parts.scheme.lower()}://{parts.netloc.lower()}{path.rstrip('/')}"
 

@@ -90,8 +90,9 @@ class Settings:
     def _secrets(self) -> list[str]:
         """Every form in which a secret could appear, the longest first (one may hold another)."""
         plain = [self.api_key, self.journal_url, self.s3_access_key, self.s3_secret_key]
-        plain.extend(self.http_upload_headers.values())
-        plain.extend(_password(url) for url in (self.journal_url, self.proxy))
+        for value in self.http_upload_headers.values():
+            plain += [value, value.rpartition(" ")[2]]  # "Bearer …": the token by itself too
+        plain += [_password(url) for url in (self.journal_url, self.proxy)]
         forms = {form for text in plain for form in (text, quote(text, safe=""), json.dumps(text)[1:-1])}
         return sorted((form for form in forms if len(form) >= _SHORTEST_SECRET), key=len, reverse=True)
 

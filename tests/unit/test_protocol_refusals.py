@@ -248,11 +248,9 @@ def test_retry_after_is_on_the_errors() -> None:
 
 # -- anything at all -----------------------------------------------------------------------------------
 
-WORDS = st.sampled_from(
-    ["code", "message", "data", "task_id", "status", "id", "error", "output", "outputs", "result", "images", "image"]
-    + ["url", "b64_json", "progress", "completed", "failed", "processing", "pending", "1200", "401", "5004", "[]", "{}"]
-    + ["https://x.example/a.png", "https://x.example/b.png", "data:image/png;base64,AAAA"]
-)
+FIELDS = "code message data task_id status id error output outputs result images image url b64_json progress"
+VALUES = "completed failed processing pending 1200 401 5004 [] {} https://x.example/a.png https://x.example/b.png"
+WORDS = st.sampled_from([*FIELDS.split(), *VALUES.split(), "data:image/png;base64,AAAA"])
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | WORDS
 JSONS = st.recursive(
     LEAVES,

@@ -1,0 +1,307 @@
+"""Settings: where a value comes from, what it may be, and that no secret gets out."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import threading
+import traceback
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hunyuan.errors import SettingsError
+from hunyuan.setting_rules import RULES
+from hunyuan.settings import FIELDS, SECRET_FIELDS, Settings, SettingsStore, variable
+
+KEY = "aio_" + "5ecret" * 6
+SECRETS: dict[str, Any] = {
+    "api_key": KEY,
+    "journal_url": "postgresql+psycopg://me:pa55word@db.example/hunyuan",
+    "s3_access_key": "AKIA5ECRETACCESS",
+    "s3_secret_key": "s3/5ecret+key==",
+    "http_upload_headers": {"Authorization": "Bearer up10ad-5ecret"},
+}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "user" / "__hunyuan" / "settings.json"
+
+
+def store_at(path: Path, **environ: str) -> SettingsStore:
+    return SettingsStore(path, environ)
+
+
+def test_defaults(path: Path) -> None:
+    settings = store_at(path).load()
+    assert settings == Settings()
+    assert (settings.base_url, settings.model) == ("https://apiin.one", "hunyuan-image-3")
+    assert not path.parent.exists()  # reading makes nothing
+
+
+def test_every_field_has_a_rule_that_takes_its_default() -> None:
+    assert set(RULES) == set(FIELDS)
+    for name in FIELDS:
+        if name not in {"api_key", "s3_access_key", "s3_secret_key"}:
+            assert RULES[name](getattr(Settings(), name)) == getattr(Settings(), name), name
+
+
+def test_environment_over_file_over_default(path: Path) -> None:
+    store_at(path).save({"model": "from-file", "max_in_flight": 3})
+    store = store_at(path, HUNYUAN_MODEL=" from-environment ", HUNYUAN_S3_BUCKET="  ")
+    settings = store.load()
+    assert (settings.model, settings.max_in_flight, settings.s3_bucket) == ("from-environment", 3, "")
+    assert [store.origin(name) for name in ("model", "max_in_flight", "s3_bucket")] == [
+        "environment",
+        "file",
+        "default",
+    ]
+
+
+def test_save_is_seen_at_once_also_by_another_store(path: Path) -> None:
+    store, other = store_at(path), store_at(path)
+    assert other.load().api_key == ""
+    store.save({"api_key": f" Bearer {KEY} "})
+    assert store.load().api_key == other.load().api_key == KEY
+    store.save({"api_key": None, "model": "m2"})
+    assert other.load() == Settings(model="m2")
+
+
+def test_unchanged_settings_are_not_built_again(path: Path) -> None:
+    store = store_at(path)
+    store.save({"model": "m"})
+    assert store.load() is store.load()
+
+
+def test_save_keeps_what_it_does_not_name(path: Path) -> None:
+    store = store_at(path)
+    store.save(SECRETS)
+    store.save({"credit_limit_per_day": "500"})
+    settings = store.load()
+    assert settings.credit_limit_per_day == 500
+    assert all(getattr(settings, name) == value for name, value in SECRETS.items())
+
+
+def test_file_and_folder_are_closed_to_others(path: Path) -> None:
+    path.parent.mkdir(parents=True, mode=0o755)
+    store = store_at(path)
+    store.save({"api_key": KEY})
+    assert mode_of(path) == 0o600
+    assert mode_of(path.parent) == 0o700
+    assert os.listdir(path.parent) == ["settings.json"]
+    path.chmod(0o644)
+    path.write_text(json.dumps({"model": "by-hand"}))
+    assert store.load().model == "by-hand"
+    assert mode_of(path) == 0o600
+
+
+def mode_of(path: Path) -> int:
+    """The rights; where the system keeps none (Windows), those that are wanted."""
+    wanted = 0o700 if path.is_dir() else 0o600
+    return stat.S_IMODE(path.stat().st_mode) if os.name == "posix" else wanted
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("api_key", "two words"),
+        ("api_key", "line\nbreak"),
+        ("api_key", "ключ"),
+        ("api_key", 5),
+        ("base_url", "ftp://x.example"),
+        ("base_url", "https://"),
+        ("base_url", "https://user:pw@x.example"),
+        ("base_url", "https://x.example/?q=1"),
+        ("base_url", "https://x.example:99999"),
+        ("base_url", "https://x..example"),
+        ("base_url", ""),
+        ("model", ""),
+        ("model", "a b"),
+        ("max_in_flight", 0),
+        ("max_in_flight", 65),
+        ("max_in_flight", "many"),
+        ("max_in_flight", True),
+        ("max_in_flight", 2.5),
+        ("credit_limit_per_day", -1),
+        ("results_max_bytes", "2 GB"),
+        ("journal_url", "nonsense"),
+        ("journal_prompts", "never"),
+        ("proxy", "ftp://x"),
+        ("proxy", "http://"),
+        ("allowed_hosts", "http://x.example"),
+        ("allowed_hosts", ["a/b"]),
+        ("allowed_hosts", 5),
+        ("upload_order", "s3,s3"),
+        ("upload_order", ""),
+        ("upload_order", ["ftp"]),
+        ("upload_format", "gif"),
+        ("upload_matte", "white"),
+        ("upload_max_side", 1),
+        ("upload_max_bytes", 1),
+        ("s3_endpoint", "x y"),
+        ("s3_addressing", "odd"),
+        ("s3_link_seconds", 604_801),
+        ("http_upload_method", "GET"),
+        ("http_upload_headers", "{"),
+        ("http_upload_headers", '["a"]'),
+        ("http_upload_headers", {"A": 5}),
+        ("http_upload_headers", {"A": "x\r\nB: y"}),
+        ("http_upload_headers", {"A b": "x"}),
+        ("results_dir", "a\x00b"),
+        ("no_such_setting", 1),
+    ],
+)
+def test_bad_values_are_refused_and_nothing_is_written(path: Path, name: str, value: Any) -> None:
+    store = store_at(path)
+    store.save({"model": "before"})
+    with pytest.raises(SettingsError):
+        store.save({"model": "after", name: value})
+    assert store.load().model == "before"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "usable"),
+    [
+        ("base_url", "apiin.one", "https://apiin.one"),
+        ("base_url", "HTTP://Gateway.Example:81/", "http://gateway.example:81"),
+        ("base_url", "https://x.example/prefix/", "https://x.example/prefix"),
+        ("base_url", "https://x.example/prefix/api/v1/", "https://x.example/prefix"),
+        ("base_url", "https://x.example/api", "https://x.example"),
+        ("proxy", "127.0.0.1:7890", "http://127.0.0.1:7890"),
+        ("proxy", "Direct", "none"),
+        ("proxy", "", ""),
+        ("max_in_flight", " 12 ", 12),
+        ("allowed_hosts", "A.example, 10.0.0.5:9000 [fd00::1]", ("a.example", "10.0.0.5:9000", "[fd00::1]")),
+        ("upload_order", "data,s3", ("data", "s3")),
+        ("upload_format", "PNG", "png"),
+        ("http_upload_method", "put", "PUT"),
+        ("http_upload_headers", '{"X": "y"}', {"X": "y"}),
+        ("http_upload_headers", "", {}),
+        ("s3_endpoint", "minio.example:9000", "https://minio.example:9000"),
+    ],
+)
+def test_values_are_brought_into_form(path: Path, name: str, value: Any, usable: Any) -> None:
+    store = store_at(path)
+    store.save({name: value})
+    assert getattr(store.load(), name) == usable
+    if isinstance(value, str) and value:
+        assert getattr(store_at(path.with_name("none"), **{variable(name): value}).load(), name) == usable
+
+
+def test_bad_value_in_the_environment_is_named(path: Path) -> None:
+    with pytest.raises(SettingsError) as caught:
+        store_at(path, HUNYUAN_MAX_IN_FLIGHT="lots").load()
+    assert "HUNYUAN_MAX_IN_FLIGHT" in str(caught.value)
+    assert "'lots'" in str(caught.value)
+
+
+def test_bad_value_in_the_file_is_named_and_can_be_mended(path: Path) -> None:
+    store = store_at(path)
+    store.save({"api_key": KEY})
+    path.write_text(json.dumps({"api_key": KEY, "max_in_flight": "lots", "unknown_future_setting": 1}))
+    with pytest.raises(SettingsError) as caught:
+        store.load()
+    assert '"max_in_flight" in settings.json' in str(caught.value)
+    assert "lots" in store.public()["max_in_flight"]["problem"]
+    store.save({"max_in_flight": 4})
+    assert store.load() == Settings(api_key=KEY, max_in_flight=4)
+    assert json.loads(path.read_text())["unknown_future_setting"] == 1
+
+
+@pytest.mark.parametrize("content", [f'{{"api_key": "{KEY}"', f'["{KEY}"]', "", "\x00", "[" * 100_000])
+def test_damaged_file_is_named_and_its_content_is_not(path: Path, content: str) -> None:
+    path.parent.mkdir(parents=True)
+    path.write_text(content)
+    for use in (store_at(path).load, store_at(path).public, lambda: store_at(path).save({"model": "m"})):
+        with pytest.raises(SettingsError) as caught:
+            use()
+        assert "settings.json" in str(caught.value)
+        assert caught.value.__context__ is None
+        assert KEY not in "".join(traceback.format_exception(caught.value))
+    assert path.read_text() == content
+
+
+def test_unwritable_place(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(SettingsError) as caught:
+        store_at(tmp_path / "file" / "settings.json").save({"model": "m"})
+    assert "could not be saved" in str(caught.value) or "cannot be read" in str(caught.value)
+
+
+def test_threads_save_without_losing_anything(path: Path) -> None:
+    store = store_at(path)
+    names = ["results_dir", "s3_region", "s3_bucket", "s3_prefix", "http_upload_field", "http_upload_json_path"]
+    threads = [threading.Thread(target=store.save, args=({name: name},)) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(getattr(store.load(), name) == name for name in names)
+
+
+# -- secrets -------------------------------------------------------------------------------------------
+
+
+def plain_secrets() -> list[str]:
+    return [KEY, "pa55word", "AKIA5ECRETACCESS", "s3/5ecret+key==", "up10ad-5ecret"]
+
+
+def test_neither_repr_nor_public_show_a_secret(path: Path) -> None:
+    store = store_at(path)
+    store.save({**SECRETS, "proxy": "http://me:pr0xy-pass@proxy.example:3128"})
+    shown = f"{store.load()!r} {json.dumps(store.public())}"
+    assert not [secret for secret in [*plain_secrets(), "pr0xy-pass"] if secret in shown]
+    public = store.public()
+    assert public["api_key"] == {"set": True, "ends_in": KEY[-4:], "origin": "file"}
+    assert public["s3_secret_key"] == {"set": True, "ends_in": "", "origin": "file"}
+    assert public["proxy"] == {"value": "http://***@proxy.example:3128", "origin": "file"}
+    assert public["model"] == {"value": "hunyuan-image-3", "origin": "default"}
+    assert set(public) == set(FIELDS)
+    assert all("value" not in public[name] for name in SECRET_FIELDS)
+    json.dumps(public)
+
+
+def test_short_key_shows_nothing_of_itself(path: Path) -> None:
+    store = store_at(path, HUNYUAN_API_KEY="short-key")
+    assert store.public()["api_key"] == {"set": True, "ends_in": "", "origin": "environment"}
+
+
+def test_masked_proxy_sent_back_means_unchanged(path: Path) -> None:
+    store = store_at(path)
+    store.save({"proxy": "http://me:pr0xy-pass@proxy.example:3128"})
+    store.save({"proxy": store.public()["proxy"]["value"]})
+    assert store.load().proxy == "http://me:pr0xy-pass@proxy.example:3128"
+
+
+@pytest.mark.parametrize("name", sorted(SECRET_FIELDS))
+def test_refusal_of_a_secret_does_not_repeat_it(path: Path, name: str) -> None:
+    for value in (f"bad {KEY} \n value", {"A": f"{KEY}\r\n"}):
+        with pytest.raises(SettingsError) as caught:
+            store_at(path).save({name: value})
+        assert KEY not in f"{caught.value} {caught.value!r}"
+    store = store_at(path, **{variable(name): f"bad {KEY} ключ"})
+    if name != "journal_url":
+        with pytest.raises(SettingsError) as caught:
+            store.load()
+        assert KEY not in "".join(traceback.format_exception(caught.value))
+    assert KEY not in json.dumps(store.public())
+
+
+def test_redact() -> None:
+    settings = Settings(**SECRETS, proxy="http://me:pr0xy-pass@proxy.example:3128")
+    forms = [*plain_secrets(), "pr0xy-pass", "s3%2F5ecret%2Bkey%3D%3D", "aio_an0ther-key_1"]
+    text = settings.redact(f"begin {' and '.join(forms)} end {settings.journal_url}")
+    assert not [form for form in forms if form in text]
+    assert text.startswith("begin *** and *** and")
+    assert Settings().redact("nothing to hide, aio-graph") == "nothing to hide, aio-graph"
+
+
+def test_account_tells_keys_apart_without_telling_them() -> None:
+    one, two = Settings(api_key=KEY), Settings(api_key=KEY + "x")
+    assert one.account != two.account
+    assert len(one.account) == 16
+    assert one.account not in KEY
+    assert Settings().account == ""
