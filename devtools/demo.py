@@ -56,7 +56,10 @@ def _gateway() -> Iterator[tuple[dict[str, str | None], Path]]:
     """Whom ComfyUI pays: its environment, and the base directory for it."""
     own: dict[str, str | None] = {name: value for name, value in os.environ.items() if name.startswith("HUNYUAN_")}
     if own.get("HUNYUAN_API_KEY"):
-        print("HUNYUAN_API_KEY is set: this runs on the REAL gateway and costs 50 credits (two images).", flush=True)
+        address = own.get("HUNYUAN_BASE_URL") or "https://apiin.one"
+        print(
+            f"HUNYUAN_API_KEY is set: this runs on the REAL gateway, {address}, and costs up to 50 credits.", flush=True
+        )
         yield own, DEMO / "gateway"
         return
     base = DEMO / "sandbox"
