@@ -14,16 +14,14 @@ from .errors import (
     LinkDeadError,
     ModerationError,
     Money,
-    RateLimitedError,
     TaskFailedError,
     UnknownTaskError,
 )
-from .models import StoredImage, TaskState, TaskStatus
+from .models import SLOT_PATIENCE, StoredImage, TaskState, TaskStatus
 from .retry import Next, after_download, after_poll, measured, next_poll, poll_times
 from .rows import RowMoney, TaskRow
 from .watch import Decoded, Phase
 
-SLOT_PATIENCE = 600.0  # seconds after which a task no longer counts as in flight
 DOWNLOAD_DEADLINE = 120.0  # seconds for one try at one image
 ALONE_TRIES = 3  # of a step that nobody waits for; the collector comes back to it
 FOLLOW_GAP, CLAIM_GAP = 0.3, 5.0  # seconds between looks at a row that another process has in hand
@@ -130,8 +128,7 @@ async def poll(driver: Driver) -> TaskStatus:
             attempt += 1
             age = driver.clock.monotonic() - driver.created_at if driver.created_at is not None else 0.0
             decision = after_poll(error, attempt, tools.chance(), age=age, ours=ours)
-            if isinstance(error, RateLimitedError):
-                tools.limiter.throttled(error.retry_after)
+            await driver.heed(error)
             if isinstance(error, UnknownTaskError) and decision.next is Next.FAILED and driver.row is not None:
                 await driver.blocking(tools.journal.failed, driver.row.id, error.code, error.what, True)
                 await driver.refresh()
@@ -181,8 +178,7 @@ async def _collect_one(driver: Driver, index: int, url: str) -> tuple[StoredImag
             attempt += 1
             waited = driver.clock.monotonic() - since
             decision = after_download(error, attempt, tools.chance(), since=waited)
-            if isinstance(error, RateLimitedError):
-                tools.limiter.throttled(error.retry_after)
+            await driver.heed(error)
             if decision.next is not Next.AGAIN or (driver.is_alone and attempt >= ALONE_TRIES):
                 raise
             await driver.clock.sleep(decision.delay)

@@ -39,12 +39,13 @@ async def obtain_row(driver: Driver) -> None:
             driver.release_slot()
             driver.row = outcome.row
             return
-        attempt += 1
         if isinstance(outcome, Busy):
             driver.release_slot()
             driver.phase = Phase.QUEUED
-            await driver.clock.sleep(backoff(1, tools.chance(), first=1.0))
+            tools.limiter.pause(outcome.retry_in)
+            await driver.clock.sleep(outcome.retry_in or backoff(1, tools.chance(), first=1.0))
             continue
+        attempt += 1
         driver.row, driver.paid = outcome.row, True
         delay = await _create(driver, attempt)
         if delay is None:
@@ -115,8 +116,7 @@ async def _refused(driver: Driver, row: TaskRow, error: HunyuanError, attempt: i
     tools = driver.tools
     decision = after_create(error, attempt, tools.chance())
     driver.release_slot()
-    if isinstance(error, RateLimitedError):
-        tools.limiter.throttled(error.retry_after)
+    await driver.heed(error)
     if decision.next is Next.AGAIN:
         await driver.blocking(tools.journal.dropped, row.id)
         return 0.0 if isinstance(error, RateLimitedError) else decision.delay

@@ -47,7 +47,7 @@ class Backend(ABC):
 
     @abstractmethod
     def now(self, connection: Connection) -> float:
-        """Unix seconds by the one clock that all workers share."""
+        """Unix seconds by the one clock that all workers share, whatever this machine's clock says."""
 
     @abstractmethod
     def lock(self, connection: Connection, *names: str) -> None:
@@ -62,8 +62,11 @@ class Backend(ABC):
         """Whether what was opened is no longer what lies there."""
 
     @abstractmethod
-    def repair(self, engine: Engine, failure: BaseException) -> bool:
-        """Whether the failure was damage, which has been set aside so that opening again helps."""
+    def repair(self, engine: Engine, failure: BaseException, *, committing: bool) -> bool:
+        """Whether opening again and doing it all once more helps: damage that was set aside, a connection that was cut.
+
+        committing: it failed at the end, so that what was done may stand.
+        """
 
     @abstractmethod
     def explain(self, failure: BaseException) -> tuple[str, str]:
@@ -128,7 +131,7 @@ class Database:
         money: Money = Money.NOT_SPENT,
         task_id: str | None = None,
     ) -> T:
-        """What `work` returns from a writing transaction; `work` may run a second time after damage was set aside.
+        """What `work` returns from a writing transaction; `work` may run a second time (damage set aside, connection cut).
 
         durable: on the disk itself (power cut), not only safe against the end of the process.
         money, task_id: what a failure is to say of the credits, and which task it is about.
@@ -172,12 +175,15 @@ class Database:
         repaired = False
         while True:
             engine: Engine | None = None
+            committing = False
             try:
                 engine = self._ready(backend)
                 with backend.transaction(engine, write=write, durable=durable) as connection:
-                    return work(connection)
+                    result = work(connection)
+                    committing = True
+                return result
             except FAILURES as failure:
-                if engine is not None and not repaired and self._repair(backend, engine, failure):
+                if engine is not None and not repaired and self._repair(backend, engine, failure, committing):
                     repaired = True
                     continue
                 # Not chained: drivers put statements, and with them prompts, into their messages.
@@ -195,11 +201,11 @@ class Database:
                 self._engine = backend.open()
             return self._engine
 
-    def _repair(self, backend: Backend, engine: Engine, failure: BaseException) -> bool:
+    def _repair(self, backend: Backend, engine: Engine, failure: BaseException, committing: bool) -> bool:
         with self._opening:
             if self._engine is not engine:
-                return self._engine is not None or backend.moved()
-            if not backend.repair(engine, failure):
+                return not committing  # another thread did it
+            if not backend.repair(engine, failure, committing=committing):
                 return False
             self._engine = None
             return True

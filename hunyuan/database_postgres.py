@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import math
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, func, select, text
+from sqlalchemy import Connection, Engine, Table, create_engine, event, func, select
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
@@ -24,6 +26,7 @@ _CONNECT = {
     "keepalives_count": 2,
     "tcp_user_timeout": 20_000,
 }
+_ASK_TIME_SECONDS = 10.0
 _SETTING = "HUNYUAN_JOURNAL_URL (setting journal_url)"
 _EXAMPLE = 'Use "postgresql+psycopg://user:password@host:5432/database", or leave it empty for the embedded journal.'
 
@@ -46,6 +49,7 @@ class PostgresBackend(Backend):
 
     def __init__(self, url: str) -> None:
         self._url = _read_url(url)
+        self._asked = (0.0, -math.inf, 0.0)  # the server's time; this machine's stop-watch and clock then
         self.name = f"at {self._url.render_as_string(hide_password=True)}"
 
     def open(self) -> Engine:
@@ -61,17 +65,29 @@ class PostgresBackend(Backend):
 
     @contextmanager
     def transaction(self, engine: Engine, *, write: bool, durable: bool) -> Iterator[Connection]:
-        with engine.begin() as connection:
-            if durable:
-                connection.exec_driver_sql("SET LOCAL synchronous_commit = on")
-            yield connection
+        with engine.connect() as connection:
+            if not write:  # every statement sees what is committed; no BEGIN and no ROLLBACK on the wire
+                yield connection.execution_options(isolation_level="AUTOCOMMIT")
+                return
+            with connection.begin():
+                if durable:
+                    connection.exec_driver_sql("SET LOCAL synchronous_commit = on")
+                yield connection
 
     def now(self, connection: Connection) -> float:
-        return float(connection.execute(_NOW).scalar_one())
+        """The server's clock: asked for every ten seconds, carried on by this machine's stop-watch in between."""
+        watch, wall = time.monotonic(), time.time()
+        at, asked_watch, asked_wall = self._asked
+        passed = watch - asked_watch
+        # A machine that slept, or whose clock was set, has a stop-watch that cannot be trusted.
+        if passed >= _ASK_TIME_SECONDS or abs(wall - asked_wall - passed) > 0.5:
+            at, passed = float(connection.execute(_NOW).scalar_one()), 0.0
+            self._asked = (at, time.monotonic(), time.time())
+        return at + passed
 
     def lock(self, connection: Connection, *names: str) -> None:
-        for name in names:  # always in the caller's order: account before request
-            connection.execute(_LOCK, {"key": _key(name)})
+        # In the caller's order (account before request), so that two never wait for each other.
+        connection.execute(select(*(func.pg_advisory_xact_lock(_key(name)) for name in names)))
 
     def insert(self, table: Table) -> postgresql.Insert:
         return postgresql.insert(table)
@@ -79,8 +95,11 @@ class PostgresBackend(Backend):
     def moved(self) -> bool:
         return False
 
-    def repair(self, engine: Engine, failure: BaseException) -> bool:
-        return False
+    def repair(self, engine: Engine, failure: BaseException, *, committing: bool) -> bool:
+        if committing or not getattr(failure, "connection_invalidated", False):
+            return False
+        engine.dispose()  # the server was restarted: the other connections are cut too
+        return True
 
     def explain(self, failure: BaseException) -> tuple[str, str]:
         if isinstance(failure, ImportError):
@@ -109,7 +128,6 @@ def _state_of(words: str) -> str:
 
 
 _NOW = select(func.extract("epoch", func.clock_timestamp()))
-_LOCK = text("SELECT pg_advisory_xact_lock(:key)")
 
 
 def _engine(url: URL) -> Engine:
@@ -119,7 +137,6 @@ def _engine(url: URL) -> Engine:
         hide_parameters=True,
         isolation_level="READ COMMITTED",  # each statement after the advisory lock sees what was committed before
         max_overflow=20,
-        pool_pre_ping=True,  # a restarted server costs one silent reconnect
         pool_use_lifo=True,
     )
 

@@ -104,7 +104,7 @@ class SqliteBackend(Backend):
     def moved(self) -> bool:
         return self._look() != self._identity
 
-    def repair(self, engine: Engine, failure: BaseException) -> bool:
+    def repair(self, engine: Engine, failure: BaseException, *, committing: bool) -> bool:
         if not _is_damage(failure):
             return False
         engine.dispose()

@@ -14,7 +14,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .engine import Engine
-from .errors import BillingUnknownError, HunyuanError, Money, TaskTimeoutError
+from .errors import (
+    BillingUnknownError,
+    HunyuanError,
+    JournalError,
+    Money,
+    RateLimitedError,
+    TaskTimeoutError,
+)
 from .limiter import Limiter, Slot
 from .models import GenerationRequest, ImageInput, ResolvedImage, TaskStatus
 from .watch import Collected, Decoded, Phase, Progress, Watch
@@ -161,6 +168,16 @@ class Driver:
         self.row = await self.blocking(self.tools.journal.get, self.row.id) or self.row
         self.tools.on_change(self.row)
         return self.row
+
+    async def heed(self, error: HunyuanError) -> None:
+        """After a 429 everything of this key rests, in this process and in all others on the journal."""
+        if isinstance(error, RateLimitedError):
+            self.tools.limiter.throttled(error.retry_after)
+            account, seconds = self.tools.settings().account, self.tools.limiter.paused_for
+            try:
+                await self.blocking(self.tools.journal.pause, account, seconds)
+            except JournalError as unwritten:
+                self.tools.warn(f"The pause after a 429 is this process's alone: {unwritten.what}")
 
     # --- views ---------------------------------------------------------------------------------------------
 

@@ -16,10 +16,10 @@ from sqlalchemy import Connection
 
 from .errors import CreditLimitError, JournalError, Money
 from .journal_links import Links
-from .journal_queries import Queries, local_day
-from .journal_statements import ATTACHABLE, IN_FLIGHT, SAME_REQUEST
+from .journal_queries import Queries, local_day, sum_up
+from .journal_statements import ATTACHABLE, DAY_TOTALS, IN_FLIGHT, SAME_REQUEST, SESSION_TOTALS
 from .journal_steps import Steps
-from .models import CREDITS_PER_TASK, GenerationRequest, TaskState, check_task_id
+from .models import CREDITS_PER_TASK, SLOT_PATIENCE, GenerationRequest, TaskState, check_task_id
 from .row_codec import columns_of, row_from, storable
 from .rows import Attached, Begun, Busy, CreditTotals, Limits, Link, RowMoney, RunContext, TaskRow
 from .tables import tasks
@@ -82,7 +82,9 @@ class Journal(Steps, Queries, Links):
             self._check(connection, CREDITS_PER_TASK, account, context, limits, now)
             if limits.max_in_flight:
                 living = self._living(connection, now)
-                in_flight = connection.execute(IN_FLIGHT, {"account": account, "living": living}).scalar_one()
+                in_flight = connection.execute(
+                    IN_FLIGHT, {"account": account, "living": living, "since": now - SLOT_PATIENCE}
+                ).scalar_one()
                 if in_flight >= limits.max_in_flight:
                     return Busy(in_flight)
                 rest = self._rest(connection, account, now)
@@ -158,10 +160,10 @@ class Journal(Steps, Queries, Links):
     ) -> None:
         if limits.credits_per_day:
             since, until = local_day(now)
-            used = self._totals(connection, account=account, since=since, until=until)
+            used = sum_up(connection.execute(DAY_TOTALS, {"account": account, "since": since, "until": until}))
             _refuse_over("today", "credit_limit_per_day", limits.credits_per_day, used, wanted)
         if limits.credits_per_session:
-            used = self._totals(connection, session=context.session)
+            used = sum_up(connection.execute(SESSION_TOTALS, {"session": context.session}))
             _refuse_over("in this session", "credit_limit_per_session", limits.credits_per_session, used, wanted)
 
     def _new_row(self, request: GenerationRequest, fingerprint: str, context: RunContext, now: float) -> TaskRow:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select
 
 from . import journal_statements as sql
 from .journal_workers import Workers
@@ -129,8 +129,7 @@ class Queries(Workers):
         since: float | None = None,
         until: float | None = None,
     ) -> CreditTotals:
-        # All states by name: the index of an account is sorted by state before time.
-        conditions: list[ColumnElement[bool]] = [t.credits > 0, t.state.in_([state.value for state in TaskState])]
+        conditions: list[ColumnElement[bool]] = []
         if session is not None:
             conditions.append(t.session == session)
         if account is not None:
@@ -139,11 +138,15 @@ class Queries(Workers):
             conditions.append(t.created_at >= since)
         if until is not None:
             conditions.append(t.created_at < until)
-        wanted = select(t.state, func.sum(t.credits)).where(*conditions).group_by(t.state)
-        sums = {row[0]: int(row[1]) for row in connection.execute(wanted)}
-        maybe = sums.get(sql.INTENDED, 0) + sums.get(sql.UNKNOWN, 0)
-        refunded = sums.get(sql.FAILED, 0)
-        return CreditTotals(spent=sum(sums.values()) - maybe - refunded, maybe=maybe, refunded=refunded)
+        return sum_up(connection.execute(sql.TOTALS.where(*conditions)))
+
+
+def sum_up(states: Iterable[Row[Any]]) -> CreditTotals:
+    """Totals from rows of a state and its credits."""
+    sums = {row[0]: int(row[1]) for row in states}
+    maybe = sums.get(sql.INTENDED, 0) + sums.get(sql.UNKNOWN, 0)
+    refunded = sums.get(sql.FAILED, 0)
+    return CreditTotals(spent=sum(sums.values()) - maybe - refunded, maybe=maybe, refunded=refunded)
 
 
 def local_day(now: float) -> tuple[float, float]:

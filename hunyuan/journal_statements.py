@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import bindparam, func, or_, select, update
+from sqlalchemy import bindparam, case, func, or_, select, update
 
 from .models import CREDITS_PER_TASK, TaskState
 from .tables import pauses, tasks, workers
@@ -33,6 +33,14 @@ IN_FLIGHT = select(func.count()).where(
     t.account == bindparam("account"),
     t.state.in_([INTENDED, SUBMITTED, RUNNING]),
     t.owner.in_(bindparam("living", expanding=True)),
+    t.created_at > bindparam("since"),
+)
+# All states by name: the indexes are sorted by state before time.
+_counted = (t.credits > 0, t.state.in_([state.value for state in TaskState]))
+TOTALS = select(t.state, func.sum(t.credits)).where(*_counted).group_by(t.state)
+SESSION_TOTALS = TOTALS.where(t.session == bindparam("session"))
+DAY_TOTALS = TOTALS.where(
+    t.account == bindparam("account"), t.created_at >= bindparam("since"), t.created_at < bindparam("until")
 )
 BY_ID = select(tasks).where(_row)
 OPEN_ROWS = select(tasks).where(t.state.in_(OPEN), t.lost_at.is_(None), _reachable).order_by(t.created_at)
@@ -82,6 +90,8 @@ TO_COLLECTED = (
         collected_at=bindparam("now"),
         submitted_at=func.coalesce(t.submitted_at, bindparam("now")),
         finished_at=func.coalesce(t.finished_at, bindparam("now")),
+        # Image data that stood in for a URL is on disk now.
+        urls=case((t.urls.like('%"data:%'), ""), else_=t.urls),
         lost_at=None,
         evicted_at=None,
         error_code="",
@@ -114,6 +124,4 @@ TO_LOST = (
     .values(lost_at=bindparam("now"), error_code="lost", error_text=bindparam("new_text"))
 )
 TO_EVICTED = update(tasks).where(_row).values(evicted_at=bindparam("now"))
-STATE_OF = select(t.state, t.task_id).where(_row)
-# Image data that stood in for a URL, once its file is on disk.
-DROP_DATA_URLS = update(tasks).where(_row, t.urls.like('%"data:%')).values(urls="")
+TASK_ID_OF = select(t.task_id).where(_row)

@@ -62,28 +62,20 @@ class Steps(Workers):
         remote = [url for url in urls if not url.startswith("data:")]
 
         def work(connection: Connection, now: float) -> None:
-            row = connection.execute(sql.STATE_OF, {"row_id": row_id}).one_or_none()
-            if row is None:
-                return
-            kept = texts_json(remote if row.task_id else urls)
-            values = {"row_id": row_id, "new_urls": kept, "now": now}
-            if row.state == TaskState.SUCCEEDED:
-                if kept:
-                    connection.execute(sql.NEW_URLS, values)
-            else:
-                connection.execute(sql.TO_SUCCEEDED, {**values, "measured": seconds})
+            kept = remote
+            if len(remote) < len(urls) and not connection.execute(sql.TASK_ID_OF, {"row_id": row_id}).scalar():
+                kept = list(urls)
+            values = {"row_id": row_id, "new_urls": texts_json(kept), "now": now}
+            first = connection.execute(sql.TO_SUCCEEDED, {**values, "measured": seconds}).rowcount
+            if kept and not first:
+                connection.execute(sql.NEW_URLS, values)
 
         # With image data in the answer itself, this row is all there is of it until it is stored.
         self._write(work, durable=len(remote) < len(urls), money=Money.SPENT)
 
     def collected(self, row_id: str, files: Sequence[StoredImage]) -> None:
         """The original files are on disk, verified."""
-
-        def work(connection: Connection, now: float) -> None:
-            connection.execute(sql.TO_COLLECTED, {"row_id": row_id, "new_files": files_json(files), "now": now})
-            connection.execute(sql.DROP_DATA_URLS, {"row_id": row_id})
-
-        self._write(work, money=Money.SPENT)
+        self._step(sql.TO_COLLECTED, row_id, new_files=files_json(files))
 
     def failed(self, row_id: str, code: str, text: str, sent: bool) -> None:
         """The task failed. sent: the gateway had accepted it, so its 25 credits count as refunded; False: the create

@@ -136,8 +136,11 @@ class Limiter:
             self._accepted = 0
             self._refusals += 1
         own = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** (self._refusals - 1))
-        until = self._clock.monotonic() + (own if retry_after is None else retry_after)
-        self._paused_until = max(self._paused_until, until)
+        self.pause(own if retry_after is None else retry_after)
+
+    def pause(self, seconds: float) -> None:
+        """Nothing is sent for so long (also what another process was told); a longer pause is not shortened."""
+        self._paused_until = max(self._paused_until, self._clock.monotonic() + seconds)
 
     def accepted(self) -> None:
         """A create went through: after as many as the width allows, it widens by one."""

@@ -256,7 +256,9 @@ class TaskRunner:
         swept, recovered = -SWEEP, False
         while True:
             try:
-                await engine.blocking(journal.heartbeat)
+                account = self.tools.settings().account
+                await engine.blocking(journal.heartbeat, account)
+                self.tools.limiter.pause(await engine.blocking(journal.paused_for, account))
                 if not recovered:
                     for row in await engine.blocking(journal.recover):
                         self.tools.on_change(row)

@@ -145,3 +145,30 @@ def test_a_download_begins_with_the_poll_that_says_done(tmp_path: Path) -> None:
         assert rig.clock.monotonic() <= 8 * 1.14 + 2 * 0.5
 
     play(story, tmp_path, latency=0.5, task={"seconds": 8.0})
+
+
+def test_tasks_that_never_end_do_not_hold_the_slots_for_ever(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        rig.submit(1, 2)
+        await rig.clock.sleep(700)
+        rig.gateway.change({"task": {"seconds": 4.0}})
+        _, end = await ended(rig, rig.submit(3)[0])
+        assert end <= 715
+
+    play(story, tmp_path, task={"seconds": None}, settings={"max_in_flight": 2})
+
+
+def test_a_429_to_one_process_rests_all_of_them(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        other = rig.another()
+        for each in (rig, other):
+            each.runner.start_collector()
+        await rig.clock.sleep(1)
+        first = rig.submit(1)[0]
+        await rig.clock.sleep(0.5)
+        second = other.submit(2)[0]
+        await asyncio.gather(rig.collected(first), other.collected(second))
+        sent = [float(create["t"]) for create in rig.state["creates"]]
+        assert min(sent[1:]) >= sent[0] + 20
+
+    play(story, tmp_path, {"on": "create", "status": 429, "retry_after": 20})
