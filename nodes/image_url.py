@@ -60,8 +60,8 @@ class HunyuanImageToURL(io.ComfyNode):
         settings = await built.run(built.settings_store.load)
         inputs: list[ImageInput] = await built.run(image_inputs, image, EncodeOptions.of(settings))
         resolved: Sequence[ResolvedImage] = await _each(inputs, lambda item: built.run(built.sources.resolve, item))
-        images = [{"way": item.way, "bytes": item.uploaded, "note": item.note} for item in resolved]
-        return io.NodeOutput("\n".join(item.url for item in resolved), _json({"images": images}))
+        inputs_told = [{"way": item.way, "bytes": item.uploaded, "note": item.note} for item in resolved]
+        return io.NodeOutput("\n".join(item.url for item in resolved), _json({"inputs": inputs_told}))
 
 
 class HunyuanImageFromURL(io.ComfyNode):
@@ -116,15 +116,15 @@ def _lines(image_urls: str) -> list[str]:
 
 def _download(built: Runtime, number: int, url: str) -> DecodedImage:
     """Blocking. Errors say which line they are about, and that nothing was paid for it."""
-    from ..hunyuan.errors import DownloadError, Money
+    from ..hunyuan.errors import DownloadError, Money, TransportError
     from .images import decode
 
     try:
         return decode(built.client.download(url, DOWNLOAD_DEADLINE), alpha=True)
-    except DownloadError as error:
-        raise type(error)(
-            f"Line {number} of image_urls: {error.what}", why=error.why, do=error.do, money=Money.UNTOUCHED
-        ) from error
+    except (DownloadError, TransportError) as error:
+        error.what = f"Line {number} of image_urls: {error.what}"
+        error.money = Money.UNTOUCHED
+        raise
 
 
 async def _each(items: Sequence[T], work: Callable[[T], Awaitable[R]]) -> list[R]:

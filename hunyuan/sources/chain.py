@@ -79,15 +79,14 @@ class SourceChain:
             with self._lock:
                 del self._under_way[image.identity]
 
-    def remember(self, digest: str, url: str, expires_at: float | None = None) -> None:
-        """The image with this pixels' digest is the result behind this URL: using it as an input needs no upload.
+    def remember(self, identity: str, url: str, expires_at: float | None = None) -> None:
+        """The image of this identity (`pixels:<digest>`) is the result behind this URL: as an input it needs no upload.
 
         expires_at: unix seconds; None: upstream's 7 days from now.
         """
         if url.startswith(("http://", "https://")):
-            self._book.keep(
-                remembered_key(f"pixels:{digest}"), url, "remembered", remembered_until(self._now(), expires_at)
-            )
+            until = remembered_until(self._now(), expires_at)
+            self._book.keep(remembered_key(identity), url, "remembered", until)
 
     def forget(self, url: str) -> None:
         """The gateway could not fetch this URL: the image goes another way next time."""

@@ -148,7 +148,7 @@ def test_a_result_is_used_by_its_own_link_and_nothing_is_encoded(house: House) -
     def encode() -> EncodedImage:
         raise AssertionError("a remembered image needs no bytes")
 
-    house.chain.remember("ab12", "https://results.example/r.png?sig=%2F")
+    house.chain.remember("pixels:ab12", "https://results.example/r.png?sig=%2F")
     resolved = house.chain.resolve(ImageInput("pixels:ab12", encode=encode))
     assert resolved.way == "remembered"
     assert resolved.url == "https://results.example/r.png?sig=%2F"
@@ -157,7 +157,7 @@ def test_a_result_is_used_by_its_own_link_and_nothing_is_encoded(house: House) -
 
 
 def test_remembering_survives_a_restart(house: House) -> None:
-    house.chain.remember(b"r".hex(), "https://results.example/r.png")
+    house.chain.remember(image(b"r").identity, "https://results.example/r.png")
     house.database.close()
     house.restart()
     assert house.chain.resolve(image(b"r")).way == "remembered"
@@ -165,7 +165,7 @@ def test_remembering_survives_a_restart(house: House) -> None:
 
 def test_a_link_is_not_used_when_its_seven_days_end(house: House, service: UploadService) -> None:
     service.files["r.png"] = b"still there"
-    house.chain.remember(b"r".hex(), f"{service.address}/files/r.png")
+    house.chain.remember(image(b"r").identity, f"{service.address}/files/r.png")
     house.clock.seconds += 7 * DAY - 1.5 * HOUR
     assert house.chain.resolve(image(b"r")).way == "remembered"
     house.clock.seconds += HOUR
@@ -173,7 +173,7 @@ def test_a_link_is_not_used_when_its_seven_days_end(house: House, service: Uploa
 
 
 def test_a_younger_end_than_seven_days_counts(house: House) -> None:
-    house.chain.remember(b"r".hex(), "https://results.example/r.png", house.clock.seconds + 2 * HOUR)
+    house.chain.remember(image(b"r").identity, "https://results.example/r.png", house.clock.seconds + 2 * HOUR)
     assert house.chain.resolve(image(b"r")).way == "remembered"
     house.clock.seconds += 1.5 * HOUR
     assert house.chain.resolve(image(b"r")).way == "data"
@@ -181,7 +181,7 @@ def test_a_younger_end_than_seven_days_counts(house: House) -> None:
 
 def test_an_old_link_is_looked_at_once_an_hour_with_a_ranged_get(house: House, service: UploadService) -> None:
     service.files["r.png"] = b"result"
-    house.chain.remember(b"r".hex(), f"{service.address}/files/r.png?sig=a%2Fb")
+    house.chain.remember(image(b"r").identity, f"{service.address}/files/r.png?sig=a%2Fb")
     assert house.chain.resolve(image(b"r")).way == "remembered"
     assert service.requests == [], "a fresh link needs no look"
     house.clock.seconds += 1.1 * HOUR
@@ -195,7 +195,7 @@ def test_an_old_link_is_looked_at_once_an_hour_with_a_ranged_get(house: House, s
 
 
 def test_a_dead_link_falls_through_and_is_forgotten(house: House, service: UploadService) -> None:
-    house.chain.remember(b"r".hex(), f"{service.address}/files/gone.png")
+    house.chain.remember(image(b"r").identity, f"{service.address}/files/gone.png")
     house.clock.seconds += 2 * HOUR
     assert house.chain.resolve(image(b"r")).way == "data"
     assert len(service.requests) == 1
@@ -204,7 +204,7 @@ def test_a_dead_link_falls_through_and_is_forgotten(house: House, service: Uploa
 
 
 def test_a_link_that_only_this_machine_cannot_reach_is_still_used(house: House) -> None:
-    house.chain.remember(b"r".hex(), "http://127.0.0.1:1/r.png")  # nothing listens on port 1
+    house.chain.remember(image(b"r").identity, "http://127.0.0.1:1/r.png")  # nothing listens on port 1
     house.clock.seconds += 2 * HOUR
     assert house.chain.resolve(image(b"r")).way == "remembered"
 
@@ -212,14 +212,14 @@ def test_a_link_that_only_this_machine_cannot_reach_is_still_used(house: House) 
 def test_looking_at_a_link_never_reaches_a_closed_address(house: House, service: UploadService) -> None:
     house.set(allowed_hosts=())
     service.files["r.png"] = b"internal"
-    house.chain.remember(b"r".hex(), f"{service.address}/files/r.png")
+    house.chain.remember(image(b"r").identity, f"{service.address}/files/r.png")
     house.clock.seconds += 2 * HOUR
     house.chain.resolve(image(b"r"))
     assert service.requests == []
 
 
 def test_what_the_gateway_could_not_fetch_is_not_given_again(house: House) -> None:
-    house.chain.remember(b"r".hex(), "https://results.example/r.png")
+    house.chain.remember(image(b"r").identity, "https://results.example/r.png")
     before = house.chain.stale()
     house.chain.forget(house.chain.resolve(image(b"r")).url)
     assert house.chain.resolve(image(b"r")).way == "data"
@@ -458,7 +458,7 @@ def test_an_upload_that_vanished_is_made_again(house: House, service: UploadServ
 def test_the_order_is_the_users(house: House, service: UploadService, s3: S3Store) -> None:
     use_http(house, service)
     use_s3(house, s3)
-    house.chain.remember(b"r".hex(), "https://results.example/r.png")
+    house.chain.remember(image(b"r").identity, "https://results.example/r.png")
     expected = {
         ("remembered", "s3", "http", "data"): "remembered",
         ("s3", "remembered", "http"): "s3",
