@@ -131,7 +131,7 @@ class Database:
         money: Money = Money.NOT_SPENT,
         task_id: str | None = None,
     ) -> T:
-        """What `work` returns from a writing transaction; `work` may run a second time (damage set aside, connection cut).
+        """What `work` returns from a writing transaction; it may run twice (damage set aside, connection cut).
 
         durable: on the disk itself (power cut), not only safe against the end of the process.
         money, task_id: what a failure is to say of the credits, and which task it is about.

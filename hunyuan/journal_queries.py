@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
 
 from . import journal_statements as sql
 from .journal_workers import Workers
@@ -141,7 +141,7 @@ class Queries(Workers):
         return sum_up(connection.execute(sql.TOTALS.where(*conditions)))
 
 
-def sum_up(states: Iterable[Row[Any]]) -> CreditTotals:
+def sum_up(states: Iterable[Any]) -> CreditTotals:
     """Totals from rows of a state and its credits."""
     sums = {row[0]: int(row[1]) for row in states}
     maybe = sums.get(sql.INTENDED, 0) + sums.get(sql.UNKNOWN, 0)
