@@ -1,0 +1,225 @@
+"""Every shipped workflow runs in a real ComfyUI, costs what its note says, and saves the right pixels."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from devtools.paths import ROOT, comfyui_path
+from sandbox.pictures import TINT, background, prompt_colour, tile_boxes
+from tests.comfy.harness_fixtures import PaidServer, ServerFactory
+from tests.workflow_files import TEMPLATES, Api, note, template, to_api
+
+Change = Callable[[Api], None]
+
+
+@dataclass
+class Done:
+    """A workflow after its run. `saved`: the pictures by the file name prefix of their SaveImage."""
+
+    api: Api
+    saved: dict[str, list[Image.Image]]
+    infos: list[dict[str, Any]]
+    billed: int
+
+    def given(self, class_type: str) -> dict[str, Any]:
+        """What the first node of that class was given."""
+        return inputs_of(self.api, class_type)
+
+
+def inputs_of(api: Api, class_type: str) -> dict[str, Any]:
+    return next(node["inputs"] for node in api.values() if node["class_type"] == class_type)
+
+
+@pytest.fixture(scope="module")
+def shipped(session_servers: ServerFactory) -> PaidServer:
+    """A server as ComfyUI's installation leaves it: example.png in its input folder, an empty journal."""
+    server = session_servers()
+    shutil.copyfile(comfyui_path() / "input" / "example.png", server.input_directory / "example.png")
+    return server
+
+
+def run(server: PaidServer, name: str, *, unmute: bool = False, change: Change | None = None) -> Done:
+    api = to_api(template(name), unmute=unmute)
+    if change:
+        change(api)
+    before = server.sandbox.billed
+    entry = server.run(api)
+    outputs = server.succeeded(entry)
+    saved = {
+        str(node["inputs"]["filename_prefix"]): server.images(entry, number)
+        for number, node in api.items()
+        if node["class_type"] == "SaveImage" and number in outputs
+    }
+    texts = ["".join(output["text"]) for output in outputs.values() if "text" in output]
+    infos = [json.loads(text) for text in texts if text.startswith("{")]
+    return Done(api, saved, infos, server.sandbox.billed - before)
+
+
+def is_result(picture: Image.Image, prompt: str, seed: int) -> bool:
+    """Whether these are the sandbox's pixels for a prompt and a seed."""
+    corner = picture.getpixel((picture.width - 4, 3))
+    return picture.getpixel((3, 3)) == background(seed) and corner == prompt_colour(prompt)
+
+
+def shows(picture: Image.Image, inputs: list[Image.Image], seed: int) -> bool:
+    """Whether an edit shows its inputs, each in its place: compared at 8*8 pixels, after JPEG and the seed's tint."""
+    boxes = tile_boxes(picture.size, [each.size for each in inputs])
+    for source, box in zip(inputs, boxes, strict=True):
+        tinted = means(source) * (1 - TINT) + np.array(background(seed)) * TINT
+        if np.abs(means(picture.crop(box)) - tinted).max() > 8:
+            return False
+    return True
+
+
+def means(picture: Image.Image) -> np.ndarray:
+    return np.asarray(picture.convert("RGB").resize((8, 8), Image.Resampling.BOX), dtype=float)
+
+
+def example(server: PaidServer) -> Image.Image:
+    return Image.open(server.input_directory / "example.png").convert("RGB")
+
+
+def test_text_to_image(shipped: PaidServer) -> None:
+    done = run(shipped, "text_to_image")
+    (picture,) = done.saved["hunyuan/image"]
+    assert picture.size == (1280, 720)
+    assert is_result(picture, done.given("HunyuanGenerate")["prompt"], 11)
+    assert (done.billed, done.infos[0]["credits"], done.infos[0]["seeds"]) == (1, 25, [11])
+
+
+def test_edit_image(shipped: PaidServer) -> None:
+    done = run(shipped, "edit_image")
+    (picture,) = done.saved["hunyuan/edit"]
+    assert picture.size == (768, 768)
+    assert is_result(picture, done.given("HunyuanEdit")["prompt"], 12)
+    assert shows(picture, [example(shipped)], 12)
+    assert done.billed == 1
+
+
+def test_merge_two_images(shipped: PaidServer) -> None:
+    done = run(shipped, "merge_two_images")
+    (picture,) = done.saved["hunyuan/merged"]
+    assert picture.size == (768, 768)
+    assert is_result(picture, done.given("HunyuanEdit")["prompt"], 13)
+    assert shows(picture, [example(shipped), example(shipped).crop((0, 0, 768, 384))], 13)
+    assert done.billed == 1
+
+
+def test_generate_local_edit_and_its_next_edit_pays_one_image(shipped: PaidServer) -> None:
+    done = run(shipped, "generate_local_edit")
+    (first,), (edited,) = done.saved["hunyuan/generated"], done.saved["hunyuan/edited"]
+    assert (first.size, edited.size, done.billed) == ((1024, 1024), (896, 640), 2)
+    assert is_result(first, done.given("HunyuanGenerate")["prompt"], 7)
+    assert is_result(edited, done.given("HunyuanEdit")["prompt"], 7)
+    assert shows(edited, [coloured(first)], 7)
+
+    def other(api: Api) -> None:
+        inputs_of(api, "HunyuanEdit")["prompt"] = "Make it evening instead"
+
+    again = run(shipped, "generate_local_edit", change=other)
+    assert again.billed == 1
+    assert is_result(again.saved["hunyuan/edited"][0], "Make it evening instead", 7)
+
+
+def coloured(first: Image.Image) -> Image.Image:
+    """What the local nodes make of the first image: upscaled by 1.5, cropped, and 0.4 of a warm multiply."""
+    large = first.resize((1536, 1536), Image.Resampling.LANCZOS).crop((320, 448, 320 + 896, 448 + 640))
+    pixels = np.asarray(large, dtype=float)
+    warm = np.array([0xFF, 0xB0, 0x60]) / 255
+    return Image.fromarray(np.rint(pixels * 0.6 + pixels * warm * 0.4).astype(np.uint8))
+
+
+def test_seed_grid_and_one_of_its_seeds_again_for_free(shipped: PaidServer) -> None:
+    done = run(shipped, "seed_grid")
+    prompt, singles = done.given("HunyuanGenerate")["prompt"], done.saved["hunyuan/seed"]
+    (grid,) = done.saved["hunyuan/grid"]
+    assert done.infos[0]["seeds"] == [100, 101, 102, 103]
+    assert all(is_result(picture, prompt, 100 + k) for k, picture in enumerate(singles))
+    assert (len(singles), grid.size, done.billed) == (4, (1032, 1032), 4)
+    cells = [(2, 2), (522, 2), (2, 522), (522, 522)]
+    assert [grid.getpixel(place) for place in cells] == [background(100 + k) for k in range(4)]
+
+    def only_the_third(api: Api) -> None:
+        inputs_of(api, "HunyuanGenerate").update(seed=102, count=1)
+
+    again = run(shipped, "seed_grid", change=only_the_third)
+    assert again.billed == 0
+    assert again.saved["hunyuan/seed"][0].tobytes() == singles[2].tobytes()
+
+
+def test_prompt_list_runs_in_parallel_and_an_empty_line_stops_only_its_branch(shipped: PaidServer) -> None:
+    lines = inputs_of(to_api(template("prompt_list")), "PrimitiveStringMultiline")["value"].splitlines()
+    done = run(shipped, "prompt_list")
+    for number, line in enumerate(lines, 1):
+        (picture,) = done.saved[f"hunyuan/prompt_{number}"]
+        assert is_result(picture, line, 20)
+    assert (len(done.saved), done.billed) == (len(lines), len(lines))
+    assert shipped.sandbox.state()["max_in_flight"] >= len(lines)
+
+    def shorter(api: Api) -> None:
+        inputs_of(api, "PrimitiveStringMultiline")["value"] = "\n".join(["A harbour at noon", *lines[1:3]])
+
+    again = run(shipped, "prompt_list", change=shorter)
+    assert sorted(again.saved) == ["hunyuan/prompt_1", "hunyuan/prompt_2", "hunyuan/prompt_3"]
+    assert again.billed == 1
+
+
+def test_submit_now_collect_later_pays_once(shipped: PaidServer) -> None:
+    done = run(shipped, "submit_now_collect_later")
+    assert (done.saved, done.billed) == ({}, 2)
+    later = run(shipped, "submit_now_collect_later", unmute=True)
+    prompt, pictures = later.given("HunyuanGenerate")["prompt"], later.saved["hunyuan/collected"]
+    assert [is_result(picture, prompt, 30 + k) for k, picture in enumerate(pictures)] == [True, True]
+    assert (later.billed, later.infos[0]["seeds"]) == (0, [30, 31])
+
+
+def test_product_shot(shipped: PaidServer) -> None:
+    done = run(shipped, "product_shot")
+    (picture,) = done.saved["hunyuan/product"]
+    source = np.array(example(shipped))
+    source[source[..., 0] <= 0.6 * 255] = 0xC8  # dark in the red channel: the screen behind the product
+    assert is_result(picture, done.given("HunyuanEdit")["prompt"], 40)
+    assert shows(picture, [Image.fromarray(source)], 40)
+    assert done.billed == 1
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_the_note_tells_the_cost_in_both_languages(shipped: PaidServer, name: str) -> None:
+    """The cost in the note is what the nodes of the workflow cost: 25 credits an image."""
+    api = to_api(template(name), unmute=True)
+    paying = [node["inputs"] for node in api.values() if node["class_type"] in ("HunyuanGenerate", "HunyuanEdit")]
+    title = note(name).splitlines()[0]
+    credits = 25 if re.search("each|a line", title) else 25 * sum(inputs["count"] for inputs in paying)
+    assert f"· {credits} credits" in title
+    assert "积分" in note(name) or "免费" in note(name)
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_only_core_nodes_and_ours(shipped: PaidServer, name: str) -> None:
+    known = shipped.object_info()
+    for node in to_api(template(name), unmute=True).values():
+        told = known[node["class_type"]]
+        module = str(told["python_module"])
+        assert module in ("nodes", "custom_nodes.hunyuan-image-3") or module.startswith("comfy_extras."), module
+        assert not told.get("deprecated"), node["class_type"]
+        given = {**told["input"].get("required", {}), **told["input"].get("optional", {})}
+        assert set(node["inputs"]) <= set(given), node["class_type"]
+
+
+def test_every_workflow_has_a_test_and_a_thumbnail() -> None:
+    tested = {name for name in TEMPLATES if any(test.startswith(f"test_{name}") for test in globals())}
+    assert tested == set(TEMPLATES)
+    for name in TEMPLATES:
+        thumbnail = ROOT / "workflows" / f"{name}.jpg"
+        with Image.open(thumbnail) as picture:
+            assert picture.format == "JPEG"
+        assert thumbnail.stat().st_size <= 60_000
