@@ -4,9 +4,10 @@
  */
 import { app } from "../../scripts/app.js";
 import { addStyles, button } from "./dom.js";
-import { loadTexts, t } from "./i18n.js";
+import { language, loadTexts, packText, t } from "./i18n.js";
 import { watchMissingKey } from "./missing_key.js";
-import { addEstimate } from "./node_badges.js";
+import { addBadges, watchStates } from "./node_badges.js";
+import { translateDefs, translateNode } from "./node_texts.js";
 import { openSettings } from "./settings_dialog.js";
 import { registerSidebar, showSidebar } from "./sidebar.js";
 import { TaskStore } from "./task_store.js";
@@ -14,32 +15,53 @@ import { watchUndelivered } from "./undelivered.js";
 
 const store = new TaskStore();
 
+/** A text of a command or setting: the front-end 1.32 loses the packs' own (see node_texts.js). */
+const named = (/** @type {string} */ key) => packText(language(), key) ?? packText("en", key) ?? key;
+
+await loadTexts().catch((error) => console.error("hunyuan-image-3: the texts could not be loaded", error));
+
 app.registerExtension({
   name: "hunyuan-image-3",
   commands: [
-    { id: "Hunyuan.SetKey", label: "Hunyuan: set the API key", icon: "pi pi-key", function: () => openSettings() },
-    { id: "Hunyuan.ShowTasks", label: "Hunyuan: show the tasks", icon: "pi pi-images", function: () => showSidebar() },
+    {
+      id: "Hunyuan.SetKey",
+      label: () => named("commands.Hunyuan_SetKey.label"),
+      icon: "pi pi-key",
+      function: () => openSettings(),
+    },
+    {
+      id: "Hunyuan.ShowTasks",
+      label: () => named("commands.Hunyuan_ShowTasks.label"),
+      icon: "pi pi-images",
+      function: () => showSidebar(),
+    },
   ],
   menuCommands: [{ path: ["Extensions"], commands: ["Hunyuan.SetKey", "Hunyuan.ShowTasks"] }],
   settings: [
     {
       id: "Hunyuan.Settings",
-      category: ["Hunyuan Image 3", "Account"],
-      name: "API key, gateway, limits and uploads",
-      tooltip: "Kept in a file on the server that no page can read, never in ComfyUI's settings or a workflow.",
+      category: ["Hunyuan Image 3", t("settings.account")],
+      name: named("settings.Hunyuan_Settings.name"),
+      tooltip: named("settings.Hunyuan_Settings.tooltip"),
       type: () => button(t("settings.open"), () => void openSettings()),
       defaultValue: null,
     },
   ],
+  async init() {
+    await watchStates(); // before the first node is made
+  },
+  addCustomNodeDefs(/** @type {Record<string, any>} */ defs) {
+    translateDefs(defs);
+  },
   async setup() {
     addStyles();
-    await loadTexts();
     registerSidebar(store);
     watchUndelivered(store);
     watchMissingKey();
     void store.start(); // the first answer may take a moment: the page does not wait for it
   },
   nodeCreated(/** @type {any} */ node) {
-    addEstimate(node);
+    translateNode(node);
+    addBadges(node);
   },
 });

@@ -1,23 +1,76 @@
 /**
- * What a run of a node costs, on the node: a badge, which both the canvas and Nodes 2.0 show.
+ * What a run of a node costs, on the node, and how it stands: badges, which both the canvas and Nodes 2.0 show.
+ *
+ * The server's progress text says how a task stands. Nodes 2.0 of the front-end of ComfyUI 0.3.75 (1.32) shows its first
+ * words only and never those that follow, so there a badge says them; that front-end lets extensions import its Vue.
  * @module
  */
+import { app } from "../../scripts/app.js";
+import { on } from "./api.js";
 import { t } from "./i18n.js";
 
 const CREDITS = 25; // an image (the vendor's model page)
 const PAID = ["HunyuanGenerate", "HunyuanEdit"];
+const OURS = [...PAID, "HunyuanTaskWait"];
 const NEVER = 2; // LiteGraph's modes of a node that does not run
 const BYPASS = 4;
+const TEXT_WIDGET = "$$node-text-preview";
+const ENDS = ["execution_success", "execution_error", "execution_interrupted"];
+const COST = "#3f5a8a";
+const STATE = "#2e7d4f";
+
+/** @type {{value: Record<string, string>} | null} node id → how its run stands; watched by Vue */
+let states = null;
 
 /** @param {any} node a node just made */
-export function addEstimate(node) {
-  if (!PAID.includes(node.comfyClass) || !Array.isArray(node.badges) || !window.LGraphBadge) return;
-  let badge = makeBadge("");
-  node.badges.push(() => {
-    const text = estimate(node);
-    if (text !== badge.text) badge = makeBadge(text);
-    return badge;
+export function addBadges(node) {
+  if (!OURS.includes(node.comfyClass) || !Array.isArray(node.badges) || !window.LGraphBadge) return;
+  if (PAID.includes(node.comfyClass)) node.badges.push(changing(() => estimate(node), COST));
+  if (states) node.badges.push(changing(() => stateOf(node), STATE));
+}
+
+/** Prepares the badge of the state where the front-end needs one. */
+export async function watchStates() {
+  const vue = await importVue();
+  if (!vue) return;
+  states = vue.shallowRef({});
+  on("progress_text", ({ nodeId, text }) => {
+    setState(nodeId, shortened(text));
+    setTimeout(() => hideFrozenText(nodeId)); // after ComfyUI has made it
   });
+  on("executed", ({ node }) => setState(node, ""));
+  for (const end of ENDS) on(end, () => states && (states.value = {}));
+}
+
+/** @returns {Promise<{shallowRef: (value: any) => any} | null>} */
+async function importVue() {
+  const maps = [...document.querySelectorAll("script[type=importmap]")];
+  return maps.some((map) => map.textContent?.includes('"vue"')) ? import("vue") : null;
+}
+
+/** @param {string | number} id @param {string} text */
+function setState(id, text) {
+  if (states) states.value = { ...states.value, [String(id)]: text };
+}
+
+/** @param {any} node */
+function stateOf(node) {
+  return (window.LiteGraph.vueNodesMode && node.graph === app.graph && states?.value[String(node.id)]) || "";
+}
+
+/** In Nodes 2.0 of these front-ends the text stands still at its first words: the badge says it instead. */
+function hideFrozenText(/** @type {string} */ id) {
+  const node = window.LiteGraph.vueNodesMode ? app.graph.getNodeById(id) : null;
+  const text = node?.widgets?.find((/** @type {any} */ widget) => widget.name === TEXT_WIDGET);
+  if (!OURS.includes(node?.comfyClass) || !text || text.options.canvasOnly) return;
+  text.options.canvasOnly = true;
+  node.widgets = [...node.widgets]; // Vue watches the list, not the option
+}
+
+/** "running · 3 s · task … · 25 credits" without its last two parts. @param {string} text */
+function shortened(text) {
+  const parts = String(text).split(" · ");
+  return parts.filter((part, index) => index < parts.length - 1 && !/^(task|任务) /.test(part)).join(" · ");
 }
 
 /** @param {any} node */
@@ -29,7 +82,17 @@ function estimate(node) {
   return t("badge.all", { n: CREDITS * Number(count.value) });
 }
 
-/** @param {string} text */
-function makeBadge(text) {
-  return new window.LGraphBadge({ text, fgColor: "#ffffff", bgColor: "#3f5a8a" });
+/** A badge whose text is asked for whenever it is shown. @param {() => string} text @param {string} colour */
+function changing(text, colour) {
+  let badge = makeBadge("", colour);
+  return () => {
+    const now = text();
+    if (now !== badge.text) badge = makeBadge(now, colour);
+    return badge;
+  };
+}
+
+/** @param {string} text @param {string} bgColor */
+function makeBadge(text, bgColor) {
+  return new window.LGraphBadge({ text, fgColor: "#ffffff", bgColor });
 }

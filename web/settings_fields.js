@@ -166,8 +166,8 @@ export class FieldView {
   }
 
   #say() {
-    const parts = [this.fixed ? t("settings.from_environment", { variable: this.state.variable }) : ""];
-    if (this.#secret) parts.unshift(this.#removed ? t("settings.will_be_removed") : this.#secretState());
+    const parts = this.#secret ? [this.#removed ? t("settings.will_be_removed") : this.#secretState()] : [];
+    if (this.fixed) parts.push(t("settings.from_environment", { variable: this.state.variable }));
     parts.push(t(`fields.${this.field.name}.hint`));
     this.hint.textContent = parts.filter(Boolean).join(" ");
   }

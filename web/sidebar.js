@@ -23,7 +23,7 @@ export function registerSidebar(store) {
     id: TAB_ID,
     icon: "pi pi-images",
     title: "Hunyuan",
-    tooltip: "hunyuan.sidebar.tooltip",
+    tooltip: t("sidebar.title"),
     type: "custom",
     render: (/** @type {HTMLElement} */ container) => {
       if (panel?.element.isConnected && container.contains(panel.element)) return; // Vue calls at each of its updates
@@ -106,7 +106,7 @@ class Panel {
       class: "hunyuan-field",
       type: "search",
       value: this.store.search,
-      placeholder: t("list.search"),
+      placeholder: t("list.search_short"),
       "aria-label": t("list.search"),
       oninput: () => {
         window.clearTimeout(this.#typing);
