@@ -170,12 +170,15 @@ class Authority:
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         builder = self._builder(self._name, self._key, days=30)
         constraints = x509.BasicConstraints(ca=True, path_length=0)
-        certificate = builder.add_extension(constraints, critical=True).sign(self._key, hashes.SHA256())
+        usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
+        builder = builder.add_extension(constraints, critical=True).add_extension(usage, critical=True)
+        certificate = builder.sign(self._key, hashes.SHA256())
         self.ca_file = folder / f"{name.replace(' ', '-')}.pem"
         self.ca_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
     def _builder(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, days: int) -> x509.CertificateBuilder:
         now = datetime.datetime.now(datetime.timezone.utc)
+        # Python 3.13 verifies strictly (RFC 5280): without the two identifiers nothing is trusted.
         return (
             x509.CertificateBuilder()
             .subject_name(subject)
@@ -184,6 +187,8 @@ class Authority:
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - datetime.timedelta(days=60))
             .not_valid_after(now + datetime.timedelta(days=days))
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
         )
 
     def issue(self, *names: str, days: int = 30) -> tuple[str, str]:
