@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from comfy_api.latest import io
 
 from . import schema as parts
+from .interrupt import interruptible
 
 if TYPE_CHECKING:
     import torch
@@ -22,6 +23,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 DOWNLOAD_DEADLINE = 120.0  # seconds a URL
+PAUSES = (0.5, 2.0)  # seconds before a second and a third try
 AT_ONCE = 4  # images of one node that are under way at the same time
 
 
@@ -98,7 +100,7 @@ class HunyuanImageFromURL(io.ComfyNode):
         urls = _lines(image_urls)
         built = await runtime()
         numbered = list(enumerate(urls, 1))
-        decoded = await _each(numbered, lambda line: built.run(_download, built, line[0], line[1]))
+        decoded = await _each(numbered, lambda line: _fetch(built, *line))
         images, notes = await built.run(to_tensor, decoded)
         mask = await built.run(to_mask, decoded)
         described = [{"width": item.width, "height": item.height, "type": item.mime} for item in decoded]
@@ -114,17 +116,27 @@ def _lines(image_urls: str) -> list[str]:
     return urls
 
 
-def _download(built: Runtime, number: int, url: str) -> DecodedImage:
-    """Blocking. Errors say which line they are about, and that nothing was paid for it."""
-    from ..hunyuan.errors import DownloadError, Money, TransportError
+async def _fetch(built: Runtime, number: int, url: str) -> DecodedImage:
+    """One image, tried again where only the way to it failed. Errors name the line, and that nothing was paid."""
+    from ..hunyuan.errors import HunyuanError, Money, RateLimitedError, ServerError, TransportError
+
+    for pause in (*PAUSES, None):
+        try:
+            return await built.run(_download, built, url)
+        except HunyuanError as error:
+            if pause is None or not isinstance(error, (TransportError, ServerError, RateLimitedError)):
+                error.what = f"Line {number} of image_urls: {error.what}"
+                error.money = Money.UNTOUCHED
+                raise
+        await interruptible(asyncio.sleep(pause))
+    raise AssertionError("the last try returns or raises")
+
+
+def _download(built: Runtime, url: str) -> DecodedImage:
+    """Blocking."""
     from .images import decode
 
-    try:
-        return decode(built.client.download(url, DOWNLOAD_DEADLINE), alpha=True)
-    except (DownloadError, TransportError) as error:
-        error.what = f"Line {number} of image_urls: {error.what}"
-        error.money = Money.UNTOUCHED
-        raise
+    return decode(built.client.download(url, DOWNLOAD_DEADLINE), alpha=True)
 
 
 async def _each(items: Sequence[T], work: Callable[[T], Awaitable[R]]) -> list[R]:

@@ -295,3 +295,14 @@ def test_image_from_url_names_the_line_that_is_no_image(server: PaidServer, serv
     assert told is not None
     assert "Line 2 of image_urls" in told["exception_message"]
     assert "HTML" in told["exception_message"]
+
+
+def test_image_from_url_tries_again_where_only_the_way_failed(server: PaidServer) -> None:
+    first = server.run({"1": generate("to be fetched", width=320), "2": save(["1", 0]), "3": show(["1", 1])})
+    server.succeeded(first)
+    server.sandbox.script(on="download", times=2, status=503)
+    url = text_of(first, "3").strip()
+    entry = server.run({"1": {"class_type": "HunyuanImageFromURL", "inputs": {"image_urls": url}}, "2": save(["1", 0])})
+    server.succeeded(entry)
+    assert np.array_equal(np.asarray(server.images(entry, "2")[0]), np.asarray(server.images(first, "2")[0]))
+    assert len(server.sandbox.requests("download")) == 4
