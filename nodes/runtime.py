@@ -125,7 +125,8 @@ def ready_runtime() -> Runtime | None:
 async def runtime() -> Runtime:
     """The runtime, built away from the event loop where it is not there yet."""
     holder = _holder()
-    return holder.ready or await asyncio.to_thread(holder.get)
+    built = holder.ready
+    return await asyncio.to_thread(holder.get) if built is None else built
 
 
 def _holder() -> Holder:
