@@ -16,10 +16,15 @@ class Signer:
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
 
-    def target(self, task_id: str, index: int, format: str, *, harsh: bool) -> str:
-        """`/results/<task>.png?sig=…`, with escapes (%2F, %2B, %3D) that a careless client would undo."""
+    def target(self, task_id: str, index: int, format: str, *, harsh: bool, bare: bool) -> str:
+        """`/results/<task>.png?sig=…`, with escapes (%2F, %2B, %3D) that a careless client would undo.
+
+        bare: the path alone, which even such a client gets.
+        """
         suffix = f"-{index + 1}" if index else ""
         path = f"/results/{task_id}{suffix}.{EXTENSIONS[format]}"
+        if bare:
+            return path
         digest = hmac.new(self._secret, path.encode(), hashlib.sha256).digest()
         signature = quote("v1/" + base64.b64encode(digest).decode() + "+=", safe="")
         query = f"sig={signature}&Key-Pair=aa%2Fbb%20cc"

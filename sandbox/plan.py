@@ -50,6 +50,7 @@ class Plan:
     format: str = "png"
     link_lifetime_s: float | None = None
     harsh_link: bool = False
+    bare_link: bool = False
     direct_task_id: bool = False
 
     def __post_init__(self) -> None:

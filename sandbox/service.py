@@ -155,9 +155,10 @@ class Service:
         return read_input("http", url, self._fetch(url))
 
     def _told(self, task: SandboxTask) -> Told:
+        plan = task.plan
         targets = [
-            self._signer.target(task.task_id, index, task.plan.format, harsh=task.plan.harsh_link)
-            for index in range(task.plan.count)
+            self._signer.target(task.task_id, index, plan.format, harsh=plan.harsh_link, bare=plan.bare_link)
+            for index in range(plan.count)
         ]
         self._links.update({target: (task, index) for index, target in enumerate(targets)})
         return Told(
