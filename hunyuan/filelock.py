@@ -9,9 +9,13 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+
+_TAKE_SECONDS = 5.0
+_SWEEP_AFTER_SECONDS = 3600.0
 
 
 class FileLocks:
@@ -25,17 +29,15 @@ class FileLocks:
     @contextmanager
     def holding(self, name: str, seconds: float) -> Iterator[None]:
         """Hold a name for the block; waits up to `seconds`, then sqlite3.OperationalError (locked)."""
-        connection = self._lock(f"{name}.mutex", seconds)
-        try:
+        with closing(self._lock(self._directory / f"{name}.mutex", seconds)):
             yield
-        finally:
-            connection.close()
 
     def take(self, name: str) -> None:
-        """Hold a name until `release` or the end of the process."""
+        """Hold a name until `release` or the end of the process. A name is never taken again by another process."""
         with self._guard:
             if name not in self._held:
-                self._held[name] = self._lock(self._file(name), 5.0)
+                self._held[name] = self._lock(self._file(name), _TAKE_SECONDS)
+                self._sweep()
 
     def release(self, name: str) -> None:
         """Free a name and remove its file."""
@@ -43,32 +45,24 @@ class FileLocks:
             connection = self._held.pop(name, None)
             if connection is not None:
                 connection.close()
-                self._remove(name)
+                with suppress(OSError):
+                    self._file(name).unlink()
 
     def is_free(self, name: str) -> bool:
-        """Whether a name was held once and its holder is gone; False where it was never held here."""
+        """Whether a name was held once and its holder is gone; False where nothing tells."""
         with self._guard:
-            if name in self._held or not (self._directory / self._file(name)).exists():
-                return False
-        try:
-            self._lock(self._file(name), 0.0).close()
-        except sqlite3.Error:
-            return False
-        return True
+            return name not in self._held and _is_free(self._file(name))
 
-    def sweep(self, keep: str) -> None:
-        """Remove the files of ended holders, except `keep`'s."""
+    def _sweep(self) -> None:
+        """Remove what processes that were killed left behind, once it tells nobody anything any more."""
         for file in self._directory.glob("*.lock"):
-            if file.name == self._file(keep):
-                continue
-            with suppress(sqlite3.Error, OSError):
-                self._lock(file.name, 0.0).close()
-                file.unlink()
+            with suppress(OSError):
+                if time.time() - file.stat().st_mtime > _SWEEP_AFTER_SECONDS and _is_free(file):
+                    file.unlink()
 
-    def _lock(self, file: str, seconds: float) -> sqlite3.Connection:
+    def _lock(self, file: Path, seconds: float) -> sqlite3.Connection:
         self._directory.mkdir(mode=0o700, exist_ok=True)
-        path = self._directory / file
-        connection = sqlite3.connect(path, timeout=seconds, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(file, timeout=seconds, isolation_level=None, check_same_thread=False)
         try:
             connection.execute("BEGIN EXCLUSIVE")
         except BaseException:
@@ -76,10 +70,15 @@ class FileLocks:
             raise
         return connection
 
-    def _remove(self, name: str) -> None:
-        with suppress(OSError):
-            (self._directory / self._file(name)).unlink()
+    def _file(self, name: str) -> Path:
+        return self._directory / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.lock"
 
-    @staticmethod
-    def _file(name: str) -> str:
-        return f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.lock"
+
+def _is_free(file: Path) -> bool:
+    """By a reader's lock, which any number of lookers-on may have at once."""
+    try:
+        with closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=rw", uri=True, timeout=0.0)) as connection:
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.Error:
+        return False
+    return True
