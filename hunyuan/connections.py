@@ -13,7 +13,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Any
 
@@ -68,6 +68,19 @@ class Call:
     expired: bool = False
     connection: TracedConnection | None = field(default=None, repr=False)
     socket: Any = field(default=None, repr=False)
+
+    def again(self) -> Call:
+        """The same call, not begun, for a connection of its own."""
+        return replace(
+            self,
+            max_idle=-1.0,
+            stage=Stage.START,
+            sent=False,
+            reused=False,
+            expired=False,
+            connection=None,
+            socket=None,
+        )
 
     def expire(self) -> None:
         """The time is up: ends the exchange, from another thread."""

@@ -5,7 +5,6 @@ Imported at the first exchange (see transport.py).
 
 from __future__ import annotations
 
-import dataclasses
 import http.client
 import socket
 import threading
@@ -80,8 +79,7 @@ class Wire:
         outcome = self._attempt(call, route.ca)
         if isinstance(outcome, AnswerLostError) and call.reused and call.body is None and not call.expired:
             # The server dropped the kept connection while the request was on its way (RFC 9110, 9.2.2).
-            fresh = dataclasses.replace(call, max_idle=-1.0, sent=False, reused=False, connection=None)
-            outcome = self._attempt(fresh, route.ca)
+            outcome = self._attempt(call.again(), route.ca)
         if isinstance(outcome, HunyuanError):
             # Raised here, outside any except: a foreign exception behind it would carry the request's headers.
             raise outcome

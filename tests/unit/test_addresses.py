@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hunyuan.addresses import AddressGuard, is_closed, parse
@@ -66,6 +66,7 @@ def test_open(address: str) -> None:
     assert not is_closed(address)
 
 
+@settings(deadline=None)
 @given(st.ip_addresses())
 def test_nothing_that_python_calls_private_or_local_is_open(address: ipaddress.IPv4Address) -> None:
     local = address.is_private or address.is_loopback or address.is_link_local or address.is_multicast
@@ -73,6 +74,7 @@ def test_nothing_that_python_calls_private_or_local_is_open(address: ipaddress.I
         assert is_closed(str(address))
 
 
+@settings(deadline=None)
 @given(st.ip_addresses(v=4))
 def test_an_address_inside_another_counts(address: ipaddress.IPv4Address) -> None:
     number = int(address)
@@ -160,6 +162,7 @@ def test_no_address(url: str) -> None:
         parse(url)
 
 
+@settings(deadline=None)
 @given(st.text(), st.text())
 def test_any_text_is_an_address_or_unsafe(text: str, more: str) -> None:
     for url in (text, f"http://{text}", f"https://a.example/{text}", f"https://{text}/{more}"):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hunyuan.client import Client
@@ -308,6 +308,7 @@ def test_unexpected_status(client_for: Build) -> None:
 # -- inline --------------------------------------------------------------------------------------------
 
 
+@settings(deadline=None)
 @given(st.binary(min_size=1, max_size=300))
 def test_inline_forms(data: bytes) -> None:
     client = Client(RequestsTransport(Settings), Settings)

@@ -7,7 +7,7 @@ import traceback
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hunyuan.errors import (
@@ -270,6 +270,7 @@ def reads(reader: Any, status: int, body: bytes) -> None:
     assert found.progress is None or 0 <= found.progress <= 1
 
 
+@settings(deadline=None)
 @given(st.sampled_from([200, 202, 302, 400, 401, 404, 429, 500, 502, 999]), JSONS)
 def test_any_json_is_read_or_refused(status: int, value: Any) -> None:
     for body in (json.dumps(value).encode(), json.dumps({"data": value}).encode()):
@@ -277,6 +278,7 @@ def test_any_json_is_read_or_refused(status: int, value: Any) -> None:
         reads(read_task, status, body)
 
 
+@settings(deadline=None)
 @given(st.sampled_from([200, 500]), st.binary(max_size=300))
 def test_any_bytes_are_read_or_refused(status: int, body: bytes) -> None:
     for data in (body, b"{" + body, b'{"data":"' + body + b'"}'):
