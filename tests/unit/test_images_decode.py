@@ -152,6 +152,19 @@ def test_an_srgb_profile_leaves_every_bit() -> None:
     assert (images.decode(saved(Image.fromarray(pixels), "PNG", icc_profile=profile)).pixels == pixels).all()
 
 
+def test_a_profile_that_is_srgb_in_all_but_name_leaves_every_bit() -> None:
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    offset = struct.unpack(">I", profile[profile.index(b"rXYZ") + 4 :][:4])[0]
+    red = struct.unpack(">i", profile[offset + 8 : offset + 12])[0]
+    profile[offset + 8 : offset + 12] = struct.pack(">i", red + 50)  # of 65536: less than one step of 255
+    pixels = noise(64, 64, 3)
+    converted = ImageCms.profileToProfile(
+        Image.fromarray(pixels), ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
+    )
+    assert (np.asarray(converted) != pixels).any(), "the conversion alone would change single bits"
+    assert (images.decode(saved(Image.fromarray(pixels), "PNG", icc_profile=bytes(profile))).pixels == pixels).all()
+
+
 def test_an_unusable_profile_is_told() -> None:
     pixels = noise(8, 8, 3)
     decoded = images.decode(saved(Image.fromarray(pixels), "PNG", icc_profile=b"not a profile at all"))
@@ -251,7 +264,7 @@ def test_a_thumbnails_end_is_not_the_images_end() -> None:
     exif[0x010E] = "\xff\xd9" * 10
     data = saved(Image.fromarray(noise(64, 64, 3)), "JPEG", exif=b"Exif\0\0" + exif.tobytes()[6:] + b"\xff\xd9" * 9)
     images.decode(data)
-    with pytest.raises(errors.NotAnImageError):
+    with pytest.raises(errors.NotAnImageError, match="cut short"):
         images.decode(data[: len(data) // 2])
 
 
@@ -278,8 +291,11 @@ def bomb_png() -> bytes:
 
 
 def bomb_webp() -> bytes:
+    """Nothing that Pillow could open: only the look at its header, before Pillow, can find it too large."""
     canvas = (16_383 - 1).to_bytes(3, "little")
-    return b"RIFF" + struct.pack("<I", 22) + b"WEBPVP8X" + struct.pack("<I", 10) + b"\0\0\0\0" + canvas + canvas
+    junk = b"JUNK" + struct.pack("<I", 0xFFFF)
+    chunk = b"VP8X" + struct.pack("<I", 10) + b"\0\0\0\0" + canvas + canvas + junk
+    return b"RIFF" + struct.pack("<I", 4 + len(chunk)) + b"WEBP" + chunk
 
 
 def bomb_gif() -> bytes:
