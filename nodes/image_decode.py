@@ -197,7 +197,7 @@ def _srgb(image: Image.Image) -> tuple[Image.Image, str]:
         if plain.mode == "RGB" and _changes_nothing(transform):
             return plain, ""
         converted = ImageCms.applyTransform(plain, transform)
-    except (ImageCms.PyCMSError, OSError, ValueError) as error:
+    except (ImageCms.PyCMSError, ImportError, OSError, ValueError) as error:  # ImportError: a Pillow without LittleCMS
         return plain.convert("RGB"), f"its colour profile could not be used ({error}); its colours are taken as sRGB"
     if converted is None:  # only for inPlace=True, says Pillow's signature
         raise NotAnImageError("The colour profile's conversion gave no image.")

@@ -306,3 +306,26 @@ def test_image_from_url_tries_again_where_only_the_way_failed(server: PaidServer
     server.succeeded(entry)
     assert np.array_equal(np.asarray(server.images(entry, "2")[0]), np.asarray(server.images(first, "2")[0]))
     assert len(server.sandbox.requests("download")) == 4
+
+
+def test_a_link_that_died_does_not_come_out_of_the_cache(server: PaidServer, service: UploadService) -> None:
+    set_up(server, http_upload_url=f"{service.address}/upload", allowed_hosts=["127.0.0.1"])
+    file = server.upload(picture(8), "cached-link.png")
+    workflow = {
+        "1": {"class_type": "LoadImage", "inputs": {"image": file}},
+        "2": {"class_type": "HunyuanImageToURL", "inputs": {"image": ["1", 0]}},
+        "3": show(["2", 0]),
+        "4": edit("with a link that died", image_urls=["2", 0], size="1024*1024"),
+        "5": save(["4", 0]),
+    }
+    alone = {node: workflow[node] for node in ("1", "2", "3")}
+    server.succeeded(server.run(alone))
+    cached = server.run(alone)
+    assert "2" in next(data["nodes"] for kind, data in cached["status"]["messages"] if kind == "execution_cached")
+    assert len(service.uploads) == 1
+
+    server.sandbox.script(on="create", nth=1, status=400, code=1402, message="Unable to access the provided media URL")
+    assert server.error(server.run(workflow)) is not None
+    server.succeeded(server.run(workflow))
+    assert len(service.uploads) == 2, "the dead link was made anew, not taken out of the cache"
+    assert server.sandbox.billed == 1
