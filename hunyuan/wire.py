@@ -136,7 +136,7 @@ def _read(call: Call, response: requests.Response) -> Exchange | HunyuanError:
         return proxy_wants_login(call)
     wanted = call.guard is None or response.status_code == 200
     limit = call.max_bytes if wanted else min(call.max_bytes, _ERROR_BODY)
-    length = _length(headers)
+    length = None if call.method == "HEAD" or response.status_code in (204, 304) else _length(headers)
     if wanted and length is not None and length > limit:
         return _over(call)
     chunks, size = [], 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import socket
 import sys
 import threading
@@ -435,6 +436,37 @@ def test_request_line_and_headers_are_as_given() -> None:
     assert seen[0].endswith(b"\r\n\r\n\x00\xff body")
     assert b"Accept-Encoding: identity" in lines
     assert f"Authorization: Bearer {KEY}".encode() in lines
+
+
+def test_head_and_304_have_a_length_but_no_body() -> None:
+    for method, status in (("HEAD", "200 OK"), ("GET", "304 Not Modified")):
+        said = f"HTTP/1.1 {status}\r\nContent-Length: 5000\r\n\r\n".encode()
+        with RawServer(saying(said)) as server:
+            assert ask(method, f"http://{server.place}/", None).body == b""
+
+
+def test_packed_answer_is_unpacked() -> None:
+    packed = gzip.compress(b'{"a": 1}')
+    with RawServer(saying(answer(packed, "200 OK", "Content-Encoding: gzip"))) as server:
+        assert ask("GET", f"http://{server.place}/", None).body == b'{"a": 1}'
+
+
+def test_packed_bomb_ends_at_the_cap() -> None:
+    packed = gzip.compress(bytes(200_000_000), 9)
+    failure = lost(saying(answer(packed, "200 OK", "Content-Encoding: gzip")))
+    assert "larger than 1 MiB" in str(failure)
+
+
+def test_ipv6() -> None:
+    seen: list[bytes] = []
+
+    def note(conn: socket.socket) -> None:
+        seen.append(read_head(conn))
+        conn.sendall(answer())
+
+    with RawServer(note, host="::1") as server:
+        assert ask("GET", f"http://[::1]:{server.port}/x", None).status == 200
+    assert f"Host: [::1]:{server.port}".encode() in seen[0].split(b"\r\n")
 
 
 def test_large_body_arrives_whole_over_a_line_slower_than_the_connect_timeout() -> None:
