@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.sandbox_client import start_process
 
-from .servers import OURS, BenchServer, beside, generate, listed
+from .servers import OURS, BenchServer, generate, lag, listed
 from .table import Row, Spread
 
 TASK = 2.0  # seconds
@@ -58,9 +58,9 @@ def run(counts: tuple[int, ...] = (48, 200), say: Callable[[str], None] = print)
 
 
 def _pauses(server: BenchServer) -> list[float]:
-    graph = generate(OURS, ["eight that come together"], height=1024, count=8) | beside("BenchLag", LAG_SECONDS)
+    graph = generate(OURS, ["eight that come together"], height=1024, count=8) | lag(LAG_SECONDS)
     _, outputs = server.timed(graph)
-    return [float(pause) for pause in outputs["beside"]["pauses_ms"]]
+    return [float(pause) for pause in outputs["lag"]["pauses_ms"]]
 
 
 def _list(server: BenchServer, count: int) -> Listed:

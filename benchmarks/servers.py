@@ -69,9 +69,18 @@ def generate(kind: str, prompts: Sequence[str], height: int = 512, count: int = 
     return graph
 
 
-def beside(kind: str, seconds: float) -> Graph:
-    """BenchBlock or BenchLag for so many seconds, never from the cache."""
-    return {"beside": {"class_type": kind, "inputs": {"seconds": seconds, "run": f"run {next(_numbers)}"}}}
+def blocking(seconds: float) -> Graph:
+    """A synchronous node that holds the event loop; never from the cache."""
+    inputs = {"seconds": seconds, "run": f"run {next(_numbers)}"}
+    return {
+        "block": {"class_type": "BenchBlock", "inputs": inputs},
+        "blocks": {"class_type": "BenchSink", "inputs": {"images": ["block", 0]}},
+    }
+
+
+def lag(seconds: float) -> Graph:
+    """A node that watches the event loop; never from the cache."""
+    return {"lag": {"class_type": "BenchLag", "inputs": {"seconds": seconds, "run": f"run {next(_numbers)}"}}}
 
 
 def listed(prompt: str, count: int) -> Graph:

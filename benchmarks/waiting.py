@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tests.sandbox_client import Sandbox, start_process
 
-from .servers import CLIENT, OURS, PLAIN, BenchServer, beside, generate, has_client
+from .servers import CLIENT, OURS, PLAIN, BenchServer, blocking, generate, has_client
 from .table import Row, Spread, ratios
 
 EIGHT = 8.0  # seconds of a task where eight run at once
@@ -132,7 +132,7 @@ def _ours(lane: Lane, plan: Plan, server: BenchServer) -> Iterator[str]:
         yield time("eight first", generate(OURS, [prompt(EIGHT)] * 8, next(fresh)), EIGHT)
         yield time("eight learned", generate(OURS, [prompt(EIGHT)] * 8, usual[EIGHT]), EIGHT)
         yield time("count", generate(OURS, [prompt(EIGHT)], usual[EIGHT], count=8), EIGHT)
-        yield time("blocked", generate(OURS, [prompt(EIGHT)], usual[EIGHT]) | beside("BenchBlock", BLOCK), EIGHT)
+        yield time("blocked", generate(OURS, [prompt(EIGHT)], usual[EIGHT]) | blocking(BLOCK), EIGHT)
 
 
 def _theirs(lane: Lane, plan: Plan, server: BenchServer) -> Iterator[str]:
@@ -144,7 +144,7 @@ def _theirs(lane: Lane, plan: Plan, server: BenchServer) -> Iterator[str]:
     for repeat in range(plan.repeats):
         if lane.kind != PLAIN or (plan.plain_eight and repeat == 0):
             yield time("eight", generate(lane.kind, [prompt(EIGHT)] * 8), EIGHT)
-        yield time("blocked", generate(lane.kind, [prompt(EIGHT)]) | beside("BenchBlock", BLOCK), EIGHT)
+        yield time("blocked", generate(lane.kind, [prompt(EIGHT)]) | blocking(BLOCK), EIGHT)
 
 
 def rows(lanes: dict[str, Lane], plan: Plan) -> list[Row]:

@@ -68,7 +68,7 @@ class BenchSink(io.ComfyNode):
 
 
 class BenchBlock(io.ComfyNode):
-    """KSampler's stand-in: a synchronous node that holds the event loop for so many seconds."""
+    """KSampler's stand-in: a synchronous node that holds the event loop for so many seconds, then gives an image."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -76,14 +76,15 @@ class BenchBlock(io.ComfyNode):
             node_id="BenchBlock",
             category="benchmark",
             inputs=[io.Float.Input("seconds"), io.String.Input("run")],
-            outputs=[],
-            is_output_node=True,
+            outputs=[io.Image.Output()],
         )
 
     @classmethod
     def execute(cls, seconds: float, run: str) -> io.NodeOutput:
+        import torch
+
         time.sleep(seconds)
-        return io.NodeOutput(ui={"text": [run]})  # type: ignore[dict-item]
+        return io.NodeOutput(torch.zeros(1, 8, 8, 3))
 
 
 class BenchLag(io.ComfyNode):
