@@ -27,11 +27,9 @@ from tests.journal_kit import (
     Worker,
     begin,
     begun,
-    collect,
     fresh,
     open_journal,
     request,
-    stored,
 )
 
 
@@ -307,15 +305,31 @@ def test_two_that_migrate_at_once(tmp_path: Path) -> None:
 
 
 def test_a_failed_write_tells_no_prompt_and_no_statement(tmp_path: Path) -> None:
-    journal = open_journal(tmp_path, busy_seconds=0.1)
+    journal = open_journal(tmp_path)
     row = begun(journal)
-    collect(journal, row, "n1")
-    with closing(sqlite3.connect(file_of(tmp_path), isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(JournalError) as refused:
-            journal.collected(row.id, [stored()])
-    error: BaseException | None = refused.value
-    while error is not None:
-        assert "UPDATE" not in str(error)
-        assert "lighthouse" not in str(error)
-        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    with full_at(1), pytest.raises(JournalError) as refused:
+        journal.failed(row.id, "x" * 100_000, "", sent=True)
+    error = refused.value
+    assert "UPDATE" not in str(error)
+    assert error.__cause__ is None
+    assert error.__suppress_context__, "the driver's own error, with the statement in it, is not shown beside it"
+
+
+def test_a_begin_that_failed_after_all_was_written_is_not_waited_for(tmp_path: Path) -> None:
+    """The commit was done and its confirmation lost: the row is there, but nothing was sent for it."""
+    journal = open_journal(tmp_path)
+
+    def confirm_nothing(connection: Any) -> None:
+        connection.connection.dbapi_connection.commit()
+        raise sqlite3.OperationalError("disk I/O error")
+
+    journal.heartbeat()
+    event.listen(Engine, "commit", confirm_nothing)
+    try:
+        with pytest.raises(JournalError, match="No credits were spent"):
+            begin(journal)
+    finally:
+        event.remove(Engine, "commit", confirm_nothing)
+    assert journal.counts()[TaskState.INTENDED] == 1
+    begun(journal)
+    assert journal.credits().maybe == 25
