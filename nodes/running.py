@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -42,14 +43,41 @@ async def create_and_collect(run: Run, build: Callable[[Runtime], Prepared]) -> 
     here = await runtime()
     context = _context(here)
     try:
-        prepared = await here.run(build, here)
+        prepared, watches = await _submit(here, build, Options(context, run.reuse, run.timeout_s))
     except HunyuanError as error:
         return _failed(here, run, context, [error])
-    watches = here.runner.submit(prepared.requests, Options(context, run.reuse, run.timeout_s))
     if prepared.seed_given == -1:
         here.again[context.node_id] += 1
     outcomes = await _watch(here, context, watches, [request.seed for request, _ in prepared.requests], run.wait)
     return await _finish(here, run, context, outcomes, prepared.notes)
+
+
+async def _submit(
+    here: Runtime, build: Callable[[Runtime], Prepared], options: Options
+) -> tuple[Prepared, list[Watch]]:
+    """Builds and submits in one go on a worker: a synchronous node may hold this loop before it turns again."""
+    watches: list[Watch] = []
+    left = threading.Event()
+
+    def begin() -> Prepared:
+        prepared = build(here)
+        if not left.is_set():
+            watches.extend(here.runner.submit(prepared.requests, options))
+            if left.is_set():
+                _let_go(watches)
+        return prepared
+
+    try:
+        return await here.run(begin), watches
+    except BaseException:
+        left.set()
+        _let_go(watches)
+        raise
+
+
+def _let_go(watches: Sequence[Watch]) -> None:
+    for watch in watches:
+        watch.detach()
 
 
 async def collect_by_id(run: Run, task_ids: str) -> io.NodeOutput:
@@ -116,8 +144,7 @@ async def _watch(
     try:
         await interruptible(asyncio.wait(futures), reporter.tell)
     except BaseException:
-        for watch in watches:
-            watch.detach()
+        _let_go(watches)
         raise
     finally:
         for future in futures:
@@ -170,7 +197,10 @@ def previews(here: Runtime, rows: Sequence[TaskRow]) -> dict[str, list[dict[str,
         for stored in row.files:
             source = here.results.path_of(stored)
             name = f"hunyuan_{secrets.token_hex(4)}_{source.name}"
-            shutil.copyfile(source, directory / name)
+            try:
+                shutil.copyfile(source, directory / name)
+            except FileNotFoundError:
+                continue  # evicted in this moment; the node has its pixels all the same
             shown.append({"filename": name, "subfolder": "", "type": "temp"})
     return {"images": shown}
 
