@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from hunyuan.client import Client
+from hunyuan.connections import TlsContexts
 from hunyuan.errors import TlsError
 from hunyuan.settings import Settings
 from hunyuan.transport import RequestsTransport
@@ -98,6 +100,14 @@ def test_ca_file_that_changes_is_read_again(secure: Sandbox, authority: Authorit
     used.write_bytes(authority.ca_file.read_bytes() + b"\n# changed\n")
     assert client.check_key().ok
     transport.close()
+
+
+def test_ca_file_is_read_once(authority: Authority) -> None:
+    contexts = TlsContexts()
+    first = contexts.get(str(authority.ca_file), None)
+    assert contexts.get(str(authority.ca_file), None) is first
+    assert first.verify_mode is ssl.CERT_REQUIRED
+    assert first.check_hostname
 
 
 # -- proxies -------------------------------------------------------------------------------------------

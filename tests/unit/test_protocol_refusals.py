@@ -88,6 +88,16 @@ def test_by_status_and_by_code_alone(
             assert error.money.sentence in str(error)
 
 
+@pytest.mark.parametrize("code", [401, 402, 403, 404, 429])
+def test_refusal_of_the_question_is_no_failure_of_the_task(code: int) -> None:
+    for body in (
+        {"id": "t1", "status": "error", **envelope(code)},
+        {"task_id": "t1", "status": "failed", **documented(code)},
+    ):
+        error_of(read_task, 200, body)
+        error_of(read_create, 200, body)
+
+
 def test_each_has_a_sentence_of_its_own() -> None:
     codes = [code for code, *_ in TABLE] + [1200, 1401, 1402, 5004]
     assert len({error_of(read_create, 200, envelope(code)).what for code in codes}) == len(codes)

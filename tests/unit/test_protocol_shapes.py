@@ -193,6 +193,19 @@ def test_echo_is_never_a_result(key: str) -> None:
     assert poll(answer, *inputs).images == (URL,)
 
 
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("https://mine.example/图 1.png", "https://mine.example/%E5%9B%BE%201.png"),
+        ("https://mine.example/%E5%9B%BE.png", "https://mine.example/图.png"),
+        (INLINE_INPUT, INLINE_INPUT.replace("image/jpeg", "image/jpg")),
+    ],
+)
+def test_echo_in_another_spelling(given: str, shown: str) -> None:
+    with pytest.raises(UnreadableAnswerError):
+        poll(enveloped(status="completed", image_urls=[shown]), given)
+
+
 @pytest.mark.parametrize("place", ["input", "inputs", "request", "params", "parameters", "original_request"])
 def test_echo_in_a_place_of_its_own(place: str) -> None:
     answer = enveloped(status="completed", **{place: echo(INPUT), "outputs": [URL]})

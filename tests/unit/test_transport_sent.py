@@ -376,6 +376,13 @@ def test_poll_dropped_on_a_kept_connection_goes_out_again() -> None:
     assert connections == 2
 
 
+def test_poll_dropped_on_a_new_connection_is_not_repeated_here() -> None:
+    with RawServer(read_request) as server:
+        failure = failure_of(lambda: ask("GET", f"http://{server.place}/", None))
+        assert server.accepted == 1
+    assert is_lost(failure)
+
+
 def test_connection_closed_while_idle_is_noticed() -> None:
     closed = threading.Event()
 
