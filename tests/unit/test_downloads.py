@@ -223,7 +223,7 @@ def test_deadline_holds_though_bytes_drip(client_for: Build, head: bytes) -> Non
     with RawServer(drip) as server:
         began = time.monotonic()
         failure = failure_of(client_for(f"http://{server.place}"), f"http://{server.place}/", 0.5)
-        assert 0.4 < time.monotonic() - began < 3
+        assert 0.4 < time.monotonic() - began < 10
     assert isinstance(failure, AnswerLostError)
     assert "within 0.5 seconds" in str(failure)
 
