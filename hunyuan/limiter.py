@@ -75,10 +75,6 @@ class _Queue:
                 return waiter
         return None
 
-    def __len__(self) -> int:
-        lines = (line for nodes in self._prompts.values() for line in nodes.values())
-        return sum(not waiter.done() for line in lines for waiter in line)
-
 
 class Limiter:
     """At most `max_in_flight()` tasks at once; fewer after a 429, and slowly more again."""
@@ -93,17 +89,13 @@ class Limiter:
         self._waker: asyncio.Task[None] | None = None
         self._queue = _Queue()
         self.in_flight = 0
+        self.waiting = 0  # for a slot; counted, since nodes read it from their own threads while the queue changes
 
     @property
     def width(self) -> int:
         """Slots allowed now."""
         widest = max(1, self._max())
         return widest if self._narrowed is None else min(self._narrowed, widest)
-
-    @property
-    def waiting(self) -> int:
-        """How many wait for a slot."""
-        return len(self._queue)
 
     @property
     def paused_for(self) -> float:
@@ -114,12 +106,15 @@ class Limiter:
         """Waits for a slot; cancelling the wait gives up the place. first: before all who wait."""
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._queue.put(group, waiter, first=first)
+        self.waiting += 1
         self._grant()
         try:
             await waiter
         except asyncio.CancelledError:
             if waiter.done() and not waiter.cancelled():
                 self._released()  # granted and cancelled in the same turn of the loop
+            else:
+                self.waiting -= 1
             waiter.cancel()
             raise
         return Slot(self, group)
@@ -169,6 +164,7 @@ class Limiter:
             if waiter is None:
                 return
             self.in_flight += 1
+            self.waiting -= 1
             waiter.set_result(None)
 
     async def _grant_later(self) -> None:

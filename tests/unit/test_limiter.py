@@ -117,3 +117,23 @@ def test_who_was_refused_by_a_429_goes_first() -> None:
         return order
 
     assert run(story) == ["a", "b"]
+
+
+def test_who_waits_is_counted_through_grants_and_cancelled_waits() -> None:
+    async def story(clock: VirtualClock) -> list[int]:
+        limiter, counts = Limiter(clock, lambda: 1), list[int]()
+        first = await limiter.acquire(("p", "1"))
+        others = [asyncio.ensure_future(limiter.acquire(("p", str(node)))) for node in range(3)]
+        await asyncio.sleep(0)
+        counts.append(limiter.waiting)
+        others[2].cancel()
+        await asyncio.gather(others[2], return_exceptions=True)
+        counts.append(limiter.waiting)
+        first.release()
+        counts.append(limiter.waiting)
+        (await others[0]).release()
+        (await others[1]).release()
+        counts.append(limiter.waiting)
+        return counts
+
+    assert run(story) == [3, 2, 1, 0]
