@@ -138,7 +138,7 @@ def at_path(value: Any, path: str) -> Any:
 
 
 def _quoted(answer: Exchange, settings: Settings) -> str:
-    """The beginning of the service's answer on one line, without secrets."""
-    text = " ".join(answer.body[: 4 * _QUOTED].decode("utf-8", "replace").split())
-    text = "".join(character for character in settings.redact(text) if character.isprintable())
-    return f': "{text[:_QUOTED]}"' if text else ""
+    """The beginning of the service's answer on one line; secrets are taken out before anything is cut off."""
+    text = " ".join(settings.redact(answer.body.decode("utf-8", "replace")).split())
+    text = "".join(character for character in text[:_QUOTED] if character.isprintable())
+    return f': "{text}"' if text else ""

@@ -48,9 +48,6 @@ class LinkBook:
         if link is None:
             return None
         now = self._now()
-        if link.expires_at is not None and link.expires_at <= now:
-            self._store.link_drop(key)
-            return None
         with self._lock:
             seen = self._seen.get(link.url, link.created_at)
         if now - seen > CHECKED_FOR:

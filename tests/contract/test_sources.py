@@ -299,6 +299,8 @@ def test_a_relative_url_and_a_location_header_count(house: House, service: Uploa
         (200, b'{"url":42}', 'no URL at "url"'),
         (200, b'{"url":"javascript:alert(1)"}', "no http(s) URL"),
         (200, b'{"url":"file:///etc/passwd"}', "no http(s) URL"),
+        (200, b'{"url":"ftp://files.example/a.png"}', "no http(s) URL"),
+        (400, b"x" * 150 + b" t0ken-of-the-service", "answered 400"),
         (200, b"", "no JSON"),
     ],
 )
@@ -400,6 +402,7 @@ def test_equal_content_is_uploaded_once_also_after_a_restart(house: House, servi
     third = house.chain.resolve(image(b"same"))
     assert first.url == second.url == third.url
     assert (second.uploaded, third.uploaded) == (0, 0)
+    assert house.chain.identity_of(third.url) == image(b"same").identity
     assert len(service.uploads) == 1
     house.chain.resolve(image(b"other"))
     assert len(service.uploads) == 2

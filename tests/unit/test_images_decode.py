@@ -309,9 +309,12 @@ def bomb_jpeg() -> bytes:
     return bytes(data)
 
 
-@pytest.mark.parametrize("bomb", [bomb_png, bomb_webp, bomb_jpeg])
-def test_a_bomb_is_refused_by_its_header(bomb: Callable[[], bytes]) -> None:
-    with pytest.raises(errors.TooLargeError, match=r"megapixels|too large"):
+@pytest.mark.parametrize(
+    ("bomb", "words"),
+    [(bomb_png, "too large to decode"), (bomb_jpeg, "too large to decode"), (bomb_webp, "at most 64 megapixels")],
+)
+def test_a_bomb_is_refused_by_its_header(bomb: Callable[[], bytes], words: str) -> None:
+    with pytest.raises(errors.TooLargeError, match=words):
         images.decode(bomb())
 
 

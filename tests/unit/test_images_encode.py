@@ -118,9 +118,10 @@ def test_any_shape_dtype_and_layout(
     assert (pixels[-1][..., :channels] == expected).all()
 
 
-def test_not_a_number_and_infinity_become_pixels() -> None:
+def test_not_a_number_and_infinity_become_pixels(recwarn: pytest.WarningsRecorder) -> None:
     tensor = torch.tensor([[[[float("nan"), float("inf"), -float("inf")]]]])
     assert images.tensor_pixels(tensor)[0].tolist() == [[[0, 255, 0]]]
+    assert [str(warning.message) for warning in recwarn] == [], "what a processor makes of NaN by itself differs"
 
 
 def test_conversion_in_stripes_covers_large_images() -> None:
@@ -217,7 +218,7 @@ def test_over_the_byte_cap_it_is_scaled_down_and_told(kind: str) -> None:
     full = len(only(floats(noise(300, 200)), format=kind).encode().data)
     encoded = only(floats(noise(300, 200)), format=kind, max_bytes=full // 5).encode()
     assert len(encoded.data) <= full // 5
-    assert len(encoded.data) > full // 20, "not smaller than it has to be"
+    assert len(encoded.data) > full // 10, "not smaller than it has to be"
     assert abs(encoded.width / encoded.height - 1.5) < 0.05
     assert "scaled down" in encoded.note
 
