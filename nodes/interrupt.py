@@ -7,7 +7,7 @@ other nodes of the prompt never see it (seen in ComfyUI 0.3.75 to 0.33.0).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -23,14 +23,12 @@ def check() -> None:
         raise model_management.InterruptProcessingException
 
 
-async def interruptible(work: Awaitable[T], each_look: Callable[[], Awaitable[None]] | None = None) -> T:
-    """Waits for `work`, which is cancelled when the user interrupts; `each_look` runs between the looks."""
+async def interruptible(work: Awaitable[T]) -> T:
+    """Waits for `work`, which is cancelled when the user interrupts."""
     task = asyncio.ensure_future(work)
     try:
         while not task.done():
             check()
-            if each_look is not None:
-                await each_look()
             await asyncio.wait({task}, timeout=LOOK_SECONDS)
         return task.result()
     finally:

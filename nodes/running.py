@@ -15,8 +15,7 @@ from ..hunyuan.driver import Options
 from ..hunyuan.errors import HunyuanError, InvalidRequestError, InvalidTaskIdError
 from ..hunyuan.rows import RunContext, TaskRow
 from ..hunyuan.watch import Collected, Watch
-from .interrupt import interruptible
-from .reporting import Outcome, Reporter, info_json
+from .reporting import Outcome, info_json
 from .requesting import Prepared
 from .runtime import Runtime, ready_runtime, runtime
 from .schema import BLOCK
@@ -139,10 +138,10 @@ async def _watch(
     here: Runtime, context: RunContext, watches: Sequence[Watch], seeds: Sequence[int | None], wait: bool
 ) -> list[Outcome]:
     """Waits for all; an interrupt, or another node's failure, lets go of them and passes on."""
-    reporter = Reporter(context, watches, costs=any(seed is not None for seed in seeds))
     futures = [asyncio.wrap_future(watch.done if wait else watch.created) for watch in watches]
     try:
-        await interruptible(asyncio.wait(futures), reporter.tell)
+        async with here.boards.join(context, watches, costs=any(seed is not None for seed in seeds)) as board:
+            await board.wait(futures)
     except BaseException:
         _let_go(watches)
         raise

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ..hunyuan.settings import Settings, SettingsStore
     from ..hunyuan.sources import SourceChain
     from ..hunyuan.tasks import TaskRunner
+    from .board import Boards
 
 T = TypeVar("T")
 LOG = logging.getLogger("hunyuan")
@@ -49,6 +50,7 @@ class Runtime:
     client: Client
     sources: SourceChain
     runner: TaskRunner
+    boards: Boards
     listeners: list[Callable[[TaskRow], None]] = field(default_factory=list)
     again: Counter[str] = field(default_factory=Counter)  # node id → runs whose cached output must not be used
 
@@ -161,6 +163,7 @@ def _build() -> Runtime:
     from ..hunyuan.sources import SourceChain
     from ..hunyuan.tasks import TaskRunner
     from ..hunyuan.transport import RequestsTransport
+    from .board import Boards
     from .images import decode
 
     directory = private_directory()
@@ -193,9 +196,8 @@ def _build() -> Runtime:
         on_change=partial(_tell, listeners),
         warn=LOG.warning,
     )
-    return Runtime(
-        directory, secrets.token_hex(8), store, engine, journal, results, client, sources, TaskRunner(tools), listeners
-    )
+    runner, session = TaskRunner(tools), secrets.token_hex(8)
+    return Runtime(directory, session, store, engine, journal, results, client, sources, runner, Boards(), listeners)
 
 
 def _tell(listeners: list[Callable[[TaskRow], None]], row: TaskRow) -> None:
