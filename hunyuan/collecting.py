@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterator
 
 from .driver import Driver, StillRunning
 from .errors import (
+    AuthenticationError,
     BillingUnknownError,
     DownloadError,
     HunyuanError,
     InputUnreachableError,
+    JournalError,
     LinkDeadError,
     ModerationError,
     Money,
+    SettingsError,
     TaskFailedError,
-    UnknownTaskError,
 )
 from .models import SLOT_PATIENCE, StoredImage, TaskState, TaskStatus
 from .retry import Next, after_download, after_poll, measured, next_poll, poll_times
@@ -24,6 +27,7 @@ from .watch import Decoded, Phase
 
 DOWNLOAD_DEADLINE = 120.0  # seconds for one try at one image
 ALONE_TRIES = 3  # of a step that nobody waits for; the collector comes back to it
+JOURNAL_PAUSE = 5.0  # seconds between tries to write down what must not be lost
 FOLLOW_GAP, CLAIM_GAP = 0.3, 5.0  # seconds between looks at a row that another process has in hand
 
 
@@ -116,26 +120,53 @@ async def _pause(driver: Driver, times: Iterator[float]) -> None:
 
 async def poll(driver: Driver) -> TaskStatus:
     """Asks until the gateway gives a readable answer; raises what asking again does not mend."""
-    tools, attempt = driver.tools, 0
+    tools, seen = driver.tools, Counter[type[HunyuanError]]()
     task_id = driver.row.task_id if driver.row else driver.task_id
     assert task_id is not None
     ours = driver.row is not None and driver.created_at is not None
     while True:
+        _check_gateway(driver)
         await tools.limiter.resume()
         try:
             return await driver.blocking(tools.client.status, task_id, [image.url for image in driver.resolved])
         except HunyuanError as error:
-            attempt += 1
+            seen[type(error)] += 1
             age = driver.clock.monotonic() - driver.created_at if driver.created_at is not None else 0.0
-            decision = after_poll(error, attempt, tools.chance(), age=age, ours=ours)
+            decision = after_poll(error, seen[type(error)], tools.chance(), age=age, ours=ours)
             await driver.heed(error)
-            if isinstance(error, UnknownTaskError) and decision.next is Next.FAILED and driver.row is not None:
-                await driver.blocking(tools.journal.failed, driver.row.id, error.code, error.what, True)
-                await driver.refresh()
-            if decision.next is not Next.AGAIN or (driver.is_alone and attempt >= ALONE_TRIES):
+            if decision.next is not Next.AGAIN or (not driver.watches and seen.total() >= ALONE_TRIES):
                 error.task_id = task_id
+                if decision.next is Next.GONE and driver.row is not None:
+                    await _write_off(driver, driver.row, error)
                 raise
+            if age > SLOT_PATIENCE:
+                driver.release_slot()
             await driver.clock.sleep(decision.delay)
+
+
+def _check_gateway(driver: Driver) -> None:
+    """Another gateway knows nothing of the task, and what it says of the id must not count."""
+    row, base_url = driver.row, driver.tools.settings().base_url
+    if row is not None and row.base_url and row.base_url != base_url:
+        raise SettingsError(
+            f"This task was created at {row.base_url}; the base URL is {base_url} now.",
+            do="Set the base URL back to collect it.",
+            money=Money.UNTOUCHED,
+            task_id=row.task_id,
+        )
+
+
+async def _write_off(driver: Driver, row: TaskRow, error: HunyuanError) -> None:
+    """The gateway knows the task no more: still counted, not asked for again. Another key's word says nothing."""
+    if row.account != driver.tools.settings().account:
+        raise AuthenticationError(
+            "The gateway does not give this task to the API key that is set: it was created with another one.",
+            do="Set that key again to collect it.",
+            task_id=row.task_id,
+        ) from None
+    error.money = Money.MAYBE_SPENT
+    await driver.blocking(driver.tools.journal.lost, row.id, error.what)
+    await driver.refresh()
 
 
 async def _heed(driver: Driver) -> None:
@@ -161,6 +192,8 @@ async def collect(driver: Driver) -> list[Decoded]:
     driver.phase = Phase.DOWNLOADING
     assert driver.row is not None
     images = driver.answered.images if driver.answered else tuple(driver.row.urls)
+    if not images:
+        raise LinkDeadError("The gateway gives no link to this task's image any more.", task_id=driver.known_id)
     got = await asyncio.gather(*(_collect_one(driver, k, url) for k, url in enumerate(images)))
     await driver.blocking(driver.tools.journal.collected, driver.row.id, [stored for stored, _ in got])
     await driver.refresh()
@@ -169,21 +202,36 @@ async def collect(driver: Driver) -> list[Decoded]:
 
 
 async def _collect_one(driver: Driver, index: int, url: str) -> tuple[StoredImage, Decoded]:
-    tools, attempt, since = driver.tools, 0, driver.clock.monotonic()
+    tools, seen, since = driver.tools, Counter[type[HunyuanError]](), driver.clock.monotonic()
     while True:
         await tools.limiter.resume()
         try:
             return await driver.blocking(_fetch, driver, index, url)
         except HunyuanError as error:
-            attempt += 1
+            seen[type(error)] += 1
             waited = driver.clock.monotonic() - since
-            decision = after_download(error, attempt, tools.chance(), since=waited)
+            decision = after_download(error, seen[type(error)], tools.chance(), since=waited)
             await driver.heed(error)
-            if decision.next is not Next.AGAIN or (driver.is_alone and attempt >= ALONE_TRIES):
+            if decision.next is not Next.AGAIN or (not driver.watches and seen.total() >= ALONE_TRIES):
+                await _keep_inline(driver)
+                if isinstance(error, LinkDeadError):
+                    error.do = f"{error.do} For a new image instead, for new credits, turn reuse off.".strip()
                 raise
             await driver.clock.sleep(decision.delay)
             if isinstance(error, LinkDeadError):
                 url = await _fresh_link(driver, index, url)
+
+
+async def _keep_inline(driver: Driver) -> None:
+    """An image that came inside the create's answer and could not be stored: the journal keeps it, or memory does."""
+    answered, row = driver.answered, driver.row
+    while row is not None and row.task_id is None and answered is not None and row.state is not TaskState.SUCCEEDED:
+        try:
+            await driver.blocking(driver.tools.journal.succeeded, row.id, answered.images, driver.seconds)
+            row = await driver.refresh()
+        except JournalError as unwritten:
+            driver.tools.warn(f"An image that is paid for is only in memory, trying on: {unwritten.what}")
+            await driver.clock.sleep(JOURNAL_PAUSE)
 
 
 async def _fresh_link(driver: Driver, index: int, url: str) -> str:
@@ -209,7 +257,7 @@ def _fetch(driver: Driver, index: int, url: str) -> tuple[StoredImage, Decoded]:
     link = "" if url.startswith("data:") else url
     stored = tools.results.store(row.task_id or row.id, index, data, decoded.mime, link)
     if link:
-        tools.sources.remember(f"pixels:{decoded.digest}", link)
+        tools.sources.remember(decoded.digest, link)
     return stored, decoded
 
 

@@ -43,18 +43,27 @@ async def obtain_row(driver: Driver) -> None:
             driver.release_slot()
             driver.phase = Phase.QUEUED
             tools.limiter.pause(outcome.retry_in)
+            _stay_wanted(driver)
             await driver.clock.sleep(outcome.retry_in or backoff(1, tools.chance(), first=1.0))
             continue
         attempt += 1
+        if not driver.watches:  # left while the intent was written down: nothing has been sent
+            await driver.blocking(tools.journal.dropped, outcome.row.id)
+        _stay_wanted(driver)
         driver.row, driver.paid = outcome.row, True
         delay = await _create(driver, attempt)
         if delay is None:
             return
         driver.row, driver.paid = None, False
         driver.phase = Phase.QUEUED  # nothing arrived: nodes may leave
-        if not driver.watches:
-            raise asyncio.CancelledError
+        _stay_wanted(driver)
         await driver.clock.sleep(delay)
+
+
+def _stay_wanted(driver: Driver) -> None:
+    """Ends the road where nobody waits any more and nothing was sent."""
+    if not driver.watches:
+        raise asyncio.CancelledError
 
 
 async def _attach(driver: Driver) -> bool:
@@ -105,6 +114,9 @@ async def _create(driver: Driver, attempt: int) -> float | None:
         )
     except HunyuanError as error:
         return await _refused(driver, row, error, attempt)
+    except Exception as defect:
+        await driver.blocking(tools.journal.unknown, row.id, f"a defect of this pack: {defect!r}")
+        raise
     tools.limiter.accepted()
     driver.created_at = driver.clock.monotonic()
     await _write_down(driver, status)

@@ -87,6 +87,7 @@ class Driver:
     phase: Phase = Phase.LOOKING
     paid: bool = False
     quiet: bool = False  # begun by the collector: looks once, unless somebody begins to watch
+    first: Watch | None = None  # of the node that asked for it: the one to whom it costs
     leave: Callable[[], object] = lambda: None  # ends the road; only while nothing was sent
     slot: Slot | None = None
     resolved: tuple[ResolvedImage, ...] = ()
@@ -111,11 +112,6 @@ class Driver:
         """Runs a blocking call of the library away from the loop."""
         return await self.tools.engine.blocking(call, *arguments)
 
-    @property
-    def is_alone(self) -> bool:
-        """Whether it looks once for the collector, with nobody waiting."""
-        return self.quiet and not self.watches
-
     # --- watches -------------------------------------------------------------------------------------------
 
     def add(self, watch: Watch) -> None:
@@ -124,28 +120,37 @@ class Driver:
         self.watches.append(watch)
         watch.look = lambda: self._view(began)
         if self.row is not None and self.row.state.is_attachable:
-            watch.settle_created(self.row)
+            watch.settle_created(self.row, paid=self._is_paid_by(watch))
         self.nudged.set()
+
+    def remove(self, watch: Watch) -> None:
+        """A node no longer watches; who asked next pays for what is not yet created."""
+        self.watches.remove(watch)
+        if watch is self.first and not watch.created.done() and self.watches:
+            self.first = self.watches[0]
 
     def expire(self, watch: Watch) -> None:
         """The watch's time is up: the node is told, the task stays."""
         if watch in self.watches and not watch.done.done():
-            self.watches.remove(watch)
+            self.remove(watch)
             watch.fail(self._timeout_error(watch.timeout_s))
 
     def settled(self) -> None:
         """The gateway has accepted the task: who only wanted that goes on."""
         for watch in self.watches:
             if self.row is not None:
-                watch.settle_created(self.row)
+                watch.settle_created(self.row, paid=self._is_paid_by(watch))
 
     def succeed(self, images: Sequence[Decoded]) -> None:
         """The image is on disk: every watch gets it."""
         assert self.row is not None
         self.phase = Phase.ENDED
         for watch in self.watches:
-            watch.settle(Collected(self.row, tuple(images), self.resolved, self.paid))
+            watch.settle(Collected(self.row, tuple(images), self.resolved, self._is_paid_by(watch)))
         self.watches.clear()
+
+    def _is_paid_by(self, watch: Watch) -> bool:
+        return self.paid and watch is self.first
 
     def fail(self, error: BaseException) -> None:
         """Every watch is told."""

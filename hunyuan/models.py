@@ -129,6 +129,13 @@ class GenerationRequest:
     def __post_init__(self) -> None:
         if not self.prompt.strip():
             raise InvalidRequestError("The prompt is empty.", do="Write what the image should show.")
+        try:
+            self.prompt.encode()
+        except UnicodeEncodeError as broken:
+            raise InvalidRequestError(
+                f"The prompt holds half a character (a lone surrogate) at place {broken.start + 1}.",
+                do="Delete it; a text that was cut in the middle of an emoji may end so.",
+            ) from None
         if len(self.prompt) > MAX_PROMPT_CHARACTERS:
             raise InvalidRequestError(
                 f"The prompt must be at most {MAX_PROMPT_CHARACTERS} characters, got {len(self.prompt)}.",

@@ -41,6 +41,7 @@ EARLIER, MUCH_EARLIER = 0.93, 0.7
 
 CONNECT_RESENDS = 3  # of a create that certainly did not arrive
 MISSING_GRACE = 10.0  # seconds in which a gateway may not yet know a task that it has just accepted
+MISSING_TRIES = 6  # of a task that was accepted: one server of several may not know it for a while
 DEAD_LINK_GRACE = 60.0  # seconds in which a fresh link may still be on its way to the file server
 BROKEN_FILE_TRIES = 3
 UNREADABLE_TRIES = 3
@@ -52,6 +53,7 @@ class Next(Enum):
     AGAIN = "again"  # after `delay`
     FAILED = "failed"  # certainly not accepted: nothing billed
     UNKNOWN = "unknown"  # may have been billed: never sent again by itself
+    GONE = "gone"  # the gateway knows the task no more
     TELL = "tell"  # the watching nodes are told; the task stays collectable
 
 
@@ -90,10 +92,10 @@ def after_create(error: HunyuanError, attempt: int, phase: float) -> Decision:
 
 
 def after_poll(error: HunyuanError, attempt: int, phase: float, *, age: float, ours: bool) -> Decision:
-    """A poll failed for the attempt-th time in a row. age: seconds since the create; ours: created here."""
+    """A poll failed so for the attempt-th time in a row. age: seconds since the create; ours: created here."""
     if isinstance(error, UnknownTaskError):
-        fresh = ours and age < MISSING_GRACE
-        return Decision(Next.AGAIN, 1.0) if fresh else Decision(Next.FAILED)
+        patient = ours and (age < MISSING_GRACE or attempt <= MISSING_TRIES)
+        return Decision(Next.AGAIN, backoff(attempt, phase)) if patient else Decision(Next.GONE)
     if isinstance(error, AuthenticationError | OutOfCreditsError):
         return Decision(Next.TELL)
     if isinstance(error, RateLimitedError):
@@ -106,7 +108,7 @@ def after_poll(error: HunyuanError, attempt: int, phase: float, *, age: float, o
 
 
 def after_download(error: HunyuanError, attempt: int, phase: float, *, since: float) -> Decision:
-    """A download failed for the attempt-th time. since: seconds since the first try."""
+    """A download failed so for the attempt-th time. since: seconds since the first try."""
     if isinstance(error, LinkDeadError):
         return Decision(Next.AGAIN, backoff(attempt, phase)) if since < DEAD_LINK_GRACE else Decision(Next.TELL)
     if isinstance(error, NotAnImageError):

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from .collecting import await_success, collect, error_of_row, follow, load, poll
 from .creating import obtain_row
 from .driver import Driver, HandedOver, Options, StillRunning, Tools
-from .errors import HunyuanError, JournalError, LinkDeadError, TaskFailedError, UnknownTaskError
+from .errors import JournalError, LinkDeadError, Money, TaskFailedError, UnknownTaskError
 from .limiter import Clock
 from .models import GenerationRequest, ImageInput, TaskState, check_task_id
 from .retry import quiet_gap
@@ -105,10 +105,11 @@ class TaskRunner:
         watches: Sequence[Watch],
     ) -> None:
         """The whole of a node's requests must fit into the credit limits before the first is sent."""
-        tools, settings = self.tools, self.tools.settings()
-        prints = [request.fingerprint(settings.base_url) for request, _ in requests]
-        limits = Limits(settings.credit_limit_per_day, settings.credit_limit_per_session)
+        tools = self.tools
         try:
+            settings = tools.settings()
+            prints = [request.fingerprint(settings.base_url) for request, _ in requests]
+            limits = Limits(settings.credit_limit_per_day, settings.credit_limit_per_session)
             if limits.credits_per_day or limits.credits_per_session:
                 known = [
                     options.reuse
@@ -122,16 +123,18 @@ class TaskRunner:
                 if new:
                     check = tools.journal.check_credits
                     await tools.engine.blocking(check, new, settings.account, options.context, limits)
-        except HunyuanError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the nodes must hear of it, or they wait for ever
             for watch in watches:
                 watch.fail(error)
             return
         for (request, inputs), fingerprint, watch in zip(requests, prints, watches, strict=True):
+            if watch.left:
+                continue
             running = self._by_fingerprint.get(fingerprint)
             if running is not None and options.reuse:
                 self._watch(running, watch)
                 continue
-            driver = Driver(tools, options, request, inputs, reuse=options.reuse)
+            driver = Driver(tools, options, request, inputs, reuse=options.reuse, first=watch)
             self._by_fingerprint[fingerprint] = driver
             self._start(driver, watch)
 
@@ -160,10 +163,12 @@ class TaskRunner:
             timer.cancel()
             holder = self._holder(watch)
             if holder is not None:
-                holder.watches.remove(watch)
+                holder.remove(watch)
                 self._left(holder)
 
         watch.let_go = lambda: engine.post(let_go)
+        if watch.left:  # in the same moment, from another thread
+            let_go()
 
     def _holder(self, watch: Watch) -> Driver | None:
         return next((driver for driver in self._drivers if watch in driver.watches), None)
@@ -171,6 +176,8 @@ class TaskRunner:
     def _left(self, driver: Driver) -> None:
         """Nobody watches any more: what was not sent is dropped."""
         if not driver.watches and driver.phase.is_free and not driver.paid:
+            self._drivers.discard(driver)
+            self._unlist(driver)  # at once: who comes in this moment must not join what is about to end
             driver.leave()
 
     async def _drive(self, driver: Driver) -> None:
@@ -179,7 +186,8 @@ class TaskRunner:
         except (HandedOver, StillRunning):
             pass  # somebody else goes on: another driver, or the collector at its next sweep
         except asyncio.CancelledError:
-            driver.fail(TaskFailedError("ComfyUI is shutting down.", task_id=driver.known_id))
+            money = Money.SPENT if driver.paid else Money.UNTOUCHED
+            driver.fail(TaskFailedError("ComfyUI is shutting down.", task_id=driver.known_id, money=money))
             raise
         except Exception as error:  # noqa: BLE001 - a defect must reach the node, not vanish in the background
             if not driver.watches:
@@ -189,9 +197,12 @@ class TaskRunner:
             driver.release_slot()
             driver.phase = Phase.ENDED
             self._drivers.discard(driver)
-            for index in (self._by_fingerprint, self._by_row):
-                for key in [key for key, held in index.items() if held is driver]:
-                    del index[key]
+            self._unlist(driver)
+
+    def _unlist(self, driver: Driver) -> None:
+        for index in (self._by_fingerprint, self._by_row):
+            for key in [key for key, held in index.items() if held is driver]:
+                del index[key]
 
     async def _road(self, driver: Driver) -> Sequence[Decoded]:
         if driver.row is None:
@@ -269,23 +280,29 @@ class TaskRunner:
             except JournalError as error:
                 self.tools.warn(f"The collector cannot read the journal, trying again in a minute: {error}")
                 await self.clock.sleep(60.0 - HEARTBEAT)
+            except Exception as error:  # noqa: BLE001 - told, and never the end of the collecting
+                self.tools.warn(f"The collector met a defect, trying again in a minute: {error!r}")
+                await self.clock.sleep(60.0 - HEARTBEAT)
             await self.clock.sleep(HEARTBEAT)
 
     async def _sweep(self, quiet: asyncio.Semaphore) -> None:
-        now = self.clock.time()
+        now, base_url = self.clock.time(), self.tools.settings().base_url
         for row in await self.tools.engine.blocking(self.tools.journal.open_rows):
             age = now - (row.submitted_at or row.created_at)
             due = self._tried.get(row.id, 0.0) + quiet_gap(age) <= now
             if age > GIVEN_UP_AFTER:
                 text = f"not collected within {GIVEN_UP_AFTER / 86400:g} days: upstream keeps results for 7"
                 await self.tools.engine.blocking(self.tools.journal.lost, row.id, text)
-            elif row.id not in self._by_row and due:
+            elif due and row.base_url == base_url and not self._is_driven(row):
                 self._tried[row.id] = now
                 self.tools.engine.spawn(self._drive_quietly(row, quiet))
 
+    def _is_driven(self, row: TaskRow) -> bool:
+        return any(driver.row is not None and driver.row.id == row.id for driver in self._drivers)
+
     async def _drive_quietly(self, row: TaskRow, quiet: asyncio.Semaphore) -> None:
         async with quiet:
-            if row.id in self._by_row:
+            if self._is_driven(row):
                 return
             driver = Driver(
                 self.tools, Options(RunContext(row.prompt_id, row.node_id, row.session)), row=row, quiet=True

@@ -64,6 +64,13 @@ class Collected:
     paid: bool = False
 
 
+def _begun() -> Future[Any]:
+    """A future that the engine alone ends: an asyncio wrapper that is cancelled would otherwise cancel it too."""
+    future: Future[Any] = Future()
+    future.set_running_or_notify_cancel()
+    return future
+
+
 @dataclass(eq=False)
 class Watch:
     """A node's hold on a task. `created` ends when the gateway has accepted it, `done` when its image is on disk.
@@ -72,10 +79,12 @@ class Watch:
     """
 
     timeout_s: float
-    created: Future[TaskRow] = field(default_factory=Future)
-    done: Future[Collected] = field(default_factory=Future)
+    created: Future[TaskRow] = field(default_factory=_begun)
+    done: Future[Collected] = field(default_factory=_begun)
+    paid: bool = False  # whether it was this watch's node that paid, once `created` has ended
     look: Callable[[], Progress] = lambda: Progress(Phase.LOOKING, 0.0)
     let_go: Callable[[], None] = lambda: None
+    left: bool = False  # let go of, perhaps before the runner had it
 
     def progress(self) -> Progress:
         """Where the task stands now."""
@@ -83,16 +92,18 @@ class Watch:
 
     def detach(self) -> None:
         """Stops watching: what was not sent is dropped, what was sent goes on by itself to the disk."""
+        self.left = True
         self.let_go()
 
-    def settle_created(self, row: TaskRow) -> None:
+    def settle_created(self, row: TaskRow, *, paid: bool) -> None:
         """The gateway has it."""
         if not self.created.done():
+            self.paid = paid
             self.created.set_result(row)
 
     def settle(self, collected: Collected) -> None:
         """The image is here."""
-        self.settle_created(collected.row)
+        self.settle_created(collected.row, paid=collected.paid)
         if not self.done.done():
             self.done.set_result(collected)
 

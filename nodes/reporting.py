@@ -18,13 +18,14 @@ BAR_STEPS = 100  # of each task on the node's bar
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one task of a node ended. With wait = False only `row` is there."""
+    """How one task of a node ended. With wait = False only `row` is there. paid: whether this run paid for it."""
 
     seed: int | None
     row: TaskRow | None = None
     collected: Collected | None = None
     error: BaseException | None = None
     seconds: float = 0.0
+    paid: bool = False
 
     @classmethod
     def of(cls, future: Future[Any], seed: int | None, watch: Watch) -> Outcome:
@@ -35,8 +36,8 @@ class Outcome:
             return cls(seed, error=error, seconds=seconds)
         result = future.result()
         if isinstance(result, Collected):
-            return cls(seed, result.row, result, seconds=seconds)
-        return cls(seed, result, seconds=seconds)
+            return cls(seed, result.row, result, seconds=seconds, paid=result.paid)
+        return cls(seed, result, seconds=seconds, paid=watch.paid)
 
     @property
     def task_id(self) -> str:
@@ -48,15 +49,13 @@ class Outcome:
 
 def info_json(outcomes: Sequence[Outcome], notes: Sequence[str]) -> str:
     """The `info` output; one entry a task in `seeds`, `sizes` and `seconds`, credits as counted by this run."""
-    paid = [each for each in outcomes if each.collected is None or each.collected.paid]
-    accepted = [each for each in paid if each.row is not None]
     inputs = next((each.collected.inputs for each in outcomes if each.collected and each.collected.inputs), ())
     content = {
         "seeds": [each.seed if each.seed is not None else _seed(each) for each in outcomes],
         "sizes": [each.row.size.api if each.row and each.row.size else None for each in outcomes],
         "seconds": [each.seconds for each in outcomes],
-        "credits": CREDITS_PER_TASK * len(accepted),
-        "reused": sum(each.collected is not None and not each.collected.paid for each in outcomes),
+        "credits": CREDITS_PER_TASK * sum(each.paid for each in outcomes),
+        "reused": sum(each.row is not None and not each.paid for each in outcomes),
         "task_ids": [each.task_id or None for each in outcomes],
         "inputs": [{"way": each.way, "bytes": each.uploaded, "note": each.note} for each in inputs],
         "failures": [_failure(each) for each in outcomes if each.error is not None],
@@ -108,8 +107,8 @@ class Reporter:
         """What the tasks cost, less what turned out to be paid for already."""
         if not self._costs:
             return 0
-        ended = [watch.done for watch in self._watches if watch.done.done()]
-        free = sum(not future.exception() and not future.result().paid for future in ended)
+        known = [watch for watch in self._watches if watch.created.done()]
+        free = sum(watch.created.exception() is None and not watch.paid for watch in known)
         return CREDITS_PER_TASK * (len(self._watches) - free)
 
     async def _tell_bar(self, views: Sequence[Progress], done: Sequence[bool]) -> None:

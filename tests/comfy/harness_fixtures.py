@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 from devtools.paths import ROOT
 from tests.comfy.harness import ComfyServer
 from tests.sandbox_client import Sandbox, start_process
+
+STORY_NODES = Path(__file__).parent / "story_nodes"  # beside the pack: nodes that the core has not
 
 
 class PaidServer(ComfyServer):
@@ -51,6 +54,7 @@ class _Servers:
         surroundings = {"HUNYUAN_API_KEY": sandbox.key, "HUNYUAN_BASE_URL": sandbox.url, **(environment or {})}
         server = PaidServer(base, surroundings, arguments, frontend_root, pack)
         server.sandbox = sandbox
+        shutil.copytree(STORY_NODES, base / "custom_nodes" / STORY_NODES.name, dirs_exist_ok=True)
         self._servers.append(server)
         if start:
             server.start()

@@ -114,9 +114,10 @@ def test_retry_after_is_heeded() -> None:
 
 def test_an_unknown_id_is_said_at_once_but_a_fresh_task_has_ten_seconds() -> None:
     error = errors.UnknownTaskError("x", status=404)
-    assert retry.after_poll(error, 1, 0.5, age=2, ours=False).next is Next.FAILED
+    assert retry.after_poll(error, 1, 0.5, age=2, ours=False).next is Next.GONE
     assert retry.after_poll(error, 1, 0.5, age=2, ours=True).next is Next.AGAIN
-    assert retry.after_poll(error, 9, 0.5, age=11, ours=True).next is Next.FAILED
+    assert retry.after_poll(error, 6, 0.5, age=11, ours=True).next is Next.AGAIN
+    assert retry.after_poll(error, 7, 0.5, age=11, ours=True).next is Next.GONE
 
 
 def test_polls_are_patient_with_pages_but_not_with_shapes_nobody_reads() -> None:

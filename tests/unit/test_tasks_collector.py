@@ -1,0 +1,175 @@
+"""The collector: quiet, patient, shares the limiter, and outlives whatever befalls it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hunyuan import errors
+from hunyuan.models import TaskState
+from hunyuan.rows import TaskRow
+from tests.rig import Rig, play
+
+
+async def gone(rig: Rig, *seeds: int) -> None:
+    """Tasks whose process was killed."""
+    for watch in rig.submit(*seeds):
+        await asyncio.wrap_future(watch.created)
+    for task in list(rig.engine._tasks):
+        task.cancel()
+    await rig.clock.sleep(40)  # until it counts as dead
+
+
+def test_an_endless_task_takes_few_polls_and_fewer_with_time(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        await gone(rig, 5)
+        other = rig.another()
+        other.runner.start_collector()
+        before = rig.count("requests")
+        await rig.clock.sleep(6000)
+        assert rig.count("requests") - before <= 60
+        before = rig.count("requests")
+        await rig.clock.sleep(3600)
+        assert 5 <= rig.count("requests") - before <= 7, "every ten minutes, for the rest of the day"
+        other.finish()
+        await rig.clock.sleep(601)
+        assert other.rows()[0].state is TaskState.COLLECTED, "and still there when it ends"
+        assert rig.count("creates") == 1
+
+    play(story, tmp_path, task={"seconds": None})
+
+
+def test_many_open_tasks_are_not_asked_for_all_at_once(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        await gone(rig, *range(40))
+        rig.gateway.record.max_requests = 0
+        other = rig.another()
+        other.runner.start_collector()
+        await rig.clock.sleep(60)
+        assert {row.state for row in other.rows()} == {TaskState.COLLECTED}
+        assert rig.count("creates") == rig.billed == 40
+
+    play(story, tmp_path, latency=0.2, settings={"max_in_flight": 50})
+
+
+def test_the_collector_keeps_to_the_429_pause(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        await gone(rig, 5)
+        other = rig.another()
+        other.limiter.throttled(300.0)
+        other.runner.start_collector()
+        before = rig.count("requests")
+        await rig.clock.sleep(290)
+        assert rig.count("requests") == before
+        await rig.clock.sleep(60)
+        assert other.rows()[0].state is TaskState.COLLECTED
+
+    play(story, tmp_path)
+
+
+def test_a_429_to_the_collector_pauses_everybody(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        await gone(rig, 5)
+        rig.gateway.script.add({"on": "poll", "status": 429, "retry_after": 120})
+        other = rig.another()
+        other.runner.start_collector()
+        await rig.clock.sleep(5)
+        before = rig.count("creates")
+        watch = other.submit(6)[0]
+        await rig.clock.sleep(100)
+        assert rig.count("creates") == before
+        assert (await other.collected(watch)).paid
+
+    play(story, tmp_path)
+
+
+def test_it_sends_nothing_that_costs(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        rig.submit(5, 6)
+        await rig.clock.sleep(0.5)  # both creates are under way
+        for task in list(rig.engine._tasks):
+            task.cancel()
+        before = rig.count("creates")
+        await rig.clock.sleep(40)
+        other = rig.another()
+        other.runner.start_collector()
+        await rig.clock.sleep(1800)
+        assert rig.count("creates") == before
+        assert {row.state for row in other.rows()} == {TaskState.UNKNOWN}
+
+    play(story, tmp_path, latency=1.0)
+
+
+def test_a_journal_that_is_away_for_an_hour_does_not_end_it(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        await gone(rig, 5)
+        other = rig.another()
+        heartbeat = other.journal.heartbeat
+        away = True
+
+        def beat(account: str = "") -> None:
+            if away:
+                raise errors.JournalError("The database is away.")
+            heartbeat(account)
+
+        other.journal.heartbeat = beat  # type: ignore[method-assign]
+        other.runner.start_collector()
+        await rig.clock.sleep(3600)
+        away = False
+        await rig.clock.sleep(120)
+        assert other.rows()[0].state is TaskState.COLLECTED
+
+    play(story, tmp_path)
+
+
+def test_a_listener_that_fails_does_not_end_it(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        await asyncio.wrap_future(rig.submit(5)[0].created)
+        rig.submit(4)  # its create under way: recovered as unknown, which is told to the listeners
+        await rig.clock.sleep(0.2)
+        await gone(rig)
+        other = rig.another()
+
+        def broken(row: TaskRow) -> None:
+            raise RuntimeError("a page's socket is gone")
+
+        other.runner.tools = replace(other.runner.tools, on_change=broken)
+        other.runner.start_collector()
+        await rig.clock.sleep(120)
+        states = {row.seed: row.state for row in other.rows()}
+        assert states == {4: TaskState.UNKNOWN, 5: TaskState.COLLECTED}
+        assert any("a page's socket is gone" in warning for warning in other.warnings)
+
+    play(story, tmp_path, latency=0.4)
+
+
+def test_a_sweep_in_the_moment_of_the_creates_answer_does_not_take_the_task(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        rig.runner.start_collector()
+        watches = []
+        for seed in range(60):  # creates answered at many offsets from the sweeps
+            watches += rig.submit(seed)
+            await rig.clock.sleep(0.517)
+        got = await asyncio.gather(*map(rig.collected, watches))
+        assert all(each.paid for each in got)
+        assert rig.billed == 60
+
+    play(story, tmp_path, latency=0.25, settings={"max_in_flight": 99})
+
+
+@pytest.mark.parametrize("fault", [{"status": 403}, {"image": "garbage"}, {"image": "bomb"}], ids=str)
+def test_a_download_that_never_works_is_tried_quietly(tmp_path: Path, fault: dict[str, object]) -> None:
+    async def story(rig: Rig) -> None:
+        await gone(rig, 5)
+        other = rig.another()
+        other.runner.start_collector()
+        before = rig.count("requests")
+        await rig.clock.sleep(1800)
+        assert 3 <= rig.count("requests") - before <= 350
+        assert other.rows()[0].state is TaskState.SUCCEEDED
+        assert rig.billed == 1
+
+    play(story, tmp_path, {"on": "download", "times": "always", **fault})

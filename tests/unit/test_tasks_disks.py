@@ -1,0 +1,151 @@
+"""Full disks and damaged journals while tasks run: nothing unrecorded is sent, nothing paid for is dropped."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from hunyuan import errors
+from hunyuan.journal import Journal
+from hunyuan.models import StoredImage, TaskState
+from hunyuan.results import ResultStore
+from tests.rig import Rig, play
+
+
+class FailingJournal:
+    """A journal whose named step fails so many times."""
+
+    def __init__(self, journal: Journal, step: str, times: int) -> None:
+        self._journal, self._step, self.times = journal, step, times
+
+    def __getattr__(self, name: str) -> Any:
+        if name == self._step and self.times:
+            self.times -= 1
+            return self._fail
+        return getattr(self._journal, name)
+
+    def _fail(self, *_: object, **__: object) -> None:
+        raise errors.JournalError("The disk is full.")
+
+
+class FullStore:
+    """A results folder on a full disk until space is made."""
+
+    def __init__(self, results: ResultStore) -> None:
+        self._results, self.full = results, True
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._results, name)
+
+    def store(self, task_id: str, index: int, data: bytes, mime: str, url: str = "") -> StoredImage:
+        if self.full:
+            raise errors.DownloadError("The image could not be stored.", why="The disk is full.")
+        return self._results.store(task_id, index, data, mime, url)
+
+
+def test_what_cannot_be_written_down_is_not_sent(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        rig.runner.tools = replace(
+            rig.runner.tools, journal=cast(Journal, FailingJournal(rig.journal, "begin", times=1))
+        )
+        error = await rig.failure(rig.submit(5)[0])
+        assert isinstance(error, errors.JournalError)
+        assert "No credits were spent." in str(error)
+        assert rig.count("requests") == 0
+        assert rig.limiter.in_flight == 0
+        assert (await rig.collected(rig.submit(5)[0])).paid
+
+    play(story, tmp_path)
+
+
+@pytest.mark.parametrize("shape", ["documented", "direct_url", "direct_b64"])
+def test_a_full_results_disk_loses_no_image(tmp_path: Path, shape: str) -> None:
+    async def story(rig: Rig) -> None:
+        rig.runner.start_collector()
+        store = FullStore(rig.results)
+        rig.runner.tools = replace(rig.runner.tools, results=cast(ResultStore, store))
+        watch = rig.submit(5, timeout_s=60)[0]
+        error = await rig.failure(watch)
+        assert isinstance(error, errors.HunyuanError)
+        await rig.clock.sleep(600)
+        store.full = False
+        await rig.clock.sleep(1200)
+        assert [row.state for row in rig.rows()] == [TaskState.COLLECTED]
+        assert not (await rig.collected(rig.submit(5)[0])).paid
+        assert rig.billed == 1
+
+    play(story, tmp_path, task={"shape": shape})
+
+
+@pytest.mark.parametrize("step", ["progress", "succeeded", "collected", "unknown", "failed", "get"])
+@pytest.mark.parametrize("after", [0.0, 9.0])
+def test_a_step_that_cannot_be_written_once(tmp_path: Path, step: str, after: float) -> None:
+    async def story(rig: Rig) -> None:
+        rig.runner.start_collector()
+        watch = rig.submit(5)[0]
+        await rig.clock.sleep(after)
+        rig.runner.tools = replace(rig.runner.tools, journal=cast(Journal, FailingJournal(rig.journal, step, times=1)))
+        for driver in rig.runner._drivers:
+            driver.tools = rig.runner.tools
+        await asyncio.wait([asyncio.wrap_future(watch.done)])
+        await rig.clock.sleep(120)
+        assert rig.rows()[0].state is TaskState.COLLECTED
+        assert not (await rig.collected(rig.submit(5)[0])).paid
+        assert rig.billed == 1
+
+    play(story, tmp_path)
+
+
+def test_the_journal_is_damaged_while_a_task_runs(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        rig.runner.start_collector()
+        watch = rig.submit(5)[0]
+        await rig.clock.sleep(5)
+        for name in ("journal.sqlite3", "journal.sqlite3-wal"):
+            (tmp_path / name).write_bytes(b"not a database at all " * 400)
+        got = await rig.collected(watch)
+        assert got.images[0].digest == "a lighthouse|5"
+        assert rig.results.read(got.row.files[0])
+        assert rig.billed == rig.count("creates") == 1
+        other = rig.another()
+        other.runner.start_collector()
+        assert (await other.collected(other.submit(6)[0])).paid, "and work goes on"
+        said = [*rig.warnings, *other.warnings]
+        (aside,) = tmp_path.glob("journal.sqlite3.damaged-*[0-9]")
+        assert any(aside.name in text for text in said), "set aside and said loudly, not dropped"
+
+    play(story, tmp_path)
+
+
+def test_the_whole_folder_vanishes_while_a_task_runs(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        watch = rig.submit(5)[0]
+        await rig.clock.sleep(5)
+        shutil.rmtree(rig.directory)
+        got = await rig.collected(watch)
+        assert got.images[0].digest == "a lighthouse|5"
+        assert rig.billed == rig.count("creates") == 1
+
+    play(story, tmp_path / "state")
+
+
+def test_an_answer_held_in_memory_alone_is_refused_files_and_fetched_no_more(tmp_path: Path) -> None:
+    """An image that came inside the answer, whose file was taken away: nothing is left, so it is created anew."""
+
+    async def story(rig: Rig) -> None:
+        first = await rig.collected(rig.submit(5)[0])
+        rig.results.path_of(first.row.files[0]).unlink()
+        again = await rig.collected(rig.submit(5)[0])
+        assert again.images, "never an empty batch"
+        assert again.paid
+        assert rig.billed == 2
+        rig.results.path_of(again.row.files[0]).unlink()
+        gone = await rig.failure(rig.attach(again.row.storage_id))
+        assert isinstance(gone, errors.DownloadError)
+
+    play(story, tmp_path, task={"shape": "direct_b64"})

@@ -1,0 +1,195 @@
+"""Polls and downloads that flap in every way: the image comes, and the gateway's count does not move."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hunyuan import errors
+from hunyuan.models import TaskState
+from tests.rig import Rig, play
+
+POLL_FAULTS: list[dict[str, Any]] = [
+    {"status": 500},
+    {"status": 502, "body": "html"},
+    {"status": 503, "retry_after": 4},
+    {"status": 504, "body": "empty"},
+    {"status": 429},
+    {"status": 429, "retry_after": 7},
+    {"status": 404},
+    {"status": 200, "body": "html"},
+    {"status": 200, "body": "empty"},
+    {"status": 200, "body": "{ half of a JSON"},
+    {"status": 200, "code": 5004, "message": "timeout"},
+    {"drop": "before_read"},
+    {"drop": "before_answer"},
+    {"drop": "mid_body"},
+    {"delay_s": 25},
+]
+DOWNLOAD_FAULTS: list[dict[str, Any]] = [
+    {"status": 500},
+    {"status": 503, "retry_after": 3},
+    {"status": 429, "retry_after": 2},
+    {"status": 404},
+    {"status": 403},
+    {"drop": "before_answer"},
+    {"drop": "mid_body"},
+    {"image": "garbage"},
+    {"image": "html"},
+    {"delay_s": 10},
+]
+
+
+@pytest.mark.parametrize("chance", range(12))
+def test_everything_flaps_and_the_image_comes(tmp_path: Path, chance: int) -> None:
+    dice = random.Random(chance)
+    polls = [{"on": "poll", **dice.choice(POLL_FAULTS)} for _ in range(14)]
+    downloads = [{"on": "download", **fault} for fault in dice.sample(DOWNLOAD_FAULTS, 6)]
+
+    async def story(rig: Rig) -> None:
+        got = await asyncio.gather(*map(rig.collected, rig.submit(5, 6)))
+        assert [each.images[0].digest for each in got] == ["a lighthouse|5", "a lighthouse|6"]
+        assert rig.billed == rig.count("creates") == 2
+
+    play(story, tmp_path, *polls, *downloads)
+
+
+@pytest.mark.parametrize("fault", POLL_FAULTS, ids=str)
+def test_one_poll_fault_late_in_a_task_is_outlived(tmp_path: Path, fault: dict[str, Any]) -> None:
+    async def story(rig: Rig) -> None:
+        assert (await rig.collected(rig.submit(5)[0])).row.state is TaskState.COLLECTED
+        assert rig.billed == rig.count("creates") == 1
+
+    play(story, tmp_path, {"on": "poll", "after": 12, "times": 2, **fault}, task={"seconds": 40.0})
+
+
+def test_an_accepted_task_that_the_gateway_forgot_is_said_soon_and_stays_counted(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        error = await rig.failure(rig.submit(5)[0])
+        assert isinstance(error, errors.UnknownTaskError)
+        assert rig.clock.monotonic() < 60
+        row = rig.rows()[0]
+        assert str(row.task_id) in str(error)
+        assert "may have been billed" in str(error)
+        totals = rig.journal.credits()
+        assert (totals.spent, totals.refunded) == (25, 0), "billed, as far as anybody knows"
+        rig.gateway.change({"task": {"forgotten": False}})
+        assert (await rig.collected(rig.submit(5)[0])).paid, "the user's next run is a new task"
+        assert rig.billed == 2
+
+    play(story, tmp_path, task={"forgotten": True})
+
+
+def test_an_unknown_id_is_said_at_once(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        began = rig.clock.monotonic()
+        error = await rig.failure(rig.attach("n68nobody_hunyuan3"))
+        assert isinstance(error, errors.UnknownTaskError)
+        assert rig.clock.monotonic() - began < 2
+        assert rig.count("polls") == 1
+        assert rig.rows() == []
+
+    play(story, tmp_path)
+
+
+@pytest.mark.parametrize("setting", ["404", "200"])
+def test_an_unknown_id_is_known_in_either_answer(tmp_path: Path, setting: str) -> None:
+    async def story(rig: Rig) -> None:
+        assert isinstance(await rig.failure(rig.attach("n68nobody_hunyuan3")), errors.UnknownTaskError)
+        assert rig.count("polls") == 1
+
+    play(story, tmp_path, unknown_task=setting)
+
+
+FOREIGN = [
+    "../x",
+    "..",
+    "a/b",
+    "a%2fb",
+    "https://apiin.one/api/v1/tasks/n68",
+    "a b",
+    "a\tb",
+    "a?b=c",
+    "a#b",
+    "a\nb",
+    "a\x00b",
+    "n68é",
+    "Ｎ６８",
+    ".hidden",
+    "-rf",
+    "",
+    "   ",
+    "x" * 129,
+    "x" * 10_000,
+]
+
+
+@pytest.mark.parametrize("text", FOREIGN, ids=lambda text: ascii(text[:20]))
+def test_a_malformed_id_forms_no_request(tmp_path: Path, text: str) -> None:
+    async def story(rig: Rig) -> None:
+        with pytest.raises(errors.InvalidTaskIdError) as refused:
+            rig.attach(text)
+        assert len(str(refused.value)) < 400
+        await rig.clock.sleep(60)
+        assert rig.count("requests") == 0
+
+    play(story, tmp_path)
+
+
+def test_a_dead_gateway_frees_the_slot_and_is_not_hammered_for_a_task_nobody_waits_for(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        rig.runner.start_collector()
+        watch = rig.submit(5)[0]
+        await rig.clock.sleep(2)
+        watch.detach()
+        rig.wire.broken = lambda: errors.AnswerLostError("The wire is cut.", sent=True)
+        await rig.clock.sleep(3600)
+        assert rig.limiter.in_flight == 0
+        rig.wire.broken = None
+        before = rig.count("polls")
+        await rig.clock.sleep(700)
+        assert rig.rows()[0].state is TaskState.COLLECTED
+        assert rig.count("polls") - before <= 3
+        assert rig.billed == 1
+
+    play(story, tmp_path)
+
+
+def test_a_link_dead_for_ever_is_asked_for_anew_and_said(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        error = await rig.failure(rig.submit(5)[0])
+        assert isinstance(error, errors.LinkDeadError)
+        assert rig.count("polls") >= 2, "the gateway was asked for a fresh link"
+        assert "reuse" in str(error), "how to have a new image instead"
+        assert (await rig.collected(rig.submit(5, reuse=False, node="8")[0])).paid
+        assert rig.billed == 2
+
+    play(story, tmp_path, {"on": "download", "number": 1, "times": "always", "status": 410})
+
+
+def test_a_link_dead_at_first_is_waited_for(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        assert (await rig.collected(rig.submit(5)[0])).paid
+        assert rig.clock.monotonic() < 60
+        assert rig.billed == 1
+
+    play(story, tmp_path, {"on": "download", "times": 5, "status": 404})
+
+
+def test_a_timeout_names_the_step_and_the_id(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        rig.submit(1)
+        await rig.clock.sleep(0.5)
+        queued = await rig.failure(rig.submit(2, timeout_s=3)[0])
+        assert "No credits were spent." in str(queued)
+        assert "slot" in str(queued)
+        assert rig.count("creates") == 1
+        running = await rig.failure(rig.submit(1, timeout_s=3)[0])
+        assert str(rig.rows()[0].task_id) in str(running)
+        assert "spent" in str(running)
+
+    play(story, tmp_path, task={"seconds": 100}, settings={"max_in_flight": 1})
