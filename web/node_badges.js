@@ -77,8 +77,8 @@ function shortened(text) {
 function estimate(node) {
   if (node.mode === NEVER || node.mode === BYPASS) return "";
   const count = node.widgets?.find((/** @type {any} */ widget) => widget.name === "count");
-  const input = node.inputs?.find((/** @type {any} */ one) => one.name === "count");
-  if (input?.link != null || !count) return t("badge.each", { n: CREDITS });
+  const slot = node.inputs?.findIndex((/** @type {any} */ input) => input.name === "count") ?? -1;
+  if (!count || (slot >= 0 && node.isInputConnected(slot))) return t("badge.each", { n: CREDITS });
   return t("badge.all", { n: CREDITS * Number(count.value) });
 }
 

@@ -168,7 +168,7 @@ export class FieldView {
   #say() {
     const parts = this.#secret ? [this.#removed ? t("settings.will_be_removed") : this.#secretState()] : [];
     if (this.fixed) parts.push(t("settings.from_environment", { variable: this.state.variable }));
-    parts.push(t(`fields.${this.field.name}.hint`));
+    else parts.push(t(`fields.${this.field.name}.hint`));
     this.hint.textContent = parts.filter(Boolean).join(" ");
   }
 

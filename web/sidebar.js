@@ -169,7 +169,7 @@ class Panel {
       const text = limit ? t("credits.of", { n: spent + maybe, limit }) : t("credits.n", { n: spent + maybe });
       const doubt = maybe ? h("small", { title: t("credits.maybe_hint") }, ` ${t("credits.maybe", { n: maybe })}`) : null;
       const full = limit && spent + maybe + 25 > limit;
-      return [h("dt", {}, t(`credits.${period}`)), h("dd", { "data-full": Boolean(full) }, text, doubt)];
+      return [h("dt", {}, t(`credits.${period}`)), h("dd", { "data-full": String(Boolean(full)) }, text, doubt)];
     });
   }
 }

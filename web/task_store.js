@@ -104,9 +104,10 @@ export class TaskStore extends EventTarget {
   async reload() {
     this.#opened = true;
     this.#generation++;
-    this.#loading = null;
     this.more = true;
-    await this.#load(PAGE, true);
+    this.error = null;
+    this.#loading = this.#load(PAGE, true);
+    await this.#loading;
   }
 
   /** Loads on until row `index` is there, or the list ends. @param {number} index */

@@ -1,0 +1,82 @@
+"""What the tests of the task list and the dialogs do over and over, and the pictures they leave behind on request."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Locator, expect
+
+from tests.browser.harness import Tab
+
+expect.set_options(timeout=20_000)  # milliseconds; a shared machine may be slow for seconds
+
+# Nodes where a sidebar does not cover them, the canvas at its natural size, no banner over it.
+_ARRANGE = """async places => {
+  const saved = window.app.graph.serialize();
+  for (const node of saved.nodes) {
+    [node.pos, node.size] = places[node.id] ?? [node.pos, node.size];
+  }
+  saved.extra = {...saved.extra, ds: {scale: 1, offset: [0, 0]}};
+  await window.app.loadGraphData(saved);
+}"""
+PLACES = {"1": [[420, 130], [380, 400]], "2": [[860, 130], [360, 400]]}
+
+
+def generate(prompt: str, **inputs: Any) -> dict[str, dict[str, Any]]:
+    """An API-format workflow: HunyuanGenerate (node 1) and a preview of it (node 2)."""
+    return {
+        "1": {"class_type": "HunyuanGenerate", "inputs": {"prompt": prompt, "seed": 7, **inputs}},
+        "2": {"class_type": "PreviewImage", "inputs": {"images": ["1", 0]}},
+    }
+
+
+def put(tab: Tab, workflow: dict[str, dict[str, Any]]) -> None:
+    """A workflow on the canvas, beside the sidebar, its seeds kept."""
+    tab.load_api(workflow)
+    tab.page.evaluate(_ARRANGE, PLACES)
+    tab.page.evaluate(
+        """() => {
+          for (const node of window.app.graph.nodes) {
+            const control = node.widgets?.find(widget => widget.name === 'control_after_generate');
+            if (control) control.value = 'fixed';
+          }
+        }"""
+    )
+
+
+def open_tasks(tab: Tab) -> Locator:
+    """The sidebar tab, opened."""
+    if tab.page.locator(".hunyuan-panel").count() == 0:
+        tab.command("Hunyuan.ShowTasks")
+    panel = tab.page.locator(".hunyuan-panel")
+    expect(panel).to_be_visible()
+    return panel
+
+
+def row(tab: Tab, prompt: str) -> Locator:
+    """The rows of the list with that prompt."""
+    return tab.page.locator(".hunyuan-row", has_text=prompt)
+
+
+def expect_thumbnail(found: Locator) -> None:
+    """The row's picture is there and decoded."""
+    picture = found.locator(".hunyuan-thumbnail img")
+    expect(picture).to_be_visible()
+    assert picture.evaluate("image => image.complete && image.naturalWidth") > 0
+
+
+def wait_for_output(tab: Tab, node: str, count: int = 1) -> None:
+    """Until a node of the canvas shows so many images."""
+    tab.page.wait_for_function(
+        "([node, count]) => window.app.nodeOutputs[node]?.images?.length === count", arg=[node, count]
+    )
+
+
+def picture(tab: Tab, name: str) -> None:
+    """The page as a PNG in the folder named by SCREENSHOTS, if it is set: what the README and the help pages show."""
+    if folder := os.environ.get("SCREENSHOTS"):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        tab.page.evaluate("() => document.querySelector('.p-toast, [data-sonner-toaster]')?.remove()")
+        tab.page.screenshot(path=Path(folder) / f"{name}.png")

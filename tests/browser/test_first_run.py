@@ -1,0 +1,108 @@
+"""From an installation without a key to the first image, without leaving the page."""
+
+from __future__ import annotations
+
+import json
+import stat
+
+from playwright.sync_api import expect
+
+from tests.browser.conftest import TabFactory
+from tests.browser.harness import Face
+from tests.browser.tasks_page import expect_thumbnail, generate, open_tasks, picture, put, row, wait_for_output
+from tests.comfy.harness_fixtures import ServerFactory
+
+
+def test_first_run_without_a_key_to_the_first_image(open_tab: TabFactory, comfy_server: ServerFactory) -> None:
+    server = comfy_server(environment={"HUNYUAN_API_KEY": None})
+    key = server.sandbox.key
+    tab = open_tab(server=server)
+    page = tab.page
+    panel = open_tasks(tab)
+    expect(panel.get_by_text("No API key is set yet.")).to_be_visible()
+    expect(panel.get_by_role("status")).to_contain_text("No tasks yet.")
+    put(tab, generate("a lighthouse at dawn"))
+    tab.queue()
+
+    dialog = page.locator("dialog.hunyuan-dialog")  # by itself: the node said that it has no key
+    expect(dialog.get_by_text("A node needs an API key.")).to_be_visible()
+    field = dialog.get_by_label("API key", exact=True)
+    expect(field).to_be_focused()
+    expect(dialog.get_by_text("Not set.").first).to_be_visible()
+    assert server.sandbox.billed == 0
+
+    test = dialog.get_by_role("button", name="Test the key")
+    field.fill("aio_not_the_right_one_at_all")
+    test.click()
+    expect(dialog.get_by_text("The key is at fault.")).to_be_visible()
+    field.fill(key)
+    test.click()
+    expect(dialog.get_by_text("Works.")).to_be_visible()
+    picture(tab, "key-dialog-en")
+    assert not (server.state_directory / "settings.json").exists()  # a test saves nothing
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog).to_have_count(0)
+    expect(panel.get_by_text("No API key is set yet.")).to_have_count(0)
+
+    page.locator(".p-dialog, [role=dialog]").get_by_role("button", name="Close").first.click()  # ComfyUI's own report
+    tab.queue()
+    wait_for_output(tab, "2")
+    expect(row(tab, "a lighthouse at dawn").get_by_text("Done")).to_be_visible()
+    expect_thumbnail(row(tab, "a lighthouse at dawn"))
+    assert server.sandbox.billed == 1
+
+    file = server.state_directory / "settings.json"
+    assert json.loads(file.read_text())["api_key"] == key
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    tab.command("Hunyuan.SetKey")
+    expect(dialog.get_by_text(f"Set, ends in …{key[-4:]}, from the file.")).to_be_visible()
+    assert dialog.get_by_label("API key", exact=True).input_value() == ""
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    held = page.evaluate(
+        "() => JSON.stringify([{...localStorage}, {...sessionStorage}, document.documentElement.outerHTML,"
+        " window.app.graph.serialize()])"
+    )
+    assert key not in held
+    assert tab.errors() == []
+
+
+def test_the_dialog_says_which_setting_is_wrong_and_binds_the_key_to_its_address(
+    open_tab: TabFactory, comfy_server: ServerFactory
+) -> None:
+    server = comfy_server(environment={"HUNYUAN_API_KEY": None, "HUNYUAN_BASE_URL": None})
+    tab = open_tab(Face("zh"), server=server)
+    page = tab.page
+    tab.command("Hunyuan.SetKey")
+    dialog = page.locator("dialog.hunyuan-dialog")
+    dialog.get_by_label("API 密钥", exact=True).fill(server.sandbox.key)
+    dialog.locator("[data-section=gateway] summary").click()
+    address = dialog.get_by_label("网关地址")
+    address.fill(server.sandbox.url)
+    dialog.locator("[data-section=limits] summary").click()
+    dialog.get_by_label("同时进行的任务数").fill("999")
+    save = dialog.get_by_role("button", name="保存")
+    save.click()
+    wrong = dialog.get_by_label("同时进行的任务数")
+    expect(wrong).to_have_attribute("aria-invalid", "true")
+    expect(wrong).to_be_focused()
+    wrong.fill("3")
+    save.click()
+    expect(dialog).to_have_count(0)
+    assert json.loads((server.state_directory / "settings.json").read_text()) == {
+        "api_key": server.sandbox.key,
+        "base_url": server.sandbox.url,
+        "max_in_flight": 3,
+    }
+
+    tab.command("Hunyuan.SetKey")
+    dialog.locator("[data-section=gateway] summary").click()
+    address.fill("http://127.0.0.1:9")
+    dialog.locator("[data-section=gateway]").get_by_role("button", name="测试").click()
+    expect(dialog.get_by_text("无法连接。")).to_be_visible()
+    save.click()
+    expect(dialog.get_by_text("地址有变化：请重新填写密钥")).to_be_visible()
+    expect(dialog.get_by_label("API 密钥", exact=True)).to_be_focused()
+    dialog.get_by_role("button", name="取消").click()
+    assert json.loads((server.state_directory / "settings.json").read_text())["base_url"] == server.sandbox.url
+    assert [error for error in tab.errors() if " 409 " not in error and "409" not in error and "400" not in error] == []

@@ -1,0 +1,80 @@
+"""Ten thousand tasks: only what is seen is drawn and asked for."""
+
+from __future__ import annotations
+
+import time
+
+from playwright.sync_api import expect
+
+from hunyuan.database import Database
+from hunyuan.models import ImageSize, TaskState, TaskType
+from hunyuan.row_codec import columns_of
+from hunyuan.rows import TaskRow
+from hunyuan.tables import tasks
+from tests.browser.conftest import TabFactory
+from tests.browser.tasks_page import open_tasks, row
+from tests.comfy.harness_fixtures import PaidServer, ServerFactory
+
+MANY = 10_000
+_SCROLL = """async steps => {
+  const list = document.querySelector('.hunyuan-list');
+  const frame = () => new Promise(requestAnimationFrame);
+  let most = 0, blank = 0;
+  for (let step = 1; step <= steps; step++) {
+    list.scrollTop = (list.scrollHeight - list.clientHeight) * step / steps;
+    await frame(); await frame();
+    const rows = [...document.querySelectorAll('.hunyuan-row')];
+    most = Math.max(most, rows.length);
+    const box = list.getBoundingClientRect();
+    const covered = rows.filter(row => {
+      const at = row.getBoundingClientRect();
+      return at.bottom > box.top && at.top < box.bottom;
+    });
+    if (covered.length < Math.floor(list.clientHeight / 116)) blank++;
+  }
+  return {most, blank};
+}"""
+
+
+def fill(server: PaidServer) -> None:
+    """Rows of a long life, straight into the journal of a ComfyUI that has not started yet."""
+    now = time.time()
+    rows = [
+        TaskRow(
+            id=f"{number:032x}", fingerprint=f"{number:064x}", task_id=f"n{number}_hunyuan3", state=TaskState.COLLECTED,
+            type=TaskType.TEXT_TO_IMAGE, prompt=f"picture number {number}.", size=ImageSize(1024, 1024), seed=number,
+            model="hunyuan-image-3", base_url=server.sandbox.url, account="", images=(), credits=25, prompt_id="",
+            node_id="", session="earlier", owner="nobody", created_at=now - MANY + number, seconds=8.0,
+            collected_at=now, delivered_at=now,
+        )
+        for number in range(MANY)
+    ]  # fmt: skip
+    server.state_directory.mkdir(parents=True, mode=0o700)
+    database = Database(server.state_directory, clock=time, announce=print)
+    database.write(lambda connection: connection.execute(tasks.insert(), [columns_of(each) for each in rows]).close())
+    database.close()
+
+
+def test_ten_thousand_tasks_scroll_with_a_handful_of_elements_and_requests(
+    open_tab: TabFactory, comfy_server: ServerFactory
+) -> None:
+    server = comfy_server(start=False)
+    fill(server)
+    server.start()
+    tab = open_tab(server=server)
+    asked: list[str] = []
+    tab.page.on("request", lambda request: asked.append(request.url) if "/hunyuan/tasks?" in request.url else None)
+    open_tasks(tab)
+    expect(row(tab, f"picture number {MANY - 1}.")).to_be_visible()
+    assert len(asked) == 1
+
+    scrolled = tab.page.evaluate(_SCROLL, 200)
+    assert scrolled == {"most": scrolled["most"], "blank": 0}
+    assert scrolled["most"] < 40
+    expect(row(tab, "picture number 0.")).to_be_visible()
+    assert len(asked) <= MANY / 200 + 1
+    tab.page.locator(".hunyuan-row").last.focus()
+    tab.page.keyboard.press("Home")
+    expect(row(tab, f"picture number {MANY - 1}.")).to_be_focused()
+    expect(row(tab, f"picture number {MANY - 1}.")).to_have_attribute("aria-setsize", str(MANY))
+    assert tab.errors() == []

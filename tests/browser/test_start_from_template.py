@@ -1,0 +1,28 @@
+"""From the template browser to a finished image, by clicks."""
+
+from __future__ import annotations
+
+from playwright.sync_api import expect
+
+from tests.browser.harness import Tab
+from tests.browser.tasks_page import open_tasks
+
+
+def test_a_template_is_chosen_and_run(tab: Tab) -> None:
+    page = tab.page
+    tab.command("Comfy.BrowseTemplates")
+    page.get_by_text("hunyuan-image-3", exact=True).click()
+    card = page.locator("[data-testid^=template-workflow]", has_text="text_to_image").first
+    card.locator("img").first.click()
+    page.wait_for_function("() => window.app.graph.nodes.some(node => node.type === 'HunyuanGenerate')")
+    expect(page.locator(".p-dialog")).to_have_count(0)
+    panel = open_tasks(tab)
+    page.get_by_role("button", name="Run", exact=True).first.click()
+    tab.page.wait_for_function(
+        "() => window.app.graph.nodes.some(node => node.type === 'SaveImage'"
+        " && window.app.nodeOutputs[node.id]?.images?.length)"
+    )
+    expect(panel.locator(".hunyuan-row").first.get_by_text("Done")).to_be_visible()
+    assert list(tab.server.output_directory.rglob("*.png"))
+    assert tab.server.sandbox.billed == 1
+    assert tab.errors() == []

@@ -1,0 +1,72 @@
+"""The browser or ComfyUI goes away in the middle: the paid image is found again, from the page."""
+
+from __future__ import annotations
+
+import uuid
+
+from playwright.sync_api import expect
+
+from tests.browser.conftest import TabFactory
+from tests.browser.harness import Face
+from tests.browser.tasks_page import expect_thumbnail, generate, open_tasks, picture, put, row, wait_for_output
+from tests.comfy.harness_fixtures import ServerFactory
+
+
+def test_the_page_is_reloaded_in_the_middle_of_a_task(open_tab: TabFactory) -> None:
+    tab = open_tab(Face(frontend="new"))
+    sandbox = tab.server.sandbox
+    sandbox.tasks(seconds=None)
+    prompt = f"a kite {uuid.uuid4().hex[:6]}"
+    put(tab, generate(prompt))
+    tab.queue()
+    sandbox.wait("billed")
+    tab.reload()
+    open_tasks(tab)
+    expect(row(tab, prompt)).to_have_count(1)
+    sandbox.finish()
+    expect(row(tab, prompt).get_by_text("Done")).to_be_visible()
+    expect_thumbnail(row(tab, prompt))
+    assert sandbox.billed == 1
+    assert tab.errors() == []
+
+
+def test_comfyui_dies_in_the_middle_and_the_image_is_collected_from_the_sidebar(
+    open_tab: TabFactory, comfy_server: ServerFactory
+) -> None:
+    server = comfy_server()
+    sandbox = server.sandbox
+    sandbox.tasks(seconds=None)
+    tab = open_tab(server=server)
+    put(tab, generate("a bridge in fog"))
+    open_tasks(tab)
+    tab.queue()
+    expect(row(tab, "a bridge in fog").get_by_text("Accepted")).to_be_visible()  # its id is in the journal
+    server.kill()
+    sandbox.finish()
+    tab.page.close()
+    server.start()
+
+    back = open_tab(server=server)
+    toast = back.page.get_by_text("Paid images waiting for you: 1")
+    expect(toast).to_be_visible()  # the collector had it on disk before anybody asked
+    badge = back.page.locator(".hunyuan-tab-button .p-badge, .hunyuan-tab-button .sidebar-icon-badge")
+    expect(badge).to_have_text("1")
+    panel = open_tasks(back)
+    expect(row(back, "a bridge in fog").get_by_text("not used", exact=True)).to_be_visible()
+    picture(back, "after-a-crash-en")
+    panel.get_by_role("button", name="Put all on the canvas").click()
+    back.page.wait_for_function("() => window.app.graph.nodes.some(node => node.type === 'HunyuanTaskWait')")
+    preview = back.page.evaluate(
+        "() => String(window.app.graph.nodes.filter(node => node.type === 'PreviewImage').at(-1).id)"
+    )
+    back.queue()
+    wait_for_output(back, preview)
+    expect(badge).to_have_count(0)
+    expect(panel.get_by_text("Paid images that no workflow has used yet")).to_have_count(0)
+    assert sandbox.billed == 1
+    assert back.errors() == []
+
+    back.reload()
+    open_tasks(back)
+    expect(row(back, "a bridge in fog")).to_be_visible()
+    expect(toast).to_have_count(0)  # once after a start

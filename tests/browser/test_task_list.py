@@ -1,0 +1,179 @@
+"""The sidebar's list: what stands in it, what can be done with it, with mouse and keys, in light and dark."""
+
+from __future__ import annotations
+
+import uuid
+
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.conftest import TabFactory
+from tests.browser.harness import Tab
+from tests.browser.tasks_page import expect_thumbnail, generate, open_tasks, picture, put, row, wait_for_output
+
+_NAMELESS = """panel => [...panel.querySelectorAll('button, input, select, textarea, summary, [tabindex]')]
+  .filter(element => element.checkVisibility() && !element.matches('.hunyuan-list'))
+  .filter(element => !(element.ariaLabel || element.innerText?.trim() || element.labels?.length
+    || element.getAttribute('aria-labelledby')))
+  .map(element => element.outerHTML)"""
+_NODES = "type => window.app.graph.nodes.filter(node => node.type === type)"
+
+
+def act(found: Locator, name: str) -> None:
+    found.locator(f'[data-action="{name}"]').click()
+
+
+def test_what_can_be_done_with_a_task(open_tab: TabFactory) -> None:
+    tab = open_tab()
+    page, sandbox = tab.page, tab.server.sandbox
+    tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    prompt = f"a teapot {uuid.uuid4().hex[:6]}"
+    open_tasks(tab)
+    put(tab, generate(prompt))
+    tab.queue()
+    wait_for_output(tab, "2")
+    found = row(tab, prompt)
+    expect(found).to_have_count(1)
+    expect_thumbnail(found)
+    expect(found).to_contain_text("25 credits")
+    task_id = sandbox.task()["task_id"]
+
+    act(found, "id")
+    assert page.evaluate("() => navigator.clipboard.readText()") == task_id
+    act(found, "link")
+    expect(page.get_by_text("Link copied")).to_be_visible()
+    assert f"/results/{task_id}" in page.evaluate("() => navigator.clipboard.readText()")
+
+    with tab.context.expect_page() as opened:
+        act(found, "open")
+    opened.value.wait_for_load_state()
+    size = opened.value.evaluate("() => [document.images[0].naturalWidth, document.images[0].naturalHeight]")
+    assert size == [1024, 1024]
+    opened.value.close()
+
+    act(found, "wait")
+    page.wait_for_function(f"id => ({_NODES})('HunyuanTaskWait')[0]?.widgets[0].value === id", arg=task_id)
+    preview = page.evaluate("() => { const all = window.app.graph.nodes; return String(all[all.length - 1].id); }")
+    tab.queue()
+    wait_for_output(tab, preview)
+    assert sandbox.billed == 1
+
+    act(found, "load")
+    page.wait_for_function(f"() => ({_NODES})('LoadImage').length === 1")
+    name = page.evaluate(f"() => ({_NODES})('LoadImage')[0].widgets.find(widget => widget.name === 'image').value")
+    assert (tab.server.input_directory / name).stat().st_size > 1000
+
+    act(found, "again")
+    question = page.locator("dialog.hunyuan-dialog")
+    expect(question).to_contain_text("25 credits")
+    question.get_by_role("button", name="Cancel").click()
+    assert sandbox.billed == 1
+    act(found, "again")
+    question.get_by_role("button", name="Run for 25 credits").click()
+    expect(row(tab, prompt)).to_have_count(2)
+    sandbox.wait("delivered", count=2)
+    assert sandbox.billed == 2
+    first, second = sandbox.state()["tasks"]
+    assert {key: first[key] for key in ("prompt", "seed", "size")} == {
+        key: second[key] for key in ("prompt", "seed", "size")
+    }
+    expect(row(tab, prompt).get_by_text("Done")).to_have_count(2)
+
+    act(row(tab, prompt).last, "forget")
+    question.get_by_role("button", name="Forget").click()
+    expect(row(tab, prompt)).to_have_count(1)
+    assert tab.errors() == []
+
+
+def test_it_is_filtered_searched_and_walked_through_by_keys(open_tab: TabFactory) -> None:
+    tab = open_tab()
+    page, sandbox = tab.page, tab.server.sandbox
+    mark = uuid.uuid4().hex[:6]
+    panel = open_tasks(tab)
+    sandbox.script(on="create", prompt="moderated", status=400, code=1200, message="moderated")
+    tab.server.run(generate(f"one {mark}"))
+    tab.server.run(generate(f"two {mark}"))
+    tab.server.run(generate(f"moderated {mark}"))
+    expect(row(tab, mark)).to_have_count(3)
+
+    panel.get_by_label("Search prompt or id").fill(mark)
+    expect(page.locator(".hunyuan-row")).to_have_count(3)
+    panel.get_by_label("Which tasks").select_option("failed")
+    expect(page.locator(".hunyuan-row")).to_have_count(1)
+    expect(row(tab, f"moderated {mark}").get_by_text("Failed")).to_be_visible()
+    panel.get_by_label("Which tasks").select_option("done")
+    expect(page.locator(".hunyuan-row")).to_have_count(2)
+    panel.get_by_label("Which tasks").select_option("unknown")
+    expect(panel.get_by_text("No tasks match.")).to_be_visible()
+    panel.get_by_label("Which tasks").select_option("all")
+    expect(page.locator(".hunyuan-row")).to_have_count(3)
+
+    page.locator(".hunyuan-row").first.focus()
+    page.keyboard.press("End")
+    expect(page.locator(".hunyuan-row").nth(2)).to_be_focused()
+    page.keyboard.press("ArrowUp")
+    expect(page.locator(".hunyuan-row").nth(1)).to_be_focused()
+    page.keyboard.press("Tab")  # into the row's own controls, in their order
+    assert page.evaluate("() => document.activeElement.dataset.action") == "open"
+    nodes = page.evaluate("() => window.app.graph.nodes.length")
+    page.keyboard.press("Delete")  # the canvas keeps its nodes
+    assert page.evaluate("() => window.app.graph.nodes.length") == nodes
+    assert panel.evaluate(_NAMELESS) == []
+    assert tab.errors() == []
+
+
+def test_the_dialog_is_opened_from_the_settings_and_used_by_keys_alone_in_a_light_theme(open_tab: TabFactory) -> None:
+    tab = open_tab(settings={"Comfy.ColorPalette": "light"})
+    page = tab.page
+    panel = open_tasks(tab)
+    assert brightness(page, panel) < 100  # dark text
+    tab.command("Comfy.ShowSettingsDialog")
+    page.get_by_text("Hunyuan Image 3", exact=True).first.click()
+    page.get_by_role("button", name="Set the API key …").click()
+    dialog = page.locator("dialog.hunyuan-dialog")
+    expect(dialog).to_be_visible()
+    assert brightness(page, dialog) < 100
+    picture(tab, "key-dialog-light-en")
+    assert dialog.evaluate(_NAMELESS) == []
+    expect(dialog.get_by_label("API key", exact=True)).to_be_disabled()  # the environment's
+    order = []
+    for _ in range(4):
+        page.keyboard.press("Tab")
+        order.append(page.evaluate("() => document.activeElement.textContent.trim()"))
+    assert order[:3] == ["API key", "Test the key", "Gateway and network"]
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Enter")  # opens the section
+    expect(dialog.get_by_label("Base URL")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    assert tab.errors() == []
+
+
+def brightness(page: Page, element: Locator) -> float:
+    """0 to 255, of the element's text."""
+    colour = element.evaluate("element => getComputedStyle(element).color.match(/[\\d.]+/g).slice(0, 3).map(Number)")
+    return sum(colour) / 3
+
+
+def test_the_credits_and_their_limit_are_shown_and_followed(open_tab: TabFactory) -> None:
+    tab: Tab = open_tab()
+    panel = open_tasks(tab)
+    today = panel.locator(".hunyuan-credits dd").first
+    expect(today).to_contain_text("credits")
+    before = int(today.inner_text().split()[0])
+    tab.server.run(generate(f"a coin {uuid.uuid4()}"))  # by another client: the page is told
+    expect(today).to_contain_text(f"{before + 25} credits")
+    tab.server.http.post(
+        f"{tab.server.url}/hunyuan/settings",
+        json={"changes": {"credit_limit_per_day": before + 40}},
+        headers={"X-Hunyuan": "1"},
+        timeout=30,
+    ).raise_for_status()
+    expect(today).to_contain_text(f"{before + 25} of {before + 40} credits")
+    expect(today).to_have_attribute("data-full", "true")
+    tab.server.http.post(
+        f"{tab.server.url}/hunyuan/settings",
+        json={"changes": {"credit_limit_per_day": None}},
+        headers={"X-Hunyuan": "1"},
+        timeout=30,
+    ).raise_for_status()
+    expect(today).to_contain_text(f"{before + 25} credits")
