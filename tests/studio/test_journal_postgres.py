@@ -5,9 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import Engine, event
 
 from hunyuan.errors import CreditLimitError, JournalError, Money
 from hunyuan.journal import Journal
@@ -180,6 +181,42 @@ def test_what_was_written_survives_a_crash_of_the_server(tmp_path: Path, postgre
     assert fresh(journal, row).task_id == "n1"
 
 
+def test_a_task_costs_few_round_trips(tmp_path: Path, url: str) -> None:
+    """What a task costs over a network is counted in statements, limits and slots among them."""
+    journal = open_journal(tmp_path, url=url)
+    limits = Limits(10_000, 10_000, 8)
+    begun(journal, 1, limits=limits)
+    sent: list[str] = []
+
+    def note(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
+        sent.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        journal.find_reusable(request(2).fingerprint(GATEWAY))
+        row = begun(journal, 2, limits=limits)
+        journal.submitted(row.id, "n2")
+        journal.progress(row.id, TaskState.RUNNING)
+        journal.succeeded(row.id, ["https://cdn.test/a.png"], 5.0)
+        journal.collected(row.id, [stored()])
+        journal.delivered(row.id)
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    assert len(sent) <= 17, sent
+
+
+def test_a_connection_that_was_cut_is_made_anew_without_a_word(
+    tmp_path: Path, postgres: PostgresServer, database: str, url: str
+) -> None:
+    journal = open_journal(tmp_path, url=url)
+    begun(journal, 1)
+    cut = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'"
+    assert (True,) in postgres.run_sql(cut)
+    begun(journal, 2)
+    postgres.run_sql(cut)
+    assert journal.counts()[TaskState.INTENDED] == 2
+
+
 def refusal(journal: Journal) -> str:
     """One sentence each, before anything is spent, without the password."""
     with pytest.raises(JournalError) as refused:
@@ -261,10 +298,8 @@ def test_an_older_schema_is_migrated_with_its_rows(
     assert (outcome.row.id, outcome.row.created_at) == ("old", 1770000000.5)
     journal.lost("old", "gone")
     assert isinstance(begin(journal), Begun)
-    engine = create_engine(postgres.url(database))
     indexes = "SELECT indexname FROM pg_indexes WHERE tablename = 'tasks' ORDER BY 1"
     migrated = postgres.run_sql(indexes, database)
-    engine.dispose()
     postgres.run_sql(f"CREATE DATABASE {database}_new")
     begun(open_journal(tmp_path, url=postgres.url(f"{database}_new")))
     assert migrated == postgres.run_sql(indexes, f"{database}_new")
