@@ -257,7 +257,7 @@ def _fetch(driver: Driver, index: int, url: str) -> tuple[StoredImage, Decoded]:
     link = "" if url.startswith("data:") else url
     stored = tools.results.store(row.task_id or row.id, index, data, decoded.mime, link)
     if link:
-        tools.sources.remember(decoded.digest, link)
+        tools.sources.remember(f"pixels:{decoded.digest}", link)
     return stored, decoded
 
 
