@@ -10,6 +10,7 @@ import pytest
 
 from devtools.paths import ROOT
 from tests.comfy.harness import ComfyServer
+from tests.comfy.known_durations import remember_quick_tasks
 from tests.sandbox_client import Sandbox, start_process
 
 STORY_NODES = Path(__file__).parent / "story_nodes"  # beside the pack: nodes that the core has not
@@ -85,7 +86,10 @@ def comfy_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerFac
 
 @pytest.fixture(scope="session")
 def shared_comfy(session_servers: ServerFactory) -> PaidServer:
-    return session_servers()
+    server: PaidServer = session_servers(start=False)
+    remember_quick_tasks(server.state_directory)
+    server.start()
+    return server
 
 
 @pytest.fixture

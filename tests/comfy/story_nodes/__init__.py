@@ -12,7 +12,6 @@ class StoryFreeze:
     INPUT_TYPES = classmethod(lambda cls: {"required": {"seconds": ("FLOAT", {"default": 1.0, "max": 60.0})}})
     RETURN_TYPES = ("STRING",)
     FUNCTION = "freeze"
-    OUTPUT_NODE = True
 
     def freeze(self, seconds: float) -> tuple[str]:
         time.sleep(seconds)  # the point of this node, not a synchronisation
