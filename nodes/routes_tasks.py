@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..hunyuan.errors import NotAnImageError
-from ..hunyuan.sources.remembered import remembered_key
 from .routes_guard import Refused
 from .routes_rows import FILTERS, public_row
 
@@ -148,6 +147,8 @@ def _stored(runtime: Runtime, row: TaskRow, number: int) -> StoredImage:
 
 def _input_url(runtime: Runtime, identity: str) -> str | None:
     """A URL under which the gateway can fetch an input again: the user's own, or the result's that it was."""
+    from ..hunyuan.sources.remembered import remembered_key  # here, for it brings the uploads with it
+
     if identity.startswith("url:"):
         return identity.removeprefix("url:")
     link = runtime.journal.link_get(remembered_key(identity))
