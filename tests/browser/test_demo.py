@@ -48,7 +48,7 @@ def test_the_demo_saves_images_tells_the_cost_and_stays_open(
     told = "\n".join(lines)
     assert "Spent in all: 50 credits" in told, told
     saved = [Path(found) for found in re.findall(r"image: (.+\.png)$", told, re.MULTILINE)]
-    assert [Image.open(path).size for path in saved] == [(1024, 1024), (896, 640)]
+    assert [Image.open(path).size for path in saved] == [(1024, 1024), (1344, 960)]
 
     address = re.findall(r"is open at (\S+)", told)[0]
     page = chromium.new_page()

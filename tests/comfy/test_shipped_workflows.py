@@ -110,14 +110,14 @@ def test_merge_two_images(shipped: PaidServer) -> None:
     (picture,) = done.saved["hunyuan/merged"]
     assert picture.size == (768, 768)
     assert is_result(picture, done.given("HunyuanEdit")["prompt"], 13)
-    assert shows(picture, [example(shipped), example(shipped).crop((0, 0, 768, 384))], 13)
+    assert shows(picture, [example(shipped), example(shipped).crop((0, 192, 768, 576))], 13)
     assert done.billed == 1
 
 
 def test_generate_local_edit_and_its_next_edit_pays_one_image(shipped: PaidServer) -> None:
     done = run(shipped, "generate_local_edit")
     (first,), (edited,) = done.saved["hunyuan/generated"], done.saved["hunyuan/edited"]
-    assert (first.size, edited.size, done.billed) == ((1024, 1024), (896, 640), 2)
+    assert (first.size, edited.size, done.billed) == ((1024, 1024), (1344, 960), 2)
     assert is_result(first, done.given("HunyuanGenerate")["prompt"], 7)
     assert is_result(edited, done.given("HunyuanEdit")["prompt"], 7)
     assert shows(edited, [coloured(first)], 7)
@@ -131,9 +131,10 @@ def test_generate_local_edit_and_its_next_edit_pays_one_image(shipped: PaidServe
 
 
 def coloured(first: Image.Image) -> Image.Image:
-    """What the local nodes make of the first image: upscaled by 1.5, cropped, and 0.4 of a warm multiply."""
-    large = first.resize((1536, 1536), Image.Resampling.LANCZOS).crop((320, 448, 320 + 896, 448 + 640))
-    pixels = np.asarray(large, dtype=float)
+    """What the local nodes make of the first image: 7:5 out of its middle, and 0.4 of a warm multiply."""
+    high = 1024 * 960 / 1344
+    box = (0, (1024 - high) / 2, 1024, (1024 + high) / 2)
+    pixels = np.asarray(first.resize((1344, 960), Image.Resampling.LANCZOS, box), dtype=float)
     warm = np.array([0xFF, 0xB0, 0x60]) / 255
     return Image.fromarray(np.rint(pixels * 0.6 + pixels * warm * 0.4).astype(np.uint8))
 

@@ -1,0 +1,200 @@
+"""The script of docs/automation.md against a real ComfyUI: a list of prompts, failures, and the same command again."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from devtools.paths import ROOT
+from sandbox.pictures import background, prompt_colour
+from tests.comfy.harness_fixtures import PaidServer, ServerFactory
+
+SCRIPT = ROOT / "workflows" / "api" / "run_prompts.py"
+PROMPTS = ["A red kite over dunes", "A blue kite over dunes", "", "A green kite over dunes"]
+
+
+class Relay:
+    """A TCP relay to a port of this machine that can be cut. With `target` None it accepts nothing more."""
+
+    def __init__(self, target: int | None) -> None:
+        self.target = target
+        self._pairs: list[socket.socket] = []
+        self._door = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._door.getsockname()[1]}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def __enter__(self) -> Relay:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._door.close()
+        self.cut()
+
+    def cut(self) -> None:
+        """Ends every connection that is open."""
+        while self._pairs:
+            with contextlib.suppress(OSError):
+                self._pairs.pop().shutdown(socket.SHUT_RDWR)
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):  # the door was closed
+            while True:
+                near, _ = self._door.accept()
+                try:
+                    far = socket.create_connection(("127.0.0.1", self.target or 0))
+                except OSError:
+                    near.close()
+                    continue
+                self._pairs += [near, far]
+                for ends in ((near, far), (far, near)):
+                    threading.Thread(target=self._pump, args=ends, daemon=True).start()
+
+    def _pump(self, source: socket.socket, goal: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                goal.sendall(data)
+        with contextlib.suppress(OSError):
+            goal.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.fixture
+def prompts(tmp_path: Path) -> Path:
+    file = tmp_path / "prompts.txt"
+    file.write_text("\n".join(PROMPTS), encoding="utf-8")
+    return file
+
+
+def start(server: PaidServer, prompts: Path, *more: str) -> subprocess.Popen[str]:
+    command = [sys.executable, str(SCRIPT), str(prompts), "--server", server.url, "--out", str(prompts.parent / "out")]
+    return subprocess.Popen([*command, *more], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def ended(process: subprocess.Popen[str]) -> str:
+    told, _ = process.communicate(timeout=90)
+    return told
+
+
+def images(prompts: Path) -> dict[str, Image.Image]:
+    return {path.name: Image.open(path) for path in sorted((prompts.parent / "out").iterdir())}
+
+
+def check(prompts: Path, *lines: int) -> None:
+    """These lines' images, and no others, are there with their own pixels."""
+    found = images(prompts)
+    assert list(found) == [f"{line:04}.png" for line in lines]
+    for line in lines:
+        picture = found[f"{line:04}.png"]
+        assert picture.size == (1280, 720)
+        assert picture.getpixel((3, 3)) == background(11)
+        assert picture.getpixel((picture.width - 4, 3)) == prompt_colour(PROMPTS[line - 1])
+
+
+def test_all_prompts_at_once_and_a_second_run_does_nothing(comfy_server: ServerFactory, prompts: Path) -> None:
+    server = comfy_server()
+    first = start(server, prompts)
+    assert "3 of 3" in ended(first)
+    assert first.returncode == 0
+    check(prompts, 1, 2, 4)
+    assert server.sandbox.state()["max_in_flight"] == 3
+    second = start(server, prompts)
+    assert "3 of them on disk already" in ended(second)
+    assert (second.returncode, server.sandbox.billed) == (0, 3)
+
+
+def test_a_refused_prompt_fails_alone_and_is_tried_again(comfy_server: ServerFactory, prompts: Path) -> None:
+    server = comfy_server()
+    server.sandbox.script(on="create", prompt="blue", status=400, code=1200, message="not allowed")
+    first = start(server, prompts)
+    told = ended(first)
+    assert "line 2 failed" in told
+    assert "moderation" in told.lower()
+    assert "2 of 3" in told
+    assert "50 credits" in told
+    assert first.returncode == 1
+    check(prompts, 1, 4)
+    second = start(server, prompts)
+    assert "25 credits" in ended(second)
+    check(prompts, 1, 2, 4)
+    assert server.sandbox.billed == 3
+
+
+def test_comfyui_dies_under_it_and_nothing_is_paid_twice(comfy_server: ServerFactory, prompts: Path) -> None:
+    server = comfy_server(sandbox_arguments=("--seconds", "1000"))
+    script = start(server, prompts)
+    for number in (1, 2, 3):
+        server.sandbox.wait("poll", number=number)  # its id is in the journal by then
+    server.restart(kill=True)
+    server.sandbox.finish()
+    script.kill()  # it asks at the old address
+    ended(script)
+    again = start(server, prompts)
+    told = ended(again)
+    assert "3 of 3" in told, told
+    assert "0 credits" in told
+    assert again.returncode == 0
+    check(prompts, 1, 2, 4)
+    assert server.sandbox.billed == 3
+
+
+def test_a_comfyui_that_forgot_the_run_is_not_asked_again_by_itself(comfy_server: ServerFactory, prompts: Path) -> None:
+    server = comfy_server(sandbox_arguments=("--seconds", "1000"))
+    with Relay(server.port) as relay:
+        script = start(server, prompts, "--server", relay.url)
+        server.sandbox.wait("poll", number=3)
+        relay.target = None
+        server.restart(kill=True)
+        relay.target = server.port
+        relay.cut()
+        told = ended(script)
+    assert "Give the same command again" in told
+    assert script.returncode == 1
+    assert server.sandbox.billed == 3
+
+
+def test_a_broken_connection_is_opened_again(comfy_server: ServerFactory, prompts: Path) -> None:
+    server = comfy_server(sandbox_arguments=("--seconds", "1000"))
+    with Relay(server.port) as relay:
+        script = start(server, prompts, "--server", relay.url)
+        server.sandbox.wait("poll", number=3)
+        relay.cut()
+        server.sandbox.finish()
+        told = ended(script)
+    assert "trying again" in told
+    assert "3 of 3" in told, told
+    check(prompts, 1, 2, 4)
+    assert server.sandbox.billed == 3
+
+
+def test_a_lost_script_is_started_again(comfy_server: ServerFactory, prompts: Path) -> None:
+    server = comfy_server(sandbox_arguments=("--seconds", "1000"))
+    script = start(server, prompts)
+    for number in (1, 2, 3):
+        server.sandbox.wait("poll", number=number)
+    script.kill()
+    ended(script)
+    assert not images(prompts)
+    again = start(server, prompts)
+    server.sandbox.finish()
+    told = ended(again)
+    assert "3 of 3" in told, told
+    check(prompts, 1, 2, 4)
+    assert server.sandbox.billed == 3
+
+
+def test_another_workflow_keeps_its_links(comfy_server: ServerFactory, prompts: Path) -> None:
+    server = comfy_server()
+    workflow = SCRIPT.with_name("generate_local_edit.json")
+    script = start(server, prompts, "--workflow", str(workflow))
+    told = ended(script)
+    assert script.returncode == 0, told
+    assert "150 credits" in told
+    names = [f"{line:04}{suffix}.png" for line in (1, 2, 4) for suffix in ("", "_2")]
+    assert list(images(prompts)) == sorted(names)
+    assert images(prompts)["0001_2.png"].size == (1344, 960)
