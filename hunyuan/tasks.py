@@ -10,19 +10,14 @@ import asyncio
 from collections.abc import Sequence
 
 from .collecting import await_success, collect, error_of_row, follow, load, poll
+from .collector import Collector
 from .creating import obtain_row
 from .driver import Driver, HandedOver, Options, StillRunning, Tools
 from .errors import JournalError, LinkDeadError, Money, TaskFailedError, UnknownTaskError
 from .limiter import Clock
 from .models import GenerationRequest, ImageInput, TaskState, check_task_id
-from .retry import quiet_gap
 from .rows import Limits, RunContext, TaskRow
 from .watch import Decoded, Phase, Watch
-
-HEARTBEAT = 5.0  # seconds; well under the journal's 30 s after which a worker counts as dead
-SWEEP = 5.0  # seconds between looks for open tasks that nobody drives
-QUIET_AT_ONCE = 4  # unwatched tasks that are asked for at the same time
-GIVEN_UP_AFTER = 8 * 86400.0  # seconds; upstream keeps results 7 days
 
 
 class TaskRunner:
@@ -33,8 +28,7 @@ class TaskRunner:
         self._by_fingerprint: dict[str, Driver] = {}
         self._by_row: dict[str, Driver] = {}
         self._drivers: set[Driver] = set()
-        self._tried: dict[str, float] = {}  # row id → unix seconds of the collector's last try
-        self._collecting: asyncio.Task[None] | None = None
+        self.collector = Collector(tools, self._drive_quietly, self._driven)
 
     @property
     def clock(self) -> Clock:
@@ -67,32 +61,23 @@ class TaskRunner:
         """These tasks' images have reached a graph: they may be evicted from the disk when space is needed."""
 
         async def note() -> None:
-            for row in rows:
-                await self.tools.engine.blocking(self.tools.journal.delivered, row.id)
-                fresh = await self.tools.engine.blocking(self.tools.journal.get, row.id)
-                if fresh is not None:
-                    self.tools.on_change(fresh)
+            try:
+                for row in rows:
+                    await self.tools.engine.blocking(self.tools.journal.delivered, row.id)
+                    fresh = await self.tools.engine.blocking(self.tools.journal.get, row.id)
+                    self.tools.on_change(fresh or row)
+            except JournalError as error:  # an image that counts as undelivered is only kept longer
+                self.tools.warn(f"That images were delivered could not be written down: {error}")
 
         self.tools.engine.post(lambda: self.tools.engine.spawn(note()))
 
     def start_collector(self) -> None:
         """Goes on with the open tasks of earlier runs, quietly, until `farewell`."""
-
-        def start() -> None:
-            if self._collecting is None:
-                self._collecting = self.tools.engine.spawn(self._collect_for_ever())
-
-        self.tools.engine.post(start)
-
-    async def stop_collector(self) -> None:
-        """Only what is watched goes on; on the engine's loop."""
-        if self._collecting is not None:
-            self._collecting.cancel()
-            self._collecting = None
+        self.tools.engine.post(self.collector.start)
 
     async def farewell(self) -> None:
         """Ends when no create is under way any more: its answer is written down before ComfyUI ends."""
-        await self.stop_collector()
+        self.collector.stop()
         while any(driver.phase is Phase.SENDING for driver in self._drivers):
             await self.clock.sleep(0.05)
 
@@ -258,54 +243,15 @@ class TaskRunner:
         if row.state in (TaskState.FAILED, TaskState.UNKNOWN):
             raise error_of_row(row)
 
-    # --- the collector -------------------------------------------------------------------------------------
+    # --- for the collector ---------------------------------------------------------------------------------
 
-    async def _collect_for_ever(self) -> None:
-        """Heartbeat, and every open task that nobody drives gets a driver without watches."""
-        engine, journal = self.tools.engine, self.tools.journal
-        quiet = asyncio.Semaphore(QUIET_AT_ONCE)
-        swept, recovered = -SWEEP, False
-        while True:
-            try:
-                account = self.tools.settings().account
-                await engine.blocking(journal.heartbeat, account)
-                self.tools.limiter.pause(await engine.blocking(journal.paused_for, account))
-                if not recovered:
-                    for row in await engine.blocking(journal.recover):
-                        self.tools.on_change(row)
-                    recovered = True
-                if self.clock.monotonic() - swept >= SWEEP:
-                    swept = self.clock.monotonic()
-                    await self._sweep(quiet)
-            except JournalError as error:
-                self.tools.warn(f"The collector cannot read the journal, trying again in a minute: {error}")
-                await self.clock.sleep(60.0 - HEARTBEAT)
-            except Exception as error:  # noqa: BLE001 - told, and never the end of the collecting
-                self.tools.warn(f"The collector met a defect, trying again in a minute: {error!r}")
-                await self.clock.sleep(60.0 - HEARTBEAT)
-            await self.clock.sleep(HEARTBEAT)
+    def _driven(self) -> set[str]:
+        """The rows that a driver of this process has in hand."""
+        return {driver.row.id for driver in self._drivers if driver.row is not None}
 
-    async def _sweep(self, quiet: asyncio.Semaphore) -> None:
-        now, base_url = self.clock.time(), self.tools.settings().base_url
-        for row in await self.tools.engine.blocking(self.tools.journal.open_rows):
-            age = now - (row.submitted_at or row.created_at)
-            due = self._tried.get(row.id, 0.0) + quiet_gap(age) <= now
-            if age > GIVEN_UP_AFTER:
-                text = f"not collected within {GIVEN_UP_AFTER / 86400:g} days: upstream keeps results for 7"
-                await self.tools.engine.blocking(self.tools.journal.lost, row.id, text)
-            elif due and row.base_url == base_url and not self._is_driven(row):
-                self._tried[row.id] = now
-                self.tools.engine.spawn(self._drive_quietly(row, quiet))
-
-    def _is_driven(self, row: TaskRow) -> bool:
-        return any(driver.row is not None and driver.row.id == row.id for driver in self._drivers)
-
-    async def _drive_quietly(self, row: TaskRow, quiet: asyncio.Semaphore) -> None:
-        async with quiet:
-            if self._is_driven(row):
-                return
-            driver = Driver(
-                self.tools, Options(RunContext(row.prompt_id, row.node_id, row.session)), row=row, quiet=True
-            )
-            self._drivers.add(driver)
-            await self._drive(driver)
+    async def _drive_quietly(self, row: TaskRow) -> None:
+        """Looks once at an open task that nobody watches."""
+        context = RunContext(row.prompt_id, row.node_id, row.session)
+        driver = Driver(self.tools, Options(context), row=row, quiet=True)
+        self._drivers.add(driver)
+        await self._drive(driver)

@@ -59,6 +59,16 @@ class Runtime:
         """As they are now."""
         return self.settings_store.load()
 
+    def stop(self) -> None:
+        """The end of the process: what is being sent is written down, the collector ends, the leases are freed."""
+        from ..hunyuan.errors import JournalError
+
+        self.engine.stop(self.runner.farewell)
+        try:
+            self.journal.close()
+        except JournalError as error:  # the leases then end by themselves
+            LOG.warning("The journal could not be closed: %s", error)
+
     def call(self, work: Callable[..., T], *arguments: object) -> Future[T]:
         """Starts a blocking call on a worker of the engine."""
         return self.engine.call(work, *arguments)
@@ -88,7 +98,7 @@ class Holder:
             built = self._runtime
             if built is None:
                 built = self._runtime = _build()
-                atexit.register(built.engine.stop, built.runner.farewell)
+                atexit.register(built.stop)
                 built.runner.start_collector()
             return built
 

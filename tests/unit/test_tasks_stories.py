@@ -376,7 +376,7 @@ def test_the_collector_is_quiet_and_gives_up_when_upstream_has_thrown_it_away(tm
         before = rig.count("polls")
         await rig.clock.sleep(3600)
         assert 3 <= rig.count("polls") - before <= 25, "an hour of a task that nobody waits for"
-        await rig.runner.stop_collector()
+        rig.runner.collector.stop()
         await rig.clock.sleep(9 * 86400)
         rig.runner.start_collector()
         await rig.clock.sleep(60)
