@@ -39,11 +39,8 @@ def lint() -> list[str]:
 def test(arguments: Sequence[str]) -> int:
     """Everything, pytest last so that its summary ends the output; 0 only if all of it passed."""
     failed = lint()
-    for version, python in pythons.others().items():
-        name = "tests/unit under Python {}.{}".format(*version)
-        began = time.monotonic()
-        ran = pythons.run(version, python, clean_environment())
-        _report(name, ran.returncode == 0, time.monotonic() - began, _last_line(ran.stdout))
+    for name, seconds, ran in pythons.run_all(clean_environment()):
+        _report(name, ran.returncode == 0, seconds, _last_line(ran.stdout))
         if ran.returncode:
             print(ran.stdout + ran.stderr, flush=True)
             failed.append(name)

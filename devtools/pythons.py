@@ -8,7 +8,9 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from .console import Steps
@@ -19,6 +21,7 @@ from .pip import pip
 SUPPORTED = ((3, 10), (3, 11), (3, 12), (3, 13))
 _PROBE = "import ensurepip, sys; print(*sys.version_info[:2])"
 
+_LIBRARY = re.compile(r"^(?:import|from) hunyuan\b", re.MULTILINE)
 _TORCH = re.compile(r"^\s*(?:import|from) torch\b", re.MULTILINE)
 
 
@@ -35,15 +38,26 @@ def others() -> dict[tuple[int, int], str]:
     return found
 
 
-def run(version: tuple[int, int], python: str, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    """tests/unit under that Python, in a small virtual environment that is kept.
+def run_all(environment: Mapping[str, str]) -> Iterator[tuple[str, float, subprocess.CompletedProcess[str]]]:
+    """The library's tests under each other Python, as many at a time as there are cores: name, seconds, outcome."""
+    venvs = {version: _ensure_venv(version, python) for version, python in others().items()}
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+        for version, outcome in [(version, pool.submit(_run, venv, environment)) for version, venv in venvs.items()]:
+            yield "the library under Python {}.{}".format(*version), *outcome.result()
 
-    Files that import torch are left out: they test the nodes' room, which runs in ComfyUI's own Python.
-    """
-    venv = _ensure_venv(version, python)
-    files = sorted(path for path in (ROOT / "tests" / "unit").glob("test_*.py") if not _TORCH.search(_text(path)))
-    command = [str(venv_python(venv)), "-m", "pytest", "-q", "-p", "no:cacheprovider", *map(str, files)]
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+def _run(venv: Path, environment: Mapping[str, str]) -> tuple[float, subprocess.CompletedProcess[str]]:
+    files = [str(path) for path in sorted((ROOT / "tests" / "unit").glob("test_*.py")) if _of_library(path)]
+    command = [str(venv_python(venv)), "-m", "pytest", "-q", "-p", "no:cacheprovider", *files]
+    began = time.monotonic()
+    ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    return time.monotonic() - began, ran
+
+
+def _of_library(test: Path) -> bool:
+    """Whether it imports the library, and no torch: that runs in ComfyUI's own Python."""
+    text = test.read_text(encoding="utf-8")
+    return bool(_LIBRARY.search(text)) and not _TORCH.search(text)
 
 
 def _ensure_venv(version: tuple[int, int], python: str) -> Path:
@@ -61,10 +75,6 @@ def _ensure_venv(version: tuple[int, int], python: str) -> Path:
     pip(venv_python(venv), ["install", "--requirement", str(requirements)], steps)
     stamp.write_text(wanted)
     return venv
-
-
-def _text(path: Path) -> str:
-    return path.read_text(encoding="utf-8")
 
 
 def _candidates(version: tuple[int, int]) -> Iterator[str]:
