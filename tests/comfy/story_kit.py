@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from PIL import Image, ImageChops
@@ -91,6 +92,23 @@ def pixel(image: Image.Image, place: tuple[int, int]) -> tuple[int, int, int]:
 def rows(server: ComfyServer, prompt: str) -> list[dict[str, Any]]:
     """The journal's tasks with that prompt, as the page gets them, newest first."""
     return [row for row in server.get_json("/hunyuan/tasks?limit=200")["tasks"] if row["prompt"] == prompt]
+
+
+@contextmanager
+def settings(server: ComfyServer, **values: Any) -> Iterator[None]:
+    """These settings in the server's file, as the page saves them, for the block."""
+    file = server.state_directory / "settings.json"
+    server.state_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    before = file.read_bytes() if file.exists() else None
+    file.touch(mode=0o600)
+    file.write_text(json.dumps(values), encoding="utf-8")
+    try:
+        yield
+    finally:
+        if before is None:
+            file.unlink()
+        else:
+            file.write_bytes(before)
 
 
 def until(what: str, condition: Callable[[], Any], seconds: float = 20.0) -> Any:

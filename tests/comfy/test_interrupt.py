@@ -1,0 +1,167 @@
+"""ComfyUI's stop button, in every state of a task: half a second, the right rows, the right bill."""
+
+from __future__ import annotations
+
+import time
+
+from devtools.listener import Message
+from tests.comfy.harness_fixtures import PaidServer
+from tests.comfy.story_kit import (
+    assert_drawn,
+    edit,
+    generate,
+    grey,
+    info_of,
+    rows,
+    save,
+    saved,
+    settings,
+    state_is,
+    task_wait,
+    until,
+)
+
+HALF_A_SECOND = 0.5
+
+
+def stop(server: PaidServer, prompt_id: str, client_id: str = "test") -> None:
+    """Presses stop; the prompt has half a second."""
+    pressed = time.monotonic()
+    server.interrupt()
+
+    def interrupted(message: Message) -> bool:
+        return message.type == "execution_interrupted" and message.data["prompt_id"] == prompt_id
+
+    told = server.wait_for(interrupted, 10, "the interrupt", client_id)
+    assert told.at - pressed < HALF_A_SECOND
+    assert server.wait(prompt_id, client_id=client_id)["status"]["status_str"] == "error"
+
+
+def assert_works(server: PaidServer, prompt: str) -> None:
+    """The next prompt runs as ever."""
+    entry = server.run(saved(prompt))
+    server.succeeded(entry)
+    assert_drawn(server.images(entry, "2")[0], prompt, 7, (256, 256))
+
+
+def test_while_inputs_are_uploaded(comfy: PaidServer) -> None:
+    comfy.sandbox.script(on="other", hang=True)
+    with settings(
+        comfy, upload_order=["http"], http_upload_url=f"{comfy.sandbox.url}/upload", allowed_hosts=["127.0.0.1"]
+    ):
+        prompt_id = comfy.queue(
+            {"1": grey(300, 260), "2": edit("stopped in the upload", image=["1", 0]), "3": save(["2", 0])}
+        )
+        comfy.sandbox.wait("held")
+        stop(comfy, prompt_id)
+        comfy.sandbox.release()
+    assert comfy.sandbox.requests("create") == []
+    assert rows(comfy, "stopped in the upload") == []
+    assert_works(comfy, "after the upload")
+
+
+def test_while_it_waits_for_a_slot(comfy: PaidServer) -> None:
+    with settings(comfy, max_in_flight=1):
+        comfy.sandbox.tasks(seconds=None)
+        comfy.succeeded(comfy.run({"1": generate("in the only slot", wait=False), "2": save(["1", 0]), "3": _ids("1")}))
+        prompt_id = comfy.queue(saved("stopped in the queue"), client_id="queued")
+        comfy.wait_for(
+            lambda message: message.type == "progress_text" and "waiting for a slot" in message.data["text"],
+            20,
+            "the status text",
+            "queued",
+        )
+        stop(comfy, prompt_id, "queued")
+        comfy.sandbox.finish()
+        until("the first task's image", state_is(comfy, "in the only slot", "collected"))
+    assert rows(comfy, "stopped in the queue") == []
+    assert comfy.sandbox.billed == 1
+    assert_works(comfy, "after the queue")
+
+
+def _ids(node_id: str) -> dict[str, object]:
+    return {"class_type": "PreviewAny", "inputs": {"source": [node_id, 2]}}
+
+
+def test_while_the_create_is_under_way(comfy: PaidServer) -> None:
+    comfy.sandbox.script(on="create", hang=True)
+    prompt_id = comfy.queue(saved("stopped in the create"))
+    comfy.sandbox.wait("held")
+    stop(comfy, prompt_id)
+    assert [row["state"] for row in rows(comfy, "stopped in the create")] == ["intended"]
+    comfy.sandbox.release()
+    until("the answer written down and the image collected", state_is(comfy, "stopped in the create", "collected"))
+    entry = comfy.run(saved("stopped in the create"))
+    comfy.succeeded(entry)
+    assert_drawn(comfy.images(entry, "2")[0], "stopped in the create", 7, (256, 256))
+    assert info_of(entry)["credits"] == 0
+    assert comfy.sandbox.billed == 1
+
+
+def test_while_the_task_runs(comfy: PaidServer) -> None:
+    comfy.sandbox.tasks(seconds=None)
+    prompt_id = comfy.queue(saved("stopped while it runs"))
+    comfy.sandbox.wait("poll")
+    stop(comfy, prompt_id)
+    (row,) = rows(comfy, "stopped while it runs")
+    assert row["state"] in ("submitted", "running")
+    comfy.sandbox.finish()
+    until("the image, without anybody asking", state_is(comfy, "stopped while it runs", "collected"), 30)
+    comfy.succeeded(comfy.run(saved("stopped while it runs")))
+    assert comfy.sandbox.billed == 1
+
+
+def test_while_a_poll_is_under_way(comfy: PaidServer) -> None:
+    comfy.sandbox.script(on="poll", hang=True)
+    prompt_id = comfy.queue(saved("stopped in a poll"))
+    comfy.sandbox.wait("held")
+    stop(comfy, prompt_id)
+    comfy.sandbox.release()
+    until("the image", state_is(comfy, "stopped in a poll", "collected"))
+    assert comfy.sandbox.billed == 1
+
+
+def test_while_the_image_is_downloaded(comfy: PaidServer) -> None:
+    comfy.sandbox.script(on="download", hang=True)
+    prompt_id = comfy.queue(saved("stopped in the download"))
+    comfy.sandbox.wait("held")
+    stop(comfy, prompt_id)
+    assert [row["state"] for row in rows(comfy, "stopped in the download")] == ["succeeded"]
+    comfy.sandbox.release()
+    until("the image", state_is(comfy, "stopped in the download", "collected"))
+    comfy.succeeded(comfy.run(saved("stopped in the download")))
+    assert comfy.sandbox.billed == 1
+
+
+def test_while_task_wait_waits(comfy: PaidServer) -> None:
+    comfy.sandbox.tasks(seconds=None)
+    comfy.run({"1": generate("waited for by id", wait=False), "2": _ids("1")})
+    task_id = comfy.sandbox.task()["task_id"]
+    prompt_id = comfy.queue({"1": task_wait(task_id), "2": save(["1", 0])})
+    comfy.sandbox.wait("poll")
+    stop(comfy, prompt_id)
+    comfy.sandbox.finish()
+    entry = comfy.run({"1": task_wait(task_id), "2": save(["1", 0])})
+    comfy.succeeded(entry)
+    assert_drawn(comfy.images(entry, "2")[0], "waited for by id", 7, (256, 256))
+    assert comfy.sandbox.billed == 1
+
+
+def test_all_nodes_of_the_prompt_stop_and_all_images_come_home(comfy: PaidServer) -> None:
+    comfy.sandbox.tasks(seconds=None)
+    prompt_id = comfy.queue(
+        {
+            "1": generate("first of the stopped", count=2),
+            "2": save(["1", 0]),
+            "3": generate("second of the stopped"),
+            "4": save(["3", 0]),
+        }
+    )
+    comfy.sandbox.wait("answered", 3)
+    stop(comfy, prompt_id)
+    comfy.sandbox.tasks(seconds=0.3)
+    assert_works(comfy, "while the stopped ones go on")
+    comfy.sandbox.finish()
+    until("two images", state_is(comfy, "first of the stopped", "collected", "collected"), 30)
+    until("one image", state_is(comfy, "second of the stopped", "collected"), 30)
+    assert comfy.sandbox.billed == 4
