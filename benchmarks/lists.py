@@ -8,12 +8,15 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tests.sandbox_client import start_process
 
-from .servers import OURS, BenchServer, generate, lag, listed
+from .graphs import OURS, generate, lag, listed
 from .table import Row, Spread
+
+if TYPE_CHECKING:
+    from .servers import BenchServer
 
 TASK = 2.0  # seconds
 AT_ONCE = 16
@@ -41,6 +44,8 @@ class Listed:
 
 def run(counts: tuple[int, ...] = (48, 200), say: Callable[[str], None] = print) -> dict[str, Any]:
     """`lists`: a Listed each; `pauses_ms`: the event loop's longest pauses while eight images came; `imports`."""
+    from .servers import BenchServer
+
     arguments = ("--picture", "plain", "--seconds", f"{TASK:g}")
     with start_process(arguments=arguments) as sandbox, tempfile.TemporaryDirectory() as folder:
         server = BenchServer(Path(folder), sandbox, {"HUNYUAN_MAX_IN_FLIGHT": str(AT_ONCE)})

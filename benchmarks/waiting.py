@@ -14,11 +14,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from devtools.paths import comfyui_path
 from tests.sandbox_client import Sandbox, start_process
 
-from .servers import CLIENT, OURS, PLAIN, BenchServer, blocking, generate, has_client
+from .graphs import CLIENT, OURS, PLAIN, Graph, blocking, generate
 from .table import Row, Spread, ratios
+
+if TYPE_CHECKING:
+    from .servers import BenchServer
 
 EIGHT = 8.0  # seconds of a task where eight run at once
 BLOCK = 5.0  # seconds for which the synchronous node holds the loop
@@ -60,6 +65,11 @@ class Lane:
         return [whole - task for whole, task in zip(self.whole[name], self.tasks[name], strict=True)]
 
 
+def has_client() -> bool:
+    """Whether this ComfyUI brings an API client of the shape that the baseline uses (from 0.3.64 on)."""
+    return (comfyui_path() / "comfy_api_nodes" / "util" / "client.py").is_file()
+
+
 def prompt(seconds: float) -> str:
     """The sandbox's rules know by these words how long the task takes."""
     return f"a lighthouse that takes {seconds:.2f} s"
@@ -97,6 +107,8 @@ def _teach(sandbox: Sandbox, plan: Plan) -> None:
 
 
 def _drive(lane: Lane, plan: Plan, sandbox: Sandbox, base: Path, say: Callable[[str], None]) -> None:
+    from .servers import BenchServer
+
     server = BenchServer(base, sandbox)
     try:
         server.start()
@@ -108,7 +120,7 @@ def _drive(lane: Lane, plan: Plan, sandbox: Sandbox, base: Path, say: Callable[[
         server.stop()
 
 
-def _time(lane: Lane, server: BenchServer, name: str, graph: dict, task: float) -> str:
+def _time(lane: Lane, server: BenchServer, name: str, graph: Graph, task: float) -> str:
     whole, _ = server.timed(graph)
     lane.whole[name].append(whole)
     lane.tasks[name].append(task)

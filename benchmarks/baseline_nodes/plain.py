@@ -64,7 +64,7 @@ class BenchSink(io.ComfyNode):
 
     @classmethod
     def execute(cls, images: Any) -> io.NodeOutput:
-        return io.NodeOutput(ui={"shapes": [list(images.shape)]})  # type: ignore[dict-item]
+        return io.NodeOutput(ui={"shapes": [list(images.shape)]})
 
 
 class BenchBlock(io.ComfyNode):
@@ -107,7 +107,7 @@ class BenchLag(io.ComfyNode):
         while (before := time.perf_counter()) < end:
             await asyncio.sleep(LAG_STEP)
             pauses.append((time.perf_counter() - before - LAG_STEP) * 1000.0)
-        return io.NodeOutput(ui={"pauses_ms": sorted(pauses, reverse=True)[:5]})  # type: ignore[dict-item]
+        return io.NodeOutput(ui={"pauses_ms": sorted(pauses, reverse=True)[:5]})
 
 
 class BenchPrompts(io.ComfyNode):
