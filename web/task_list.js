@@ -70,7 +70,11 @@ export class VirtualList {
       before = element;
     }
     for (const [key, { element }] of this.#drawn) {
-      if (!kept.has(key) && !element.contains(document.activeElement)) this.#drop(key, element);
+      if (kept.has(key)) continue;
+      const focused = element.contains(document.activeElement);
+      if (focused && rows.some((row) => row.id === key)) continue; // scrolled away, but the keyboard is still there
+      this.#drop(key, element);
+      if (focused) this.#focus(Math.min(Number(element.dataset.index), total - 1));
     }
     if (end > rows.length) void this.source.ensure(end - 1);
   }

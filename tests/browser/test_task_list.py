@@ -22,11 +22,8 @@ def act(found: Locator, name: str) -> None:
     found.locator(f'[data-action="{name}"]').click()
 
 
-def test_what_can_be_done_with_a_task(open_tab: TabFactory) -> None:
-    tab = open_tab()
-    page, sandbox = tab.page, tab.server.sandbox
-    tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    prompt = f"a teapot {uuid.uuid4().hex[:6]}"
+def made(tab: Tab, prompt: str) -> Locator:
+    """The row of a task that the page ran to its end."""
     open_tasks(tab)
     put(tab, generate(prompt))
     tab.queue()
@@ -35,9 +32,18 @@ def test_what_can_be_done_with_a_task(open_tab: TabFactory) -> None:
     expect(found).to_have_count(1)
     expect_thumbnail(found)
     expect(found).to_contain_text("25 credits")
+    return found
+
+
+def test_a_task_is_opened_copied_and_put_on_the_canvas(open_tab: TabFactory) -> None:
+    tab = open_tab()
+    page, sandbox = tab.page, tab.server.sandbox
+    tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    found = made(tab, f"a teapot {uuid.uuid4().hex[:6]}")
     task_id = sandbox.task()["task_id"]
 
     act(found, "id")
+    expect(page.get_by_text("Task id copied")).to_be_visible()
     assert page.evaluate("() => navigator.clipboard.readText()") == task_id
     act(found, "link")
     expect(page.get_by_text("Link copied")).to_be_visible()
@@ -52,35 +58,41 @@ def test_what_can_be_done_with_a_task(open_tab: TabFactory) -> None:
 
     act(found, "wait")
     page.wait_for_function(f"id => ({_NODES})('HunyuanTaskWait')[0]?.widgets[0].value === id", arg=task_id)
-    preview = page.evaluate("() => { const all = window.app.graph.nodes; return String(all[all.length - 1].id); }")
     tab.queue()
-    wait_for_output(tab, preview)
-    assert sandbox.billed == 1
-
+    wait_for_output(tab, page.evaluate("() => String(window.app.graph.nodes.at(-1).id)"))
     act(found, "load")
     page.wait_for_function(f"() => ({_NODES})('LoadImage').length === 1")
     name = page.evaluate(f"() => ({_NODES})('LoadImage')[0].widgets.find(widget => widget.name === 'image').value")
     assert (tab.server.input_directory / name).stat().st_size > 1000
+    assert sandbox.billed == 1
+    assert tab.errors() == []
 
+
+def test_a_task_is_run_again_for_credits_and_forgotten(open_tab: TabFactory) -> None:
+    tab = open_tab()
+    sandbox = tab.server.sandbox
+    prompt = f"a teapot {uuid.uuid4().hex[:6]}"
+    found = made(tab, prompt)
+    question = tab.page.locator("dialog.hunyuan-dialog")
     act(found, "again")
-    question = page.locator("dialog.hunyuan-dialog")
     expect(question).to_contain_text("25 credits")
     question.get_by_role("button", name="Cancel").click()
+    expect(question).to_have_count(0)
     assert sandbox.billed == 1
+
     act(found, "again")
     question.get_by_role("button", name="Run for 25 credits").click()
     expect(row(tab, prompt)).to_have_count(2)
-    sandbox.wait("delivered", count=2)
-    assert sandbox.billed == 2
-    first, second = sandbox.state()["tasks"]
-    assert {key: first[key] for key in ("prompt", "seed", "size")} == {
-        key: second[key] for key in ("prompt", "seed", "size")
-    }
     expect(row(tab, prompt).get_by_text("Done")).to_have_count(2)
+    first, second = sandbox.state()["tasks"]
+    for name in ("prompt", "seed", "size"):
+        assert first[name] == second[name]
 
     act(row(tab, prompt).last, "forget")
     question.get_by_role("button", name="Forget").click()
     expect(row(tab, prompt)).to_have_count(1)
+    expect(tab.page.locator(".hunyuan-row:focus")).to_have_count(1)  # not lost with the row that went
+    assert sandbox.billed == 2
     assert tab.errors() == []
 
 

@@ -1,0 +1,148 @@
+"""The task list's routes: pages, filters, pictures by local id only, copies for LoadImage, forgetting."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import uuid
+
+import pytest
+from PIL import Image
+
+from tests.comfy.harness_fixtures import PaidServer
+from tests.comfy.routes_kit import error, generate, get, post
+
+
+def listed(server: PaidServer, **query: object) -> list[dict[str, object]]:
+    answer = get(server, "tasks", **query)
+    assert answer.status_code == 200, answer.text
+    return list(answer.json()["tasks"])
+
+
+def made(server: PaidServer, **inputs: object) -> tuple[str, dict[str, object]]:
+    """A mark in the prompt of a task that ran to its end, and its row."""
+    mark = uuid.uuid4().hex[:10]
+    server.succeeded(server.run(generate(f"a vase {mark}", **inputs)))
+    (row,) = listed(server, search=mark)
+    return mark, row
+
+
+def test_a_row_tells_what_became_of_a_task_and_no_more(comfy: PaidServer) -> None:
+    _, row = made(comfy)
+    assert {name: row[name] for name in ("state", "size", "seed", "credits", "money", "images", "type")} == {
+        "state": "collected", "size": "1024*1024", "seed": 5, "credits": 25, "money": "spent", "images": 1,
+        "type": "text-to-image",
+    }  # fmt: skip
+    assert row["task_id"] == comfy.sandbox.task()["task_id"]
+    assert {"urls", "files", "account", "base_url", "owner"}.isdisjoint(row)
+    details = get(comfy, f"tasks/{row['id']}").json()
+    assert str(row["task_id"]) in details["urls"][0]
+
+
+def test_pages_follow_each_other_without_a_gap(comfy: PaidServer) -> None:
+    mark = uuid.uuid4().hex[:10]
+    comfy.succeeded(comfy.run(generate(f"five {mark}", count=5)))
+    everything = [row["id"] for row in listed(comfy, search=mark)]
+    assert len(everything) == 5
+    paged: list[object] = []
+    more, before = True, ""
+    while more:
+        answer = get(comfy, "tasks", search=mark, limit=2, before=before).json()
+        paged += [row["id"] for row in answer["tasks"]]
+        more, before = answer["more"], paged[-1]
+    assert paged == everything
+
+
+@pytest.mark.parametrize("query", [{"state": "x"}, {"limit": "0"}, {"limit": "1001"}, {"limit": "-1"}, {"limit": "a"}])
+def test_a_query_that_makes_no_sense_is_refused(comfy: PaidServer, query: dict[str, str]) -> None:
+    assert error(get(comfy, "tasks", **query))[0] == 400
+
+
+def test_pictures_come_by_local_id_as_they_were_stored(comfy: PaidServer) -> None:
+    _, row = made(comfy, seed=11)
+    original = get(comfy, f"tasks/{row['id']}/image")
+    assert original.headers["Content-Type"] == "image/png"
+    assert original.headers["X-Content-Type-Options"] == "nosniff"
+    assert hashlib.sha256(original.content).hexdigest().startswith(str(row["version"]))
+    small = get(comfy, f"tasks/{row['id']}/thumbnail")
+    assert small.headers["Content-Type"] == "image/webp"
+    assert len(small.content) < 20_000
+    picture = Image.open(io.BytesIO(small.content))
+    assert picture.size == (192, 192)
+    expected = Image.open(io.BytesIO(original.content)).convert("RGB").resize((1, 1), Image.Resampling.BOX)
+    got = picture.convert("RGB").resize((1, 1), Image.Resampling.BOX)
+    for one, other in zip(expected.getpixel((0, 0)), got.getpixel((0, 0)), strict=True):  # type: ignore[arg-type]
+        assert abs(one - other) < 8
+
+
+@pytest.mark.parametrize(
+    "id_", ["..%2f..%2fsettings.json", "settings.json", "%00", "' or 1=1 --", "n1_hunyuan3", "0" * 5000]
+)
+@pytest.mark.parametrize("kind", ["image", "thumbnail"])
+def test_no_path_and_no_foreign_id_leads_to_a_file(comfy: PaidServer, id_: str, kind: str) -> None:
+    assert get(comfy, f"tasks/{id_}/{kind}").status_code == 404
+
+
+def test_only_images_that_exist_are_given(comfy: PaidServer) -> None:
+    _, row = made(comfy)
+    assert error(get(comfy, f"tasks/{row['id']}/image", n=1))[0] == 404
+    for number in ("-1", "x", "1e3", "99999"):
+        assert error(get(comfy, f"tasks/{row['id']}/image", n=number))[0] == 400
+    (stored,) = (comfy.state_directory / "results").glob(f"{row['task_id']}_0.*")
+    stored.unlink()
+    assert error(get(comfy, f"tasks/{row['id']}/image"))[1] == "gone"
+
+
+def test_a_copy_for_load_image_runs_in_a_workflow(comfy: PaidServer) -> None:
+    _, row = made(comfy)
+    answer = post(comfy, f"tasks/{row['id']}/input", {"n": 0})
+    name = answer.json()["name"]
+    assert post(comfy, f"tasks/{row['id']}/input", {"n": 0}).json()["name"] == name  # once is enough
+    workflow = {
+        "1": {"class_type": "LoadImage", "inputs": {"image": name}},
+        "2": {"class_type": "SaveImage", "inputs": {"images": ["1", 0], "filename_prefix": "copied"}},
+    }
+    (picture,) = comfy.images(comfy.run(workflow), "2")
+    original = Image.open(io.BytesIO(get(comfy, f"tasks/{row['id']}/image").content))
+    assert picture.convert("RGB").tobytes() == original.convert("RGB").tobytes()
+
+
+def test_what_is_forgotten_leaves_the_list_and_stays_in_the_sums(comfy: PaidServer) -> None:
+    mark, row = made(comfy)
+    before = get(comfy, "summary").json()
+    assert post(comfy, f"tasks/{row['id']}/forget").status_code == 200
+    assert listed(comfy, search=mark) == []
+    after = get(comfy, "summary").json()
+    assert after["credits"] == before["credits"]
+    assert after["total"] == before["total"] - 1
+    assert error(post(comfy, "tasks/nothing/forget"))[:2] == (404, "unknown_row")
+
+
+def test_the_page_is_told_of_each_change_and_of_the_sums(comfy: PaidServer) -> None:
+    get(comfy, "summary")  # a page is there
+    mark, _ = made(comfy)
+    told = [message.data for message in comfy.messages("hunyuan.task") if mark in message.data["prompt"]]
+    states = [row["state"] for row in told]
+    assert "submitted" in states
+    assert states[-1] == "collected"
+    spent = get(comfy, "summary").json()["credits"]["session"]["spent"]
+    comfy.wait_for(
+        lambda message: message.type == "hunyuan.credits" and message.data["credits"]["session"]["spent"] == spent
+    )
+
+
+def test_images_paid_for_and_not_used_can_be_listed(comfy: PaidServer) -> None:
+    mark = uuid.uuid4().hex[:10]
+    comfy.succeeded(comfy.run(generate(f"later {mark}", wait=False)))
+    comfy.wait_for(
+        lambda message: (
+            message.type == "hunyuan.task" and mark in message.data["prompt"] and message.data["state"] == "collected"
+        ),
+        what="the collector",
+    )
+    (row,) = listed(comfy, state="undelivered", search=mark)
+    assert row["delivered"] is False
+    before = get(comfy, "summary").json()["undelivered"]
+    post(comfy, f"tasks/{row['id']}/input", {"n": 0})
+    assert listed(comfy, state="undelivered", search=mark) == []
+    assert get(comfy, "summary").json()["undelivered"] == before - 1
