@@ -43,7 +43,7 @@ class Listed:
 
 
 def run(counts: tuple[int, ...] = (48, 200), say: Callable[[str], None] = print) -> dict[str, Any]:
-    """`lists`: a Listed each; `pauses_ms`: the event loop's longest pauses while eight images came; `imports`."""
+    """`lists`: a Listed each; `pauses_ms`: the event loop's longest pauses while eight images came."""
     from .servers import BenchServer
 
     arguments = ("--picture", "plain", "--seconds", f"{TASK:g}")
@@ -57,7 +57,7 @@ def run(counts: tuple[int, ...] = (48, 200), say: Callable[[str], None] = print)
             for count in counts:
                 lists.append(_list(server, count))
                 say(f"  {count} prompts: {lists[-1]}")
-            return {"lists": lists, "pauses_ms": pauses, "imports": server.import_seconds()}
+            return {"lists": lists, "pauses_ms": pauses}
         finally:
             server.stop()
 

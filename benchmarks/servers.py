@@ -33,9 +33,10 @@ class BenchServer(ComfyServer):
         (ended,) = self.messages("execution_success", prompt_id)
         return ended.at - began.at, outputs
 
-    def import_seconds(self) -> list[float]:
-        """What ComfyUI's "Import times" say of the pack, once a start."""
-        return [float(found) for found in _IMPORT_TIME.findall(_COLOURS.sub("", self.log()))]
+
+def import_seconds(log: str) -> list[float]:
+    """What ComfyUI's "Import times" say of the pack, once a start."""
+    return [float(found) for found in _IMPORT_TIME.findall(_COLOURS.sub("", log))]
 
 
 def add_baseline(base: Path) -> None:

@@ -17,7 +17,7 @@ from tests.sandbox_client import start_process
 from .table import Row, Spread
 
 if TYPE_CHECKING:
-    from .servers import BenchServer
+    from tests.comfy.harness import ComfyServer
 
 FRESH = Path(__file__).resolve().parent / "fresh.py"
 GOAL = 50.0  # milliseconds, as ComfyUI's "Import times" show them: 0.0 seconds
@@ -30,7 +30,7 @@ def fresh() -> dict[str, Any]:
     return dict(json.loads(done.stdout))
 
 
-def look(server: BenchServer, nodes: list[str]) -> list[str]:
+def look(server: ComfyServer, nodes: list[str]) -> list[str]:
     """What ComfyUI's main thread opens, lists or connects to while it answers /object_info for these nodes."""
     server.http.post(f"{server.url}/bench/watch", timeout=30).raise_for_status()
     for node in nodes:
@@ -40,7 +40,7 @@ def look(server: BenchServer, nodes: list[str]) -> list[str]:
 
 def run(starts: int = 3, say: Callable[[str], None] = print) -> dict[str, Any]:
     """`fresh_ms`, `heavy`, `log_seconds` (of ComfyUI's own log), `opened` and `requests` by /object_info."""
-    from .servers import BenchServer
+    from .servers import BenchServer, import_seconds
 
     samples = [fresh() for _ in range(3 * starts)]
     log_seconds, opened, requests = [], [], 0
@@ -50,7 +50,7 @@ def run(starts: int = 3, say: Callable[[str], None] = print) -> dict[str, Any]:
                 server = BenchServer(Path(folder), sandbox)
                 try:
                     server.start()
-                    log_seconds += server.import_seconds()
+                    log_seconds += import_seconds(server.log())
                     if number == 0:
                         before = len(sandbox.requests())
                         opened = look(server, samples[0]["nodes"])

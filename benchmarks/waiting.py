@@ -58,7 +58,6 @@ class Lane:
     kind: str
     whole: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     tasks: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    imports: list[float] = field(default_factory=list)
 
     def added(self, name: str) -> list[float]:
         """Seconds beyond the task."""
@@ -112,7 +111,6 @@ def _drive(lane: Lane, plan: Plan, sandbox: Sandbox, base: Path, say: Callable[[
     server = BenchServer(base, sandbox)
     try:
         server.start()
-        lane.imports += server.import_seconds()
         steps = _ours(lane, plan, server) if lane.kind == OURS else _theirs(lane, plan, server)
         for told in steps:
             say(f"  {lane.kind}: {told}")
