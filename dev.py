@@ -3,6 +3,7 @@
 
 python3 dev.py demo [--serve]        a workflow in a real ComfyUI, from prompt to saved PNGs
 python3 dev.py test [pytest args]    install what is missing, lint, type-check, run every test
+python3 dev.py library               only the library's tests, under this Python: needs no ComfyUI
 python3 dev.py check                 only lint and type-check
 python3 dev.py bench [args]          the benchmarks
 python3 dev.py setup [--group …]     only make .venv and install into it

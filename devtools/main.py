@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 
-from . import check, comfyui, environment
+from . import check, comfyui, environment, pythons
 from .console import Stop
 from .paths import venv_python
 from .process import clean_environment, run_child
@@ -44,6 +44,10 @@ def _test(arguments: argparse.Namespace) -> int:
     return check.test(arguments.rest)
 
 
+def _library(_: argparse.Namespace) -> int:
+    return pythons.run_own(clean_environment())
+
+
 def _bench(arguments: argparse.Namespace) -> int:
     prepare(*environment.GROUPS)
     return run_child([str(venv_python()), "-m", "benchmarks", *arguments.rest], clean_environment())
@@ -57,6 +61,8 @@ def _parser() -> argparse.ArgumentParser:
     demo.set_defaults(run=_demo)
     test = commands.add_parser("test", help="install what is missing, lint, type-check, run every test")
     test.set_defaults(run=_test)
+    library = commands.add_parser("library", help="only the library's tests, under this Python: needs no ComfyUI")
+    library.set_defaults(run=_library)
     checks = commands.add_parser("check", help="only lint and type-check")
     checks.set_defaults(run=_check)
     bench = commands.add_parser("bench", help="run the benchmarks")

@@ -17,6 +17,7 @@ from .console import Steps
 from .environment import make_venv
 from .paths import CACHE, REQUIREMENTS, ROOT, venv_python
 from .pip import pip
+from .process import run_child
 
 SUPPORTED = ((3, 10), (3, 11), (3, 12), (3, 13))
 _PROBE = "import ensurepip, sys; print(*sys.version_info[:2])"
@@ -46,12 +47,20 @@ def run_all(environment: Mapping[str, str]) -> Iterator[tuple[str, float, subpro
             yield "the library under Python {}.{}".format(*version), *outcome.result()
 
 
+def run_own(environment: Mapping[str, str]) -> int:
+    """The library's tests under the Python that runs dev.py: no ComfyUI, no browser, any platform."""
+    return run_child(_command(_ensure_venv(sys.version_info[:2], sys.executable)), environment)
+
+
 def _run(venv: Path, environment: Mapping[str, str]) -> tuple[float, subprocess.CompletedProcess[str]]:
-    files = [str(path) for path in sorted((ROOT / "tests" / "unit").glob("test_*.py")) if _of_library(path)]
-    command = [str(venv_python(venv)), "-m", "pytest", "-q", "-p", "no:cacheprovider", *files]
     began = time.monotonic()
-    ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    ran = subprocess.run(_command(venv), cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     return time.monotonic() - began, ran
+
+
+def _command(venv: Path) -> list[str]:
+    files = [str(path) for path in sorted((ROOT / "tests" / "unit").glob("test_*.py")) if _of_library(path)]
+    return [str(venv_python(venv)), "-m", "pytest", "-q", "-p", "no:cacheprovider", *files]
 
 
 def _of_library(test: Path) -> bool:

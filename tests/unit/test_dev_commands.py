@@ -28,7 +28,7 @@ def dev(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
 def test_help_names_the_commands() -> None:
     told = dev("--help")
     assert told.returncode == 0
-    for command in ("demo", "test", "check", "bench", "setup"):
+    for command in ("demo", "test", "library", "check", "bench", "setup"):
         assert command in told.stdout
 
 
