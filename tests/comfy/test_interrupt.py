@@ -74,6 +74,7 @@ def test_while_it_waits_for_a_slot(comfy: PaidServer) -> None:
         stop(comfy, prompt_id, "queued")
         comfy.sandbox.finish()
         until("the first task's image", state_is(comfy, "in the only slot", "collected"))
+    comfy.sandbox.tasks(seconds=0.3)
     assert rows(comfy, "stopped in the queue") == []
     assert comfy.sandbox.billed == 1
     assert_works(comfy, "after the queue")
