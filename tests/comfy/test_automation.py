@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from PIL import Image
 from devtools.paths import ROOT
 from sandbox.pictures import background, prompt_colour
 from tests.comfy.harness_fixtures import PaidServer, ServerFactory
+from tests.documents import commands
 
 SCRIPT = ROOT / "workflows" / "api" / "run_prompts.py"
 PROMPTS = ["A red kite over dunes", "A blue kite over dunes", "", "A green kite over dunes"]
@@ -198,3 +200,16 @@ def test_another_workflow_keeps_its_links(comfy_server: ServerFactory, prompts: 
     names = [f"{line:04}{suffix}.png" for line in (1, 2, 4) for suffix in ("", "_2")]
     assert list(images(prompts)) == sorted(names)
     assert images(prompts)["0001_2.png"].size == (1344, 960)
+
+
+def test_the_documents_smallest_request_runs(comfy: PaidServer) -> None:
+    """The curl command of docs/automation.md, as it stands but for the port."""
+    (curl,) = [words for words in commands("docs/automation.md") if words[0] == "curl"]
+    address = next(word for word in curl if word.startswith("http"))
+    body = json.loads(curl[curl.index("-d") + 1])
+    header = curl[curl.index("-H") + 1].split(": ")
+    answer = comfy.http.post(
+        address.replace("http://127.0.0.1:8188", comfy.url), json=body, headers=dict([header]), timeout=30
+    )
+    assert answer.ok, answer.text
+    comfy.sandbox.wait("delivered", prompt="A red kite")

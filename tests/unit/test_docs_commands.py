@@ -1,0 +1,95 @@
+"""Every command in the documents is one that runs, and none of dev.py's is missing."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from devtools.environment import GROUPS
+from tests.documents import DOCUMENTS, READMES, ROOT, commands, name, project
+from tests.workflow_files import TEMPLATES
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name)
+def test_every_command_is_one_that_runs(document: Path) -> None:
+    for words in commands(document):
+        assert is_known(words), f"{name(document)}: {shlex.join(words)}"
+
+
+def is_known(words: list[str]) -> bool:
+    """Whether a command can run as it stands. What each dev.py command does, the other tests run."""
+    return any(check(words) for check in (is_dev, is_install, is_registry, is_script, is_request))
+
+
+def is_dev(words: list[str]) -> bool:
+    match words:
+        case ["python3", "dev.py", command, *options]:
+            return takes(command, options)
+        case [".venv/bin/python", "-m", "devtools.thumbnails", template]:
+            return (ROOT / "devtools" / "thumbnails.py").is_file() and template in TEMPLATES
+    return False
+
+
+def is_install(words: list[str]) -> bool:
+    match words:
+        case ["cd", "ComfyUI/custom_nodes"]:
+            return True
+        case ["git", "clone", address]:
+            return address == project()["urls"]["Repository"]
+        case ["python", "-m", "pip", "install", "-r", file]:
+            return (ROOT / file.removeprefix(f"{project()['name']}/")).is_file()
+        case ["python", "-m", "pip", "install", package]:
+            return package in {"aiohttp", "boto3", "psycopg[binary]"}
+    return False
+
+
+def is_registry(words: list[str]) -> bool:
+    return words in (
+        ["comfy", "node", "install", project()["name"]],
+        ["comfy", "node", "validate"],
+        ["comfy", "node", "pack"],
+    )
+
+
+def is_script(words: list[str]) -> bool:
+    match words:
+        case ["python", "-m", "sandbox", *options]:
+            return all(option in help_of("-m", "sandbox") for option in options if option.startswith("--"))
+        case ["python", script, *options] if script.endswith(".py"):
+            told = help_of(str(ROOT / script))
+            return all(option in told for option in options if option.startswith("--"))
+    return False
+
+
+def is_request(words: list[str]) -> bool:
+    """A request to ComfyUI: tests/comfy/test_automation.py sends it."""
+    return words[0] == "curl" and words in commands("docs/automation.md")
+
+
+def takes(command: str, options: list[str]) -> bool:
+    if command == "test":  # what follows is pytest's
+        return all((ROOT / option).exists() for option in options if "/" in option)
+    told = help_of("dev.py", command)
+    return all(option in told or option in GROUPS for option in options)
+
+
+def help_of(*command: str) -> str:
+    asked = subprocess.run(
+        [sys.executable, *command, "--help"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert asked.returncode == 0, f"{shlex.join(command)}: {asked.stderr}"
+    return asked.stdout
+
+
+def test_the_two_commands_stand_in_both_readmes_and_all_commands_in_contributing() -> None:
+    for readme in READMES:
+        assert {"demo", "test"} <= {words[2] for words in commands(readme) if words[:2] == ["python3", "dev.py"]}
+    known = set(re.findall(r"^    (\w+) {2,}", help_of("dev.py"), re.MULTILINE))
+    told = {words[2] for words in commands("CONTRIBUTING.md") if words[:2] == ["python3", "dev.py"]}
+    assert told == known
+    assert {"demo", "test"} < known
