@@ -6,6 +6,10 @@ import threading
 
 import pytest
 
+from hunyuan.database import Database
+from hunyuan.engine import SystemClock
+from hunyuan.journal import Journal
+from hunyuan.models import TaskState
 from tests.comfy.harness_fixtures import PaidServer, ServerFactory
 from tests.comfy.known_durations import remember_quick_tasks
 from tests.comfy.story_kit import (
@@ -74,6 +78,22 @@ def test_killed_at_every_step_and_started_again(comfy_server: ServerFactory) -> 
     server.succeeded(entry)
     for picture, prompt in zip(server.images(entry, "2"), prompts[1:], strict=True):
         assert_drawn(picture, prompt, 7, (256, 256))
+
+
+def test_stopped_orderly_while_a_create_is_under_way(comfy_server: ServerFactory) -> None:
+    """Ctrl+C waits the moment that the answer takes: its id is written down."""
+    server = comfy_server()
+    server.sandbox.script(on="create", delay_s=0.8)
+    server.queue(saved("stopped orderly"))
+    server.sandbox.wait("create")
+    server.stop()
+    journal = Journal(
+        Database(server.state_directory, clock=SystemClock(), announce=print), worker_id="a look", clock=SystemClock()
+    )
+    (row,) = journal.list_tasks()
+    journal.close()
+    assert row.state is TaskState.SUBMITTED
+    assert row.task_id == server.sandbox.task()["task_id"]
 
 
 def test_two_processes_on_one_user_directory(comfy_server: ServerFactory) -> None:

@@ -134,8 +134,8 @@ def test_the_whole_folder_vanishes_while_a_task_runs(tmp_path: Path) -> None:
     play(story, tmp_path / "state")
 
 
-def test_an_answer_held_in_memory_alone_is_refused_files_and_fetched_no_more(tmp_path: Path) -> None:
-    """An image that came inside the answer, whose file was taken away: nothing is left, so it is created anew."""
+def test_an_image_that_came_inside_the_answer_and_lost_its_file_is_created_anew(tmp_path: Path) -> None:
+    """No link was ever there; an empty batch would be worse than a new task."""
 
     async def story(rig: Rig) -> None:
         first = await rig.collected(rig.submit(5)[0])
