@@ -89,7 +89,8 @@ async def _poll_to_the_end(driver: Driver) -> None:
         driver.answered = status
         elapsed = clock.monotonic() - driver.created_at
         if _is_final(status):
-            if from_start or pending is not None:
+            succeeded = status.state is TaskState.SUCCEEDED  # how soon a task fails says nothing of how long others run
+            if succeeded and (from_start or pending is not None):
                 driver.seconds = measured(pending, elapsed, aimed=bool(history))
                 tools.durations.add(row.type, row.size, driver.seconds)
             return

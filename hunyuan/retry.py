@@ -133,7 +133,9 @@ def poll_times(history: Sequence[float], phase: float) -> Iterator[float]:
     """
     window = _window(history)
     if window is None:
-        start = FIRST_POLL * (0.97 + 0.06 * phase)
+        # Tasks may be shorter than the first poll without history: once seen, they are looked for earlier.
+        shortest = EARLIER * min(history[:12]) if history else FIRST_POLL
+        start = min(FIRST_POLL, shortest) * (0.97 + 0.06 * phase)
         yield start
     else:
         low, high, step = window

@@ -62,6 +62,17 @@ def test_aim_follows_a_gateway_that_became_faster_or_slower() -> None:
         assert extra <= 0.14 * after, f"{before} s to {after} s"
 
 
+@pytest.mark.parametrize("duration", [0.5, 1.0, 2.0])
+def test_tasks_shorter_than_the_first_poll_are_learned_too(duration: float) -> None:
+    rng = random.Random(13)
+    history: list[float] = []
+    extra = 0.0
+    for _ in range(40):
+        extra, _, learned = story(duration + rng.uniform(-0.05, 0.05), history, rng.random())
+        history = [learned, *history][:20]
+    assert extra <= 0.3
+
+
 def test_polls_grow_sparser_and_never_crowd() -> None:
     times = retry.poll_times([], 0.5)
     seen = [retry.next_poll(times, 0.0)]

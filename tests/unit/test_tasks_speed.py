@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from hunyuan.durations import Durations
+from hunyuan.errors import HunyuanError
 from hunyuan.watch import Collected, Watch
 from tests.rig import Rig, play
 
@@ -62,6 +63,16 @@ def test_aim_with_the_journals_history(tmp_path: Path, centre: float) -> None:
         assert sorted(polls_of(later)[20:])[-2] <= 9
 
     play(story, tmp_path, task={"seconds": {"cycle": durations}})
+
+
+def test_tasks_that_fail_teach_nothing(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        with pytest.raises(HunyuanError):
+            await rig.collected(rig.submit(0)[0])
+        request = rig.request(1)
+        assert rig.runner.tools.durations.recent(request.type, request.size) == ()
+
+    play(story, tmp_path, task={"seconds": 4, "fail": "no such style"})
 
 
 def test_eight_nodes_lists_and_counts_all_run_at_once(tmp_path: Path) -> None:
