@@ -43,17 +43,15 @@ def is_install(words: list[str]) -> bool:
             return address == project()["urls"]["Repository"]
         case ["python", "-m", "pip", "install", "-r", file]:
             return (ROOT / file.removeprefix(f"{project()['name']}/")).is_file()
-        case ["python", "-m", "pip", "install", package]:
-            return package in {"aiohttp", "boto3", "psycopg[binary]"}
+        case ["python", "-m", "pip", "install", *packages]:
+            return set(packages) <= {"aiohttp", "boto3", "psycopg[binary]", "comfy-cli", "nodesafe"}
     return False
 
 
 def is_registry(words: list[str]) -> bool:
-    return words in (
-        ["comfy", "node", "install", project()["name"]],
-        ["comfy", "node", "validate"],
-        ["comfy", "node", "pack"],
-    )
+    """Programs of others: comfy-cli and nodesafe."""
+    own = ["comfy", "node", "install", project()["name"]]
+    return words == own or " ".join(words) in ("comfy node validate", "comfy node pack", "nodesafe scan node")
 
 
 def is_script(words: list[str]) -> bool:
