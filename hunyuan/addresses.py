@@ -42,6 +42,7 @@ _CLOSED = tuple(
         "100::/64",
         "2001::/23",  # protocol assignments, Teredo
         "2001:db8::/32",
+        "2002::/16",  # 6to4, retired (RFC 7526); it would carry any IPv4 address inside
         "3fff::/20",
         "5f00::/16",
         "fc00::/7",
@@ -53,13 +54,12 @@ _CLOSED = tuple(
 # Proxies of the Clash family answer every name with an address out of this benchmark network ("fake-ip") and
 # resolve the name themselves at the far end: a name may lead there, an address that is written out may not.
 _FAKE_IP = ipaddress.ip_network("198.18.0.0/15")
-# IPv6 networks with an IPv4 address inside: (network, bits to the right of it).
+# IPv6 networks with an IPv4 address in their last 32 bits.
 _EMBEDDED = (
-    (ipaddress.ip_network("::ffff:0:0/96"), 0),  # mapped
-    (ipaddress.ip_network("::/96"), 0),  # compatible
-    (ipaddress.ip_network("64:ff9b::/96"), 0),  # NAT64
-    (ipaddress.ip_network("::ffff:0:0:0/96"), 0),  # translated
-    (ipaddress.ip_network("2002::/16"), 80),  # 6to4
+    ipaddress.ip_network("::ffff:0:0/96"),  # mapped
+    ipaddress.ip_network("::/96"),  # compatible
+    ipaddress.ip_network("64:ff9b::/96"),  # NAT64
+    ipaddress.ip_network("::ffff:0:0:0/96"),  # translated
 )
 
 
@@ -148,8 +148,8 @@ def is_closed(address: str, *, by_name: bool = False) -> bool:
     if any(ip in network for network in _CLOSED) or (ip in _FAKE_IP and not by_name):
         return True
     return any(
-        ip in network and is_closed(str(ipaddress.IPv4Address(int(ip) >> shift & 0xFFFFFFFF)), by_name=by_name)
-        for network, shift in _EMBEDDED
+        ip in network and is_closed(str(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)), by_name=by_name)
+        for network in _EMBEDDED
     )
 
 
