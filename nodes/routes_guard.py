@@ -1,7 +1,7 @@
 """Who may call our routes: the page that this server itself serves, and programs on purpose.
 
 ComfyUI's own origin check guards loopback hosts only and is gone with --enable-cors-header. So what changes something
-takes POST with a JSON body and a header of our own (a foreign page would need a preflight that ComfyUI never grants it),
+takes POST with a JSON body and a header of our own (a foreign page would need a preflight that ComfyUI never grants),
 from the page's own origin. A public name over plain http is refused too: that is what a rebound DNS name looks like.
 """
 

@@ -72,7 +72,7 @@ def candidate_for_test(store: SettingsStore, changes: Any) -> tuple[Settings, bo
     current = _current(store)
     candidate = _with(current, wanted)
     withheld = [secret for secret in _strayed(current, candidate) if not wanted.get(secret)]
-    empty = {secret: {} if secret == "http_upload_headers" else "" for secret in withheld}
+    empty: dict[str, Any] = {secret: {} if secret == "http_upload_headers" else "" for secret in withheld}
     return dataclasses.replace(candidate, **empty), bool(withheld)
 
 

@@ -50,7 +50,7 @@ def listed(runtime: Runtime, query: Mapping[str, str]) -> dict[str, Any]:
 
 
 def details(runtime: Runtime, row_id: str) -> dict[str, Any]:
-    """A task whole: `task`, `prompt`, `urls` of its results, `inputs` (a URL each, null where none is known). Blocking."""
+    """A task whole: `task`, `prompt`, `urls` of its results, `inputs` (a URL each, null where not known). Blocking."""
     row = row_of(runtime, row_id)
     return {
         "task": public_row(row),

@@ -1,7 +1,7 @@
 """The pack as ComfyUI sees it: a package of some other name, so that relative imports from `nodes/` work.
 
-The `__init__.py` of the root and of `nodes/` are not run (they need ComfyUI). Classes found here are not those of `import hunyuan`: a test of
-`nodes/` takes errors and models from here too.
+The `__init__.py` of the root and of `nodes/` are not run (they need ComfyUI). Classes found here are not those of
+`import hunyuan`: a test of `nodes/` takes errors and models from here too.
 """
 
 from __future__ import annotations
