@@ -69,6 +69,7 @@ def _pauses(server: BenchServer) -> list[float]:
 
 
 def _list(server: BenchServer, count: int) -> Listed:
+    server.timed(lag(0.01))  # ComfyUI lets go of the outputs before
     before = _memory(server)
     peak = _Peak(server)
     try:

@@ -46,7 +46,7 @@ def register(routes: web.RouteTableDef) -> None:
 
     @routes.get("/bench/memory")
     async def memory(request: web.Request) -> web.Response:
-        import psutil  # type: ignore[import-untyped]
+        import psutil
 
         if "now" not in request.query:
             gc.collect()
