@@ -2,7 +2,7 @@
 
 | | |
 | --- | --- |
-| GET summary | counts, credits, limits, undelivered images, whether a key is set |
+| GET summary | counts, credits, limits, undelivered images, whether a key is set; `client` gets the news from now on |
 | GET tasks, tasks/{id} | the list, a page at a time; one task with its links and inputs |
 | GET tasks/{id}/thumbnail, …/image | pictures, by local id and `n` |
 | POST tasks/{id}/forget, …/input | off the list; a copy for LoadImage |
@@ -63,9 +63,10 @@ class _Face:
         self._server, self._get_runtime = server, get_runtime
         self._feed, self._thumbnails = feed, thumbnails
 
-    async def summary(self, _: Any) -> Any:
+    async def summary(self, request: Any) -> Any:
         from .routes_rows import summary
 
+        self._feed.add_page(request.query.get("client", ""))
         return _json(await self._run(summary))
 
     async def tasks(self, request: Any) -> Any:

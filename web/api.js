@@ -76,6 +76,19 @@ export function on(name, listener) {
   api.addEventListener(name, (event) => listener(event.detail));
 }
 
+/** This page's id at the server, once the websocket has one. @returns {Promise<string>} */
+export function clientId() {
+  if (api.clientId) return Promise.resolve(api.clientId);
+  return new Promise((resolve) => {
+    const look = () => {
+      if (!api.clientId) return;
+      api.removeEventListener("status", look);
+      resolve(api.clientId);
+    };
+    api.addEventListener("status", look);
+  });
+}
+
 /** All texts that the packs bring, by language, as ComfyUI serves them from their locales/ folders. */
 export async function packTexts() {
   const response = await api.fetchApi("/i18n");

@@ -15,14 +15,17 @@ import { OPEN_STATES } from "./task_store.js";
 export function drawTask(task) {
   const state = t(`states.${task.state}`);
   const prompt = shownPrompt(task);
-  const row = h(
+  const error = task.error_text;
+  const told = [prompt, state, facts(task).join(", "), error].filter(Boolean).join(". ");
+  return h(
     "div",
-    { class: "hunyuan-row", "data-state": task.state, "aria-label": `${prompt}. ${state}. ${facts(task).join(", ")}` },
+    { class: "hunyuan-row", "data-state": task.state, "aria-label": told },
     picture(task),
     h(
       "div",
       { class: "hunyuan-row-text" },
-      h("div", { class: "hunyuan-prompt", title: task.error_text || prompt }, prompt),
+      h("div", { class: error ? "hunyuan-prompt hunyuan-one-line" : "hunyuan-prompt", title: prompt }, prompt),
+      error ? h("div", { class: "hunyuan-why", title: error }, error) : null,
       h(
         "div",
         { class: "hunyuan-facts" },
@@ -33,7 +36,6 @@ export function drawTask(task) {
       actions(task),
     ),
   );
-  return row;
 }
 
 /** Counts the seconds of those rows on whose task the gateway still works. @param {HTMLElement} list */

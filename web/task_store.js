@@ -2,7 +2,7 @@
  * The page's knowledge of the tasks: a list loaded as far as it was looked at, and the totals. Kept fresh by events.
  * @module
  */
-import { get, on } from "./api.js";
+import { clientId, get, on } from "./api.js";
 
 /**
  * @typedef {object} Task one row of the list, as nodes/routes_rows.py gives it
@@ -66,10 +66,10 @@ export class TaskStore extends EventTarget {
     return this.refresh();
   }
 
-  /** Asks anew for the totals, and for the list if it was ever looked at. */
+  /** Asks anew for the totals and the news, and for the list if it was ever looked at. */
   async refresh() {
     try {
-      this.#setSummary(await get("summary"));
+      this.#setSummary(await get("summary", { client: await clientId() }));
     } catch (error) {
       this.error = error;
     }

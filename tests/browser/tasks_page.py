@@ -78,5 +78,5 @@ def picture(tab: Tab, name: str) -> None:
     """The page as a PNG in the folder named by SCREENSHOTS, if it is set: what the README and the help pages show."""
     if folder := os.environ.get("SCREENSHOTS"):
         Path(folder).mkdir(parents=True, exist_ok=True)
-        tab.page.evaluate("() => document.querySelector('.p-toast, [data-sonner-toaster]')?.remove()")
-        tab.page.screenshot(path=Path(folder) / f"{name}.png")
+        passing = ".p-toast, [data-sonner-toaster] { visibility: hidden }"
+        tab.page.screenshot(path=Path(folder) / f"{name}.png", style=passing)

@@ -9,12 +9,11 @@ import requests
 
 from tests.comfy.harness_fixtures import PaidServer
 
+Headers = Mapping[str, str]
 OURS = {"X-Hunyuan": "1"}
 
 
-def post(
-    server: PaidServer, path: str, body: Any = None, headers: Mapping[str, str] | None = None
-) -> requests.Response:
+def post(server: PaidServer, path: str, body: Any = None, headers: Headers | None = None) -> requests.Response:
     """POST /hunyuan/<path> with JSON; the page's own header unless `headers` are given."""
     return server.http.post(
         f"{server.url}/hunyuan/{path}", json=body if body is not None else {}, headers=dict(headers or OURS), timeout=60

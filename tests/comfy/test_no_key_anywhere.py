@@ -27,6 +27,7 @@ def used(comfy_server: ServerFactory) -> PaidServer:
     server = comfy_server(environment={"HUNYUAN_API_KEY": None})
     key = server.sandbox.key
     server.socket()
+    get(server, "summary", client="test")
     assert save(server, api_key=key).status_code == 200
     server.succeeded(server.run(_saved("well")))
     server.sandbox.script(on="create", prompt="echo", status=401, message=f"Bearer {key} is not allowed")
@@ -70,7 +71,8 @@ def test_the_key_is_nowhere_but_in_its_file(used: PaidServer) -> None:
             assert key not in answer.content, path
 
     told = [json.dumps(message.data, default=str) for message in used.messages()]
-    assert told
+    assert used.messages("hunyuan.task")
+    assert used.messages("hunyuan.credits")
     assert not [text for text in told if key.decode() in text]
     assert used.log()
     used.stop()  # what is written at the end counts too

@@ -45,7 +45,8 @@ def test_pages_follow_each_other_without_a_gap(comfy: PaidServer) -> None:
     everything = [row["id"] for row in listed(comfy, search=mark)]
     assert len(everything) == 5
     paged: list[object] = []
-    more, before = True, ""
+    more: bool = True
+    before: object = ""
     while more:
         answer = get(comfy, "tasks", search=mark, limit=2, before=before).json()
         paged += [row["id"] for row in answer["tasks"]]
@@ -118,8 +119,10 @@ def test_what_is_forgotten_leaves_the_list_and_stays_in_the_sums(comfy: PaidServ
     assert error(post(comfy, "tasks/nothing/forget"))[:2] == (404, "unknown_row")
 
 
-def test_the_page_is_told_of_each_change_and_of_the_sums(comfy: PaidServer) -> None:
-    get(comfy, "summary")  # a page is there
+def test_a_page_that_asked_is_told_of_each_change_and_of_the_sums(comfy: PaidServer) -> None:
+    comfy.socket("silent")
+    comfy.socket()
+    get(comfy, "summary", client="test")
     mark, _ = made(comfy)
     told = [message.data for message in comfy.messages("hunyuan.task") if mark in message.data["prompt"]]
     states = [row["state"] for row in told]
@@ -129,10 +132,13 @@ def test_the_page_is_told_of_each_change_and_of_the_sums(comfy: PaidServer) -> N
     comfy.wait_for(
         lambda message: message.type == "hunyuan.credits" and message.data["credits"]["session"]["spent"] == spent
     )
+    assert comfy.messages("hunyuan.task", client_id="silent") == []
 
 
 def test_images_paid_for_and_not_used_can_be_listed(comfy: PaidServer) -> None:
     mark = uuid.uuid4().hex[:10]
+    comfy.socket()
+    get(comfy, "summary", client="test")
     comfy.succeeded(comfy.run(generate(f"later {mark}", wait=False)))
     comfy.wait_for(
         lambda message: (

@@ -1,0 +1,104 @@
+"""The texts of the page: the same keys and placeholders in both languages, none missing, none left over."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from devtools.paths import ROOT
+
+LANGUAGES = ("en", "zh")
+FILES = ("main", "nodeDefs", "commands", "settings")
+# Keys that the page puts together: `t(`states.${task.state}`)`.
+JOINED = (
+    "states.", "money.", "filters.", "actions.", "sections.", "fields.", "ways.", "tests.", "errors.", "forget.",
+    "credits.", "settings.reason_", "settings.origin_",
+)  # fmt: skip
+MADE_UP = re.compile(r"[{}@|]")  # vue-i18n reads these as syntax
+SCRIPTS = sorted((ROOT / "web").glob("*.js"))
+
+
+def texts(language: str, name: str) -> dict[str, str]:
+    """The file's texts by dotted key."""
+    return dict(_flat(json.loads((ROOT / "locales" / language / f"{name}.json").read_text(encoding="utf-8"))))
+
+
+def _flat(node: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield from _flat(value, f"{path}.{key}" if path else key)
+    else:
+        assert isinstance(node, str)
+        yield path, node
+
+
+def script() -> str:
+    return "\n".join(path.read_text(encoding="utf-8") for path in SCRIPTS)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_both_languages_have_the_same_keys_and_placeholders(name: str) -> None:
+    english, chinese = (texts(language, name) for language in LANGUAGES)
+    assert set(english) == set(chinese)
+    assert english
+    for key, text in english.items():
+        assert set(re.findall(r"{\w+}", text)) == set(re.findall(r"{\w+}", chinese[key])), key
+        assert bool(text) == bool(chinese[key]), key
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_nothing_reads_as_the_front_ends_own_syntax(language: str) -> None:
+    for name in ("nodeDefs", "commands", "settings"):
+        for key, text in texts(language, name).items():
+            assert not MADE_UP.search(text), f"{name}: {key}"
+
+
+def test_every_text_the_page_asks_for_is_there() -> None:
+    known = texts("en", "main")
+    asked = set(re.findall(r"""\bt\(\s*"([\w.]+)\"""", script()))
+    assert len(asked) > 50
+    assert {key for key in asked if f"hunyuan.{key}" not in known} == set()
+    packs = {f"{kind}.{key}" for kind in ("commands", "settings") for key in texts("en", kind)}
+    assert set(re.findall(r"""\bnamed\("([\w.]+)"\)""", script())) == packs
+
+
+def test_no_text_is_left_that_nothing_asks_for() -> None:
+    asked = set(re.findall(r"""["`]([a-z_]+\.[\w.]+)["`]""", script()))
+    for key in texts("en", "main"):
+        name = key.removeprefix("hunyuan.")
+        if key.startswith("hunyuan.") and not name.startswith(JOINED):
+            assert name in asked, key
+
+
+def test_every_word_the_server_and_the_settings_use_has_a_text() -> None:
+    known = texts("en", "main")
+    from hunyuan.models import TaskState
+    from hunyuan.rows import RowMoney
+    from hunyuan.setting_rules import UPLOAD_WAYS
+
+    wanted = [f"states.{state.value}" for state in TaskState]
+    wanted += [f"money.{money.value}" for money in RowMoney]
+    wanted += [f"ways.{way}" for way in UPLOAD_WAYS]
+    wanted += [f"tests.{fault}" for fault in ("dns", "proxy", "tls", "connection", "address", "key", "gateway")]
+    fields = re.findall(r'\{ name: "(\w+)", kind:', (ROOT / "web" / "settings_fields.js").read_text(encoding="utf-8"))
+    assert len(fields) > 20
+    wanted += [f"fields.{field}.label" for field in fields]
+    assert [key for key in wanted if f"hunyuan.{key}" not in known] == []
+    shown = {key.split(".")[2] for key in known if key.startswith("hunyuan.fields.")}
+    assert shown == set(fields)
+
+
+def test_the_dialog_shows_every_setting_that_the_server_takes_from_it() -> None:
+    from tests import pack
+
+    fields = re.findall(r'\{ name: "(\w+)", kind: "(\w+)"', (ROOT / "web" / "settings_fields.js").read_text())
+    settings = pack.load("nodes.routes_settings")
+    assert sorted(name for name, _ in fields) == sorted(settings.PAGE_FIELDS)
+    from hunyuan.settings import SECRET_FIELDS
+
+    hidden = {name for name, kind in fields if kind in ("secret", "headers")}
+    assert hidden == SECRET_FIELDS & set(settings.PAGE_FIELDS)
