@@ -42,6 +42,7 @@ def dump(directory: Path) -> list[str]:
         return list(connection.iterdump())
 
 
+@pytest.mark.posix
 def test_nothing_is_opened_before_the_first_use(tmp_path: Path) -> None:
     journal = open_journal(tmp_path / "new" / "deep")
     assert list(tmp_path.iterdir()) == []
@@ -126,6 +127,7 @@ def test_an_id_that_cannot_be_written_says_that_the_task_is_paid(tmp_path: Path)
     assert fresh(journal, row).task_id == "n1_hunyuan3"
 
 
+@pytest.mark.posix
 def test_a_file_that_may_not_grow_refuses_before_sending(tmp_path: Path) -> None:
     """The operating system's own refusal to write (a quota), in a process of its own."""
     worker = Worker(
@@ -153,6 +155,7 @@ except Exception as error:
     assert sum(open_journal(tmp_path).counts().values()) == written
 
 
+@pytest.mark.posix
 def test_a_read_only_folder_refuses_before_sending(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     folder = tmp_path / "locked"

@@ -44,6 +44,7 @@ def test_a_task_id_outlives_its_process_when_the_database_is_away(tmp_path: Path
     assert list(tmp_path.glob("owed-*")) == []
 
 
+@pytest.mark.posix
 def test_ids_that_cannot_be_written_yet_stay_where_they_are(tmp_path: Path) -> None:
     journal = impatient(tmp_path)
     first, second = begun(journal, 1), begun(journal, 2)

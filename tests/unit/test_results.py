@@ -107,6 +107,7 @@ def test_a_folder_that_cannot_be_written_leaves_the_task_collectable(tmp_path: P
         make_store(tmp_path).store("n1", 0, IMAGE, "image/png")
 
 
+@pytest.mark.posix
 def test_a_full_disk_leaves_neither_a_half_file_nor_a_temporary_one(tmp_path: Path) -> None:
     worker = Worker(
         tmp_path,
