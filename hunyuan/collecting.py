@@ -42,6 +42,8 @@ async def follow(driver: Driver) -> None:
             looked = now
             if await driver.blocking(journal.claim, driver.row.id):
                 return
+        if not driver.watches:
+            raise StillRunning  # whoever has it in hand goes on
         driver.phase = Phase.FOLLOWING
         await driver.clock.sleep(FOLLOW_GAP)
         driver.row = await driver.blocking(journal.get, driver.row.id)
@@ -129,7 +131,7 @@ async def poll(driver: Driver) -> TaskStatus:
         _check_gateway(driver)
         await tools.limiter.resume()
         try:
-            return await driver.blocking(tools.client.status, task_id, [image.url for image in driver.resolved])
+            return await driver.remote(tools.client.status, task_id, [image.url for image in driver.resolved])
         except HunyuanError as error:
             seen[type(error)] += 1
             age = driver.clock.monotonic() - driver.created_at if driver.created_at is not None else 0.0
@@ -207,7 +209,7 @@ async def _collect_one(driver: Driver, index: int, url: str) -> tuple[StoredImag
     while True:
         await tools.limiter.resume()
         try:
-            return await driver.blocking(_fetch, driver, index, url)
+            return await driver.remote(_fetch, driver, index, url)
         except HunyuanError as error:
             seen[type(error)] += 1
             waited = driver.clock.monotonic() - since

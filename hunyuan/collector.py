@@ -71,7 +71,9 @@ class Collector:
 
     async def _sweep(self, at_once: asyncio.Semaphore) -> None:
         """Looks at each open task when it is due; sparser the older it is."""
-        now, base_url = self._clock.time(), self._tools.settings().base_url
+        now, settings = self._clock.time(), self._tools.settings()
+        if not settings.api_key:
+            return
         rows = await self._tools.engine.blocking(self._tools.journal.open_rows)
         driven, looked = self._driven(), self._looked
         self._looked = {row.id: looked[row.id] for row in rows if row.id in looked}
@@ -82,7 +84,7 @@ class Collector:
                 await self._tools.engine.blocking(self._tools.journal.lost, row.id, text)
                 continue
             due = self._looked.get(row.id, 0.0) + quiet_gap(age) <= now
-            if due and row.base_url == base_url and row.id not in driven:
+            if due and row.base_url == settings.base_url and row.id not in driven:
                 self._looked[row.id] = now
                 self._tools.engine.spawn(self._look(row, at_once))
 

@@ -79,7 +79,7 @@ async def _prepare_inputs(driver: Driver) -> None:
         driver.phase = Phase.PREPARING
 
         async def resolve(image: ImageInput) -> ResolvedImage:
-            return await driver.blocking(driver.tools.sources.resolve, image)
+            return await driver.remote(driver.tools.sources.resolve, image)
 
         driver.resolved = tuple(await asyncio.gather(*(resolve(image) for image in driver.inputs)))
 
@@ -109,7 +109,7 @@ async def _create(driver: Driver, attempt: int) -> float | None:
     tools, row = driver.tools, driver.row
     assert row is not None and driver.request is not None
     try:
-        status = await driver.blocking(
+        status = await driver.remote(
             tools.client.create, driver.request, [image.url for image in driver.resolved], CREATE_TIMEOUT
         )
     except HunyuanError as error:

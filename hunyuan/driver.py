@@ -109,8 +109,12 @@ class Driver:
         return self.task_id or (self.row.task_id if self.row else None)
 
     async def blocking(self, call: Callable[..., T], *arguments: object) -> T:
-        """Runs a blocking call of the library away from the loop."""
+        """Runs a short blocking call of the library away from the loop."""
         return await self.tools.engine.blocking(call, *arguments)
+
+    async def remote(self, call: Callable[..., T], *arguments: object) -> T:
+        """Runs a call over the network away from the loop."""
+        return await self.tools.engine.remote(call, *arguments)
 
     # --- watches -------------------------------------------------------------------------------------------
 

@@ -18,7 +18,8 @@ from .limiter import Clock
 
 T = TypeVar("T")
 
-WORKERS = 32  # threads for blocking calls: more than the default slots, so that downloads never wait for polls
+WORKERS = 16  # threads for short calls: the journal, files, decoding
+REMOTE_WORKERS = 64  # threads for calls over the network, which may hang: they must not hold up the heartbeat
 
 
 class Engine(Protocol):
@@ -38,7 +39,11 @@ class Engine(Protocol):
         ...
 
     async def blocking(self, call: Callable[..., T], *arguments: object) -> T:
-        """Runs a blocking call away from the loop."""
+        """Runs a short blocking call away from the loop."""
+        ...
+
+    async def remote(self, call: Callable[..., T], *arguments: object) -> T:
+        """Runs a blocking call over the network away from the loop, and from the short ones."""
         ...
 
 
@@ -81,13 +86,28 @@ class _Workers:
                 self._idle += 1
 
 
+def _submit(workers: _Workers, work: Callable[..., T], *arguments: object) -> Future[T]:
+    future: Future[T] = Future()
+
+    def run() -> None:
+        if not future.set_running_or_notify_cancel():
+            return
+        try:
+            future.set_result(work(*arguments))
+        except BaseException as error:  # noqa: BLE001 - it goes to whoever holds the future
+            future.set_exception(error)
+
+    workers.submit(run)
+    return future
+
+
 class ThreadEngine:
     """An event loop on a daemon thread of its own."""
 
-    def __init__(self, workers: int = WORKERS) -> None:
+    def __init__(self) -> None:
         self.clock: Clock = SystemClock()
         self._loop = asyncio.new_event_loop()
-        self._workers = _Workers(workers)
+        self._short, self._remote = _Workers(WORKERS), _Workers(REMOTE_WORKERS)
         self._thread = threading.Thread(target=self._run, name="hunyuan-engine", daemon=True)
         self._tasks: set[asyncio.Task[None]] = set()
         self._thread.start()
@@ -106,22 +126,14 @@ class ThreadEngine:
         self._loop.call_soon_threadsafe(call)
 
     async def blocking(self, call: Callable[..., T], *arguments: object) -> T:
-        return await asyncio.wrap_future(self.call(call, *arguments))
+        return await asyncio.wrap_future(_submit(self._short, call, *arguments))
+
+    async def remote(self, call: Callable[..., T], *arguments: object) -> T:
+        return await asyncio.wrap_future(_submit(self._remote, call, *arguments))
 
     def call(self, work: Callable[..., T], *arguments: object) -> Future[T]:
-        """Runs a blocking call on a worker; from any thread."""
-        future: Future[T] = Future()
-
-        def run() -> None:
-            if not future.set_running_or_notify_cancel():
-                return
-            try:
-                future.set_result(work(*arguments))
-            except BaseException as error:  # noqa: BLE001 - it goes to whoever holds the future
-                future.set_exception(error)
-
-        self._workers.submit(run)
-        return future
+        """Runs a blocking call of any length on a worker; from any thread."""
+        return _submit(self._remote, work, *arguments)
 
     def stop(self, farewell: Callable[[], Coroutine[Any, Any, None]], patience: float = 2.0) -> None:
         """Ends the loop after `farewell`, which has `patience` seconds: an answer under way is written down."""

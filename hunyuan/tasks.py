@@ -179,10 +179,10 @@ class TaskRunner:
                 self.tools.warn(f"Task {driver.known_id or 'without an id'} in the background: {error!r}")
             driver.fail(error)
         finally:
-            driver.release_slot()
             driver.phase = Phase.ENDED
             self._drivers.discard(driver)
             self._unlist(driver)
+            driver.release_slot()
 
     def _unlist(self, driver: Driver) -> None:
         for index in (self._by_fingerprint, self._by_row):

@@ -99,7 +99,7 @@ class Reporter:
         done = [watch.done.done() for watch in self._watches]
         await self._tell_bar(views, done)
         text = status_line(views, done, self._credits(), self._language)
-        if text != self._said and self._context.node_id:
+        if text != self._said and self._context.node_id and self._sid:  # without a client it would go to everybody
             self._said = text
             self._server.send_progress_text(text, self._context.node_id, self._sid)
 

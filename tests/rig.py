@@ -89,12 +89,17 @@ class VirtualEngine:
         asyncio.get_running_loop().call_soon(call)
 
     async def blocking(self, call: Callable[..., T], *arguments: object) -> T:
+        return await self._make(call, arguments, 0.0)
+
+    async def remote(self, call: Callable[..., T], *arguments: object) -> T:
+        return await self._make(call, arguments, self._latency)
+
+    async def _make(self, call: Callable[..., T], arguments: tuple[object, ...], seconds: float) -> T:
         self._wire.delay = 0.0
-        network = isinstance(getattr(call, "__self__", None), Client) or call.__name__ == "_fetch"
         try:
             return call(*arguments)
         finally:
-            await self.clock.sleep(self._wire.delay + (self._latency if network else 0.0))
+            await self.clock.sleep(self._wire.delay + seconds)
 
 
 @dataclass(frozen=True)
