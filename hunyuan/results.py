@@ -36,9 +36,22 @@ class EvictionJournal(Protocol):
         ...
 
 
+class Copies(Protocol):
+    """A store that other machines reach too. Neither call raises."""
+
+    def put(self, name: str, data: bytes, mime: str) -> None:
+        """Begins to keep a copy; returns at once."""
+        ...
+
+    def get(self, name: str) -> bytes | None:
+        """The copy of that name, if it can be had."""
+        ...
+
+
 class ResultStore:
     """Files `<task id>_<index>.<ending>` in one directory. Thread-safe; processes may share the directory.
 
+    copies: where a machine that lacks a file takes it from.
     max_bytes: the cap on all files together, 0 = none; asked anew each time. sleep: in seconds, for the waits between
     tries to replace a file that Windows holds. now: unix seconds. replace: os.replace, or what stands for it.
     """
@@ -49,6 +62,7 @@ class ResultStore:
         max_bytes: Callable[[], int],
         journal: EvictionJournal,
         *,
+        copies: Copies | None = None,
         sleep: Callable[[float], None] = time.sleep,
         now: Callable[[], float] = time.time,
         replace: Callable[[Path, Path], None] = os.replace,
@@ -56,6 +70,7 @@ class ResultStore:
         self.directory = directory
         self._max_bytes = max_bytes
         self._journal = journal
+        self._copies = copies
         self._sleep = sleep
         self._now = now
         self._move = replace
@@ -76,10 +91,13 @@ class ResultStore:
             target = self.directory / name
             if target.exists() and _digest_of(target) != digest:
                 target = target.with_name(f"{target.stem}-{digest[:12]}{target.suffix}")
-            if not target.exists():
+            new = not target.exists()
+            if new:
                 self._write(target, data, digest)
         except OSError as failure:
             raise _unwritable(self.directory, failure, task_id) from failure
+        if new and self._copies is not None:
+            self._copies.put(target.name, data, mime)
         return StoredImage(path=target.name, mime=mime, bytes=len(data), digest=digest, url=url)
 
     def keep_rejected(self, task_id: str, index: int, data: bytes) -> str:
@@ -104,7 +122,19 @@ class ResultStore:
         return self.directory / name
 
     def read(self, image: StoredImage) -> bytes:
-        """The original bytes. Raises DownloadError when the file is gone or is not what was stored."""
+        """The original bytes, from this machine or else from the copies.
+
+        Raises DownloadError when the file is gone or is not what was stored.
+        """
+        try:
+            return self._read(image)
+        except DownloadError:
+            data = self._from_copies(image)
+            if data is None:
+                raise
+            return data
+
+    def _read(self, image: StoredImage) -> bytes:
         try:
             data = self.path_of(image).read_bytes()
         except (OSError, ValueError) as failure:
@@ -114,12 +144,30 @@ class ResultStore:
             raise DownloadError(f"The stored file {image.path!r} is not what was stored: it was changed or is damaged.")
         return data
 
+    def _from_copies(self, image: StoredImage) -> bytes | None:
+        """The copy, now on this machine too where there is room for it."""
+        try:
+            target = self.path_of(image)
+        except ValueError:
+            return None
+        data = self._copies.get(image.path) if self._copies is not None else None
+        if data is None or hashlib.sha256(data).hexdigest() != image.digest:
+            return None
+        with suppress(OSError):  # a full disk keeps nobody from an image that is in hand
+            self._prepare()
+            self._write(target, data, image.digest)
+        return data
+
     def has(self, image: StoredImage) -> bool:
         """Whether the file lies here in its full size (its content is checked when it is read)."""
         try:
             return self.path_of(image).stat().st_size == image.bytes
         except (OSError, ValueError):
             return False
+
+    def bring(self, image: StoredImage) -> bool:
+        """Whether the file lies here, fetched from the copies where it did not."""
+        return self.has(image) or self._from_copies(image) is not None
 
     def size(self) -> int:
         """Bytes of all result files."""

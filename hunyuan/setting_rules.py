@@ -190,6 +190,7 @@ RULES: dict[str, Rule] = {
     "credit_limit_per_session": _whole(0, 10**9),
     "results_max_bytes": _whole(0, 10**15),
     "results_dir": _text,
+    "results_store": _one_of("folder", "s3"),
     "journal_url": _optional(_journal_url),
     "journal_prompts": _one_of("text", "hash"),
     "proxy": _optional(_proxy),

@@ -48,6 +48,7 @@ class Settings:
     credit_limit_per_session: int = 0
     results_max_bytes: int = 2_000_000_000
     results_dir: str = ""
+    results_store: str = "folder"
     journal_url: str = ""
     journal_prompts: str = "text"
     proxy: str = ""

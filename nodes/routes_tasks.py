@@ -140,7 +140,7 @@ def number_of(text: Any) -> int:
 
 
 def _stored(runtime: Runtime, row: TaskRow, number: int) -> StoredImage:
-    if number >= len(row.files) or not runtime.results.has(row.files[number]):
+    if number >= len(row.files) or not runtime.results.bring(row.files[number]):
         raise Refused(404, "gone", "There is no such image on this machine.")
     return row.files[number]
 

@@ -171,6 +171,7 @@ def _build() -> Runtime:
     from ..hunyuan.results import ResultStore
     from ..hunyuan.settings import SettingsStore
     from ..hunyuan.sources import SourceChain
+    from ..hunyuan.sources.s3_results import S3Results
     from ..hunyuan.tasks import TaskRunner
     from ..hunyuan.transport import RequestsTransport
     from .board import Boards
@@ -188,7 +189,8 @@ def _build() -> Runtime:
         hash_prompts=lambda: store.load().journal_prompts == "hash",
     )
     results_directory = Path(settings.results_dir) if settings.results_dir else directory / "results"
-    results = ResultStore(results_directory, lambda: store.load().results_max_bytes, journal)
+    copies = S3Results(store.load, engine.call, LOG.warning)
+    results = ResultStore(results_directory, lambda: store.load().results_max_bytes, journal, copies=copies)
     transport = RequestsTransport(store.load)
     client = Client(transport, store.load)
     sources = SourceChain(store.load, journal, transport, client.download)

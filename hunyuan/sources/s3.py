@@ -51,18 +51,38 @@ class S3Uploader:
 
     def upload(self, image: EncodedImage, name: str, settings: Settings) -> Uploaded:
         """Puts the bytes under prefix and name, and signs a GET link. Raises InputImageError saying what failed."""
+        self.keep(name, image.data, image.mime, settings)
         client, failures = self._ready(settings)
-        key = f"{settings.s3_prefix.strip('/')}/{name}".lstrip("/")
         try:
-            client.put_object(Bucket=settings.s3_bucket, Key=key, Body=image.data, ContentType=image.mime)
             url = client.generate_presigned_url(
                 "get_object",
-                Params={"Bucket": settings.s3_bucket, "Key": key},
+                Params={"Bucket": settings.s3_bucket, "Key": _key(name, settings)},
                 ExpiresIn=settings.s3_link_seconds,
             )
         except failures as error:
             raise _explained(error, settings) from None  # its own text and context may hold the access key
         return Uploaded(url, float(settings.s3_link_seconds))
+
+    def keep(self, name: str, data: bytes, mime: str, settings: Settings) -> None:
+        """Puts the bytes under prefix and name. Raises InputImageError saying what failed."""
+        client, failures = self._ready(settings)
+        try:
+            client.put_object(Bucket=settings.s3_bucket, Key=_key(name, settings), Body=data, ContentType=mime)
+        except failures as error:
+            raise _explained(error, settings) from None  # its own text and context may hold the access key
+
+    def read(self, name: str, settings: Settings) -> bytes | None:
+        """The bytes under prefix and name; None where there are none. Raises InputImageError saying what failed."""
+        client, failures = self._ready(settings)
+        try:
+            answer = client.get_object(Bucket=settings.s3_bucket, Key=_key(name, settings))
+            data: bytes = answer["Body"].read()
+        except failures as error:
+            answered = getattr(error, "response", {})
+            if answered.get("Error", {}).get("Code") == "NoSuchKey":
+                return None
+            raise _explained(error, settings) from None
+        return data
 
     def _ready(self, settings: Settings) -> tuple[Any, tuple[type[Exception], ...]]:
         try:
@@ -82,6 +102,10 @@ class S3Uploader:
                 except failures as error:
                     raise _explained(error, settings) from None
             return self._client[1], failures
+
+
+def _key(name: str, settings: Settings) -> str:
+    return f"{settings.s3_prefix.strip('/')}/{name}".lstrip("/")
 
 
 def _client_settings(settings: Settings) -> object:
