@@ -26,15 +26,15 @@ async def obtain_row(driver: Driver) -> None:
     Raises what the create failed with, CreditLimitError, JournalError, InputImageError.
     """
     assert driver.request is not None
-    tools, attempt = driver.tools, 0
+    tools, asked, attempt, busy = driver.tools, driver.clock.monotonic(), 0, 0
     if driver.reuse and await _attach(driver):
         return
     await _prepare_inputs(driver)
     while True:
         driver.phase = Phase.QUEUED
         context = driver.options.context
-        driver.slot = await tools.limiter.acquire((context.prompt_id, context.node_id), first=attempt > 0)
-        outcome = await _begin(driver)
+        driver.slot = await tools.limiter.acquire((context.prompt_id, context.node_id), first=attempt + busy > 0)
+        outcome = await _begin(driver, driver.clock.monotonic() - asked)
         if isinstance(outcome, Attached):
             driver.release_slot()
             driver.row = outcome.row
@@ -44,7 +44,8 @@ async def obtain_row(driver: Driver) -> None:
             driver.phase = Phase.QUEUED
             tools.limiter.pause(outcome.retry_in)
             _stay_wanted(driver)
-            await driver.clock.sleep(outcome.retry_in or backoff(1, tools.chance(), first=1.0))
+            busy += 1
+            await driver.clock.sleep(outcome.retry_in or backoff(busy, tools.chance(), first=0.2, longest=1.0))
             continue
         attempt += 1
         if not driver.watches:  # left while the intent was written down: nothing has been sent
@@ -84,7 +85,7 @@ async def _prepare_inputs(driver: Driver) -> None:
         driver.resolved = tuple(await asyncio.gather(*(resolve(image) for image in driver.inputs)))
 
 
-async def _begin(driver: Driver) -> Begun | Attached | Busy:
+async def _begin(driver: Driver, waited: float) -> Begun | Attached | Busy:
     assert driver.request is not None
     settings = driver.tools.settings()
     limits = Limits(settings.credit_limit_per_day, settings.credit_limit_per_session, settings.max_in_flight)
@@ -98,6 +99,7 @@ async def _begin(driver: Driver) -> Begun | Attached | Busy:
             context=context,
             limits=limits,
             reuse=reuse,
+            waited=waited,
         )
 
     driver.phase = Phase.SENDING

@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from .errors import CreditLimitError, JournalError, Money
 from .journal_links import Links
 from .journal_queries import Queries, local_day, sum_up
-from .journal_statements import ATTACHABLE, DAY_TOTALS, IN_FLIGHT, SAME_REQUEST, SESSION_TOTALS
+from .journal_statements import ATTACHABLE, DAY_TOTALS, IN_FLIGHT, SAME_REQUEST, SESSION_TOTALS, UNKNOWN
 from .journal_steps import Steps
 from .models import CREDITS_PER_TASK, SLOT_PATIENCE, GenerationRequest, TaskState, check_task_id
 from .row_codec import columns_of, row_from, storable
@@ -49,10 +49,12 @@ class Journal(Steps, Queries, Links):
     def find_reusable(self, fingerprint: str) -> TaskRow | None:
         """The newest task of the same request that may be attached to: open or collected, or about to be sent by a
         living worker."""
-        return self._db.read(
-            lambda connection: self._reusable(connection, fingerprint, self._db.backend.now(connection))[0],
-            money=Money.NOT_SPENT,
-        )
+
+        def work(connection: Connection) -> TaskRow | None:
+            now = self._db.backend.now(connection)
+            return self._reusable(connection, fingerprint, now, asked=now)[0]
+
+        return self._db.read(work, money=Money.NOT_SPENT)
 
     def begin(
         self,
@@ -63,10 +65,13 @@ class Journal(Steps, Queries, Links):
         context: RunContext,
         limits: Limits,
         reuse: bool = True,
+        waited: float = 0.0,
     ) -> Begun | Attached | Busy:
         """Write a task down before its create is sent, in one transaction with the look-up of the same request
         (unless `reuse` is off), the credit limits and the slots.
 
+        waited: seconds since it was asked for. A same request whose answer was lost in that time is attached to, in
+        state `unknown`: whoever asked did not know of it, and is to decide whether it is sent anew.
         Raises CreditLimitError, with the figures, and JournalError; nothing may be sent then.
         """
         fingerprint = request.fingerprint(base_url)
@@ -75,8 +80,10 @@ class Journal(Steps, Queries, Links):
         def work(connection: Connection, now: float) -> Begun | Attached | Busy:
             self._db.backend.lock(connection, f"account:{account}", f"request:{fingerprint}")
             if reuse:
-                found, dead = self._reusable(connection, fingerprint, now)
-                self._mark_unknown(connection, dead, now)
+                found, dead = self._reusable(connection, fingerprint, now, asked=now - waited)
+                given_up = self._mark_unknown(connection, dead, now)
+                if waited > 0 and given_up and not found:
+                    found = given_up[0]
                 if found:
                     return Attached(found)
             self._check(connection, CREDITS_PER_TASK, account, context, limits, now)
@@ -141,19 +148,25 @@ class Journal(Steps, Queries, Links):
 
         return self._write(work, account=account, durable=True)
 
-    def _reusable(self, connection: Connection, fingerprint: str, now: float) -> tuple[TaskRow | None, list[str]]:
-        """The row to attach to, and the ids of `intended` rows whose worker died."""
+    def _reusable(
+        self, connection: Connection, fingerprint: str, now: float, *, asked: float
+    ) -> tuple[TaskRow | None, list[str]]:
+        """The row to attach to, or one that became `unknown` since `asked`; the ids of `intended` rows of the dead."""
         dead: list[str] = []
+        lost: TaskRow | None = None
         living: set[str] | None = None
-        for columns in connection.execute(SAME_REQUEST, {"fingerprint": fingerprint}).mappings():
+        for columns in connection.execute(SAME_REQUEST, {"fingerprint": fingerprint, "asked": asked}).mappings():
             if columns["state"] in ATTACHABLE:
                 return row_from(columns), dead
+            if columns["state"] == UNKNOWN:
+                lost = lost or row_from(columns)
+                continue
             if living is None:
                 living = set(self._living(connection, now))
             if columns["owner"] in living:
                 return row_from(columns), dead
             dead.append(columns["id"])
-        return None, dead
+        return lost, dead
 
     def _check(
         self, connection: Connection, wanted: int, account: str, context: RunContext, limits: Limits, now: float

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import bindparam, case, func, or_, select, update
+from sqlalchemy import and_, bindparam, case, func, or_, select, update
 
 from .models import CREDITS_PER_TASK, TaskState
 from .tables import pauses, tasks, workers
@@ -22,9 +22,13 @@ SAME_REQUEST = (
     select(tasks)
     .where(
         t.fingerprint == bindparam("fingerprint"),
-        t.state.in_([INTENDED, *sorted(ATTACHABLE)]),
+        t.state.in_([INTENDED, UNKNOWN, *sorted(ATTACHABLE)]),
         t.lost_at.is_(None),
-        or_(t.state == INTENDED, _reachable),
+        or_(
+            t.state == INTENDED,
+            and_(t.state == UNKNOWN, t.finished_at > bindparam("asked")),
+            and_(t.state != UNKNOWN, _reachable),
+        ),
     )
     .order_by(t.created_at.desc(), t.id.desc())
     .limit(50)

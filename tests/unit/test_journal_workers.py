@@ -37,6 +37,26 @@ def test_an_intended_task_of_a_silent_worker_becomes_unknown_and_is_not_attached
     assert second.credits().maybe == 50
 
 
+@pytest.mark.parametrize("noticed", ["by the one who waits", "by another before"])
+def test_who_asked_before_the_answer_was_lost_is_told_instead_of_paying_again(tmp_path: Path, noticed: str) -> None:
+    clock = HandClock()
+    dead, waiting = open_journal(tmp_path, "dead", clock), open_journal(tmp_path, "waiting", clock)
+    asked = clock.now
+    row = begun(dead)
+    clock.now += 31
+    if noticed == "by another before":
+        assert open_journal(tmp_path, "other", clock).recover()
+        clock.now += 5
+    told = begin(waiting, waited=clock.now - asked)
+    assert isinstance(told, Attached)
+    assert (told.row.id, told.row.state) == (row.id, TaskState.UNKNOWN)
+    clock.now += 1
+    assert isinstance(begin(waiting, waited=0.5), Begun), "asked for after it was known"
+    told = begin(waiting, waited=clock.now - asked)
+    assert isinstance(told, Attached)
+    assert told.row.state is TaskState.INTENDED, "one that is under way goes before one that is lost"
+
+
 def test_every_write_of_a_worker_is_a_heartbeat(tmp_path: Path) -> None:
     clock = HandClock()
     first, second = open_journal(tmp_path, "worker-1", clock), open_journal(tmp_path, "worker-2", clock)
