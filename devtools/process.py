@@ -108,10 +108,13 @@ class ComfyProcess:
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
-    def start(self, timeout: float = 120, tick: Callable[[float], None] | None = None) -> None:
-        """Start it and wait until it answers; ServerFailed past `timeout` seconds. `tick` is told the seconds."""
+    def start(self, timeout: float = 120, tick: Callable[[float], None] | None = None, port: int = 0) -> None:
+        """Start it and wait until it answers; ServerFailed past `timeout` seconds. `tick` is told the seconds.
+
+        `port`: for this start, where an open page looks for it.
+        """
         assert not self.running, "this ComfyUI runs already"
-        self.port = self._wanted_port or free_port()
+        self.port = port or self._wanted_port or free_port()
         began, before = time.monotonic(), len(self.log())
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(

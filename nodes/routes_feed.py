@@ -1,7 +1,7 @@
 """News for the pages that asked: each change of a task, and soon after it the totals. No page ever polls.
 
-A page asks with its client id. One that is just loading again under the same id has a new websocket and does not hear the
-old one's news: ComfyUI's page would complain of messages that nobody listens to yet.
+A page asks with its client id. One that is just loading again under the same id has a new websocket and does not hear
+the old one's news: ComfyUI's page would complain of messages that nobody listens to yet.
 """
 
 from __future__ import annotations

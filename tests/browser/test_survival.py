@@ -43,30 +43,28 @@ def test_comfyui_dies_in_the_middle_and_the_image_is_collected_from_the_sidebar(
     expect(row(tab, "a bridge in fog").get_by_text("Accepted")).to_be_visible()  # its id is in the journal
     server.kill()
     sandbox.finish()
-    tab.page.close()
-    server.start()
+    server.start(port=server.port)
 
-    back = open_tab(server=server)
-    toast = back.page.get_by_text("Paid images waiting for you: 1")
-    expect(toast).to_be_visible()  # the collector had it on disk before anybody asked
-    badge = back.page.locator(".hunyuan-tab-button .p-badge, .hunyuan-tab-button .sidebar-icon-badge")
+    toast = tab.page.get_by_text("Paid images waiting for you: 1")
+    expect(toast).to_be_visible()  # the page found the new server, the collector the image
+    badge = tab.page.locator(".hunyuan-tab-button .p-badge, .hunyuan-tab-button .sidebar-icon-badge")
     expect(badge).to_have_text("1")
-    panel = open_tasks(back)
-    expect(row(back, "a bridge in fog").get_by_text("not used", exact=True)).to_be_visible()
-    picture(back, "after-a-crash-en")
+    panel = open_tasks(tab)
+    expect(row(tab, "a bridge in fog").get_by_text("not used", exact=True)).to_be_visible()
+    picture(tab, "after-a-crash-en")
     panel.get_by_role("button", name="Put all on the canvas").click()
-    back.page.wait_for_function("() => window.app.graph.nodes.some(node => node.type === 'HunyuanTaskWait')")
-    preview = back.page.evaluate(
+    tab.page.wait_for_function("() => window.app.graph.nodes.some(node => node.type === 'HunyuanTaskWait')")
+    preview = tab.page.evaluate(
         "() => String(window.app.graph.nodes.filter(node => node.type === 'PreviewImage').at(-1).id)"
     )
-    back.queue()
-    wait_for_output(back, preview)
+    tab.queue()
+    wait_for_output(tab, preview)
     expect(badge).to_have_count(0)
     expect(panel.get_by_text("Paid images that no workflow has used yet")).to_have_count(0)
     assert sandbox.billed == 1
-    assert back.errors() == []
+    assert tab.errors() == []
 
-    back.reload()
-    open_tasks(back)
-    expect(row(back, "a bridge in fog")).to_be_visible()
+    tab.reload()
+    open_tasks(tab)
+    expect(row(tab, "a bridge in fog")).to_be_visible()
     expect(toast).to_have_count(0)  # once after a start

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -53,3 +54,18 @@ def test_the_chinese_texts_leave_nothing_out(comfy: PaidServer, schema: dict[str
         for part in (*told[name]["inputs"].values(), *told[name]["outputs"].values()):
             texts += [part["name"], part["tooltip"]]
         assert all(any("\u4e00" <= letter <= "\u9fff" for letter in text) for text in texts), texts
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_help_is_served_with_its_pictures_where_the_page_looks_for_them(
+    comfy: PaidServer, schema: dict[str, Any], language: str
+) -> None:
+    docs = f"{comfy.url}/extensions/hunyuan-image-3/docs"  # the front-end's rule, for pictures too
+    for node in schema:
+        page = comfy.http.get(f"{docs}/{node}/{language}.md", timeout=30)
+        assert page.status_code == 200
+        pictures = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", page.content.decode())
+        assert pictures
+        for picture in pictures:
+            answer = comfy.http.get(f"{docs}/{picture}", timeout=30)
+            assert answer.headers["Content-Type"] == "image/png", picture

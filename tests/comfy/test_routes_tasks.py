@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import uuid
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -13,13 +14,13 @@ from tests.comfy.harness_fixtures import PaidServer
 from tests.comfy.routes_kit import error, generate, get, post
 
 
-def listed(server: PaidServer, **query: object) -> list[dict[str, object]]:
+def listed(server: PaidServer, **query: Any) -> list[dict[str, object]]:
     answer = get(server, "tasks", **query)
     assert answer.status_code == 200, answer.text
     return list(answer.json()["tasks"])
 
 
-def made(server: PaidServer, **inputs: object) -> tuple[str, dict[str, object]]:
+def made(server: PaidServer, **inputs: Any) -> tuple[str, dict[str, object]]:
     """A mark in the prompt of a task that ran to its end, and its row."""
     mark = uuid.uuid4().hex[:10]
     server.succeeded(server.run(generate(f"a vase {mark}", **inputs)))
@@ -55,7 +56,7 @@ def test_pages_follow_each_other_without_a_gap(comfy: PaidServer) -> None:
 
 
 @pytest.mark.parametrize("query", [{"state": "x"}, {"limit": "0"}, {"limit": "1001"}, {"limit": "-1"}, {"limit": "a"}])
-def test_a_query_that_makes_no_sense_is_refused(comfy: PaidServer, query: dict[str, str]) -> None:
+def test_a_query_that_makes_no_sense_is_refused(comfy: PaidServer, query: dict[str, Any]) -> None:
     assert error(get(comfy, "tasks", **query))[0] == 400
 
 
