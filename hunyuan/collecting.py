@@ -176,18 +176,28 @@ async def _heed(driver: Driver) -> None:
     """Writes down how the task ended."""
     tools, status, row = driver.tools, driver.answered, driver.row
     assert status is not None and row is not None
-    driver.release_slot()
-    if status.state is TaskState.FAILED:
-        await driver.blocking(tools.journal.failed, row.id, status.gateway_code or "task_failed", status.words, True)
+    try:
+        written = await _write_end(driver, row, status)
+    finally:
+        driver.release_slot()  # only now: who gets it must not find this task still running in the journal
+    if written:
         row = await driver.refresh()
+    if status.state is TaskState.FAILED:
         if row.error_code == "1402":
             for image in driver.resolved:
                 await driver.blocking(tools.sources.forget, image.url)
         raise error_of_row(row)
+
+
+async def _write_end(driver: Driver, row: TaskRow, status: TaskStatus) -> bool:
+    """Whether the journal has it. An image that is only in the answer has no state of its own: it goes to the disk."""
+    journal = driver.tools.journal
     urls = [url for url in status.images if not url.startswith("data:")]
-    if urls:  # an image that is only in the answer has no state of its own: it goes to the disk at once
-        await driver.blocking(tools.journal.succeeded, row.id, urls, driver.seconds)
-        await driver.refresh()
+    if status.state is TaskState.FAILED:
+        await driver.blocking(journal.failed, row.id, status.gateway_code or "task_failed", status.words, True)
+    elif urls:
+        await driver.blocking(journal.succeeded, row.id, urls, driver.seconds)
+    return status.state is TaskState.FAILED or bool(urls)
 
 
 async def collect(driver: Driver) -> list[Decoded]:

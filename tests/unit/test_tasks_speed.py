@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import random
 import statistics
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from hunyuan.durations import Durations
 from hunyuan.errors import HunyuanError
+from hunyuan.journal import Journal
 from hunyuan.watch import Collected, Watch
 from tests.rig import Rig, play
 
@@ -73,6 +76,50 @@ def test_tasks_that_fail_teach_nothing(tmp_path: Path) -> None:
         assert rig.runner.tools.durations.recent(request.type, request.size) == ()
 
     play(story, tmp_path, task={"seconds": 4, "fail": "no such style"})
+
+
+class NotingJournal:
+    """The rig's journal, and what `look` gave at each end that was written down."""
+
+    def __init__(self, journal: Journal, look: Callable[[], int]) -> None:
+        self._journal, self._look = journal, look
+        self.noted: list[int] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._journal, name)
+
+    def succeeded(self, *arguments: Any) -> None:
+        self.noted.append(self._look())
+        self._journal.succeeded(*arguments)
+
+    def failed(self, *arguments: Any) -> None:
+        self.noted.append(self._look())
+        self._journal.failed(*arguments)
+
+
+@pytest.mark.parametrize("task", [{}, {"fail": "no such style"}])
+def test_a_slot_is_free_only_once_the_end_is_written_down(tmp_path: Path, task: dict[str, Any]) -> None:
+    """Else who gets it finds the journal's slots taken, and waits for nothing."""
+
+    async def story(rig: Rig) -> None:
+        noting = NotingJournal(rig.journal, lambda: rig.limiter.in_flight)
+        rig.runner.tools = replace(rig.runner.tools, journal=cast(Journal, noting))
+        await asyncio.wait([asyncio.wrap_future(rig.submit(1)[0].done)])
+        assert noting.noted == [1]
+        assert rig.limiter.in_flight == 0
+
+    play(story, tmp_path, task=task)
+
+
+def test_a_slot_that_another_process_frees_is_taken_within_a_second(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        first = rig.submit(1)[0]
+        await rig.clock.sleep(1)
+        second = rig.another().submit(2)[0]
+        (_, freed), (_, ended_at) = await asyncio.gather(ended(rig, first), ended(rig, second))
+        assert ended_at - freed <= 8.0 * 1.14 + 1.0
+
+    play(story, tmp_path, settings={"max_in_flight": 1})
 
 
 def test_eight_nodes_lists_and_counts_all_run_at_once(tmp_path: Path) -> None:
