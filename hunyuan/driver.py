@@ -159,8 +159,10 @@ class Driver:
     def fail(self, error: BaseException) -> None:
         """Every watch is told."""
         self.phase = Phase.ENDED
-        if isinstance(error, HunyuanError) and error.task_id is None:
-            error.task_id = self.known_id
+        if isinstance(error, HunyuanError):
+            error.task_id = error.task_id or self.known_id
+            if error.money is Money.NOT_SPENT and self.row is not None and self.row.state.is_attachable:
+                error.money = Money.SPENT  # whatever failed now, the task was accepted before
         for watch in self.watches:
             watch.fail(error)
         self.watches.clear()

@@ -9,11 +9,15 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol
+
+from .errors import HunyuanError
 
 Group = tuple[str, str]  # prompt id, node id
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds after a 429 that names no time
+LONGEST_HEEDED = 900.0  # seconds of a Retry-After that are believed: a wrong clock must not stop everything for days
 
 
 class Clock(Protocol):
@@ -82,6 +86,7 @@ class Limiter:
     def __init__(self, clock: Clock, max_in_flight: Callable[[], int]) -> None:
         self._clock = clock
         self._max = max_in_flight
+        self._last = 1
         self._narrowed: int | None = None  # slots allowed after a 429; None: all
         self._accepted = 0  # creates accepted since the width changed
         self._refusals = 0  # 429 answers in a row
@@ -94,8 +99,14 @@ class Limiter:
     @property
     def width(self) -> int:
         """Slots allowed now."""
-        widest = max(1, self._max())
+        widest = self._widest()
         return widest if self._narrowed is None else min(self._narrowed, widest)
+
+    def _widest(self) -> int:
+        """The setting; as it was while the settings cannot be read, for whoever waits must not wait for ever."""
+        with suppress(HunyuanError):
+            self._last = max(1, self._max())
+        return self._last
 
     @property
     def paused_for(self) -> float:
@@ -130,8 +141,8 @@ class Limiter:
             self._narrowed = max(1, min(self.width, self.in_flight or self.width) // 2)
             self._accepted = 0
             self._refusals += 1
-        own = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** (self._refusals - 1))
-        self.pause(own if retry_after is None else retry_after)
+        own = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(self._refusals - 1, 30))
+        self.pause(own if retry_after is None else min(retry_after, LONGEST_HEEDED))
 
     def pause(self, seconds: float) -> None:
         """Nothing is sent for so long (also what another process was told); a longer pause is not shortened."""
@@ -146,7 +157,7 @@ class Limiter:
         if self._accepted >= self._narrowed:
             self._accepted = 0
             self._narrowed += 1
-            if self._narrowed >= self._max():
+            if self._narrowed >= self._widest():
                 self._narrowed = None
             self._grant()
 

@@ -18,15 +18,18 @@ from .errors import (
     DownloadError,
     GatewayError,
     HunyuanError,
+    InvalidRequestError,
     LinkDeadError,
     NotAnImageError,
     OutOfCreditsError,
     RateLimitedError,
     ServerError,
+    SettingsError,
     TransportError,
     UnknownTaskError,
     UnreadableAnswerError,
 )
+from .limiter import LONGEST_HEEDED
 
 # Polling without history. Steps in a constant ratio bound what a poll adds to that ratio at any duration:
 # from 3 s to 20 s with 1.135 it is 13.5 % at worst, half of that on average, in 16 polls.
@@ -67,14 +70,14 @@ class Decision:
 
 def backoff(attempt: int, phase: float, *, first: float = 0.5, longest: float = 15.0) -> float:
     """Seconds before the try after `attempt` failures (1 or more): doubled each time, spread by half."""
-    full = min(longest, first * 2.0 ** (attempt - 1))
+    full = min(longest, first * 2.0 ** min(attempt - 1, 30))
     return full * (0.5 + 0.5 * phase)
 
 
 def after_create(error: HunyuanError, attempt: int, phase: float) -> Decision:
     """A create failed for the attempt-th time. Only what certainly did not arrive is sent again."""
     if isinstance(error, RateLimitedError):
-        return Decision(Next.AGAIN, error.retry_after or backoff(attempt, phase, first=1.0))
+        return Decision(Next.AGAIN, _heeded(error, backoff(attempt, phase, first=1.0)))
     if isinstance(error, TransportError):
         if error.sent:
             return Decision(Next.UNKNOWN)
@@ -86,7 +89,7 @@ def after_create(error: HunyuanError, attempt: int, phase: float) -> Decision:
         return Decision(Next.UNKNOWN)
     if isinstance(error, UnreadableAnswerError) and not 400 <= error.status < 500:
         return Decision(Next.UNKNOWN)  # a page in the place of an answer says nothing of what stands behind it
-    if isinstance(error, GatewayError):
+    if isinstance(error, GatewayError | SettingsError | InvalidRequestError):
         return Decision(Next.FAILED)
     return Decision(Next.UNKNOWN)
 
@@ -99,7 +102,7 @@ def after_poll(error: HunyuanError, attempt: int, phase: float, *, age: float, o
     if isinstance(error, AuthenticationError | OutOfCreditsError):
         return Decision(Next.TELL)
     if isinstance(error, RateLimitedError):
-        return Decision(Next.AGAIN, error.retry_after or backoff(attempt, phase, first=1.0))
+        return Decision(Next.AGAIN, _heeded(error, backoff(attempt, phase, first=1.0)))
     if isinstance(error, UnreadableAnswerError) and error.is_json and attempt >= UNREADABLE_TRIES:
         return Decision(Next.TELL)  # a shape that nobody reads does not change by asking again
     if isinstance(error, TransportError | ServerError | UnreadableAnswerError):
@@ -122,7 +125,7 @@ def after_download(error: HunyuanError, attempt: int, phase: float, *, since: fl
 
 def _heeded(error: HunyuanError, own: float) -> float:
     asked = error.retry_after if isinstance(error, GatewayError) else None
-    return max(own, asked or 0.0)
+    return max(own, min(asked or 0.0, LONGEST_HEEDED))
 
 
 def poll_times(history: Sequence[float], phase: float) -> Iterator[float]:

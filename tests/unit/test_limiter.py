@@ -98,6 +98,20 @@ def test_without_retry_after_the_pause_doubles_and_polls_heed_it() -> None:
     run(story)
 
 
+def test_a_retry_after_of_years_and_thousands_of_refusals_are_no_end() -> None:
+    async def story(clock: VirtualClock) -> None:
+        limiter = Limiter(clock, lambda: 8)
+        limiter.throttled(1e9)
+        assert limiter.paused_for == 900
+        await limiter.resume()
+        for _ in range(3000):
+            limiter.throttled(None)
+            await limiter.resume()
+        assert limiter.paused_for == 0
+
+    run(story)
+
+
 def test_who_was_refused_by_a_429_goes_first() -> None:
     async def story(clock: VirtualClock) -> list[str]:
         limiter, order = Limiter(clock, lambda: 1), list[str]()

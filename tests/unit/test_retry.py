@@ -123,6 +123,18 @@ def test_retry_after_is_heeded() -> None:
     assert retry.after_poll(errors.ServerError("x", retry_after=30), 1, 0.0, age=1, ours=True).delay == 30
 
 
+def test_no_outage_is_too_long_and_no_retry_after_too_wild() -> None:
+    down = errors.ServerError("x", retry_after=1e9)
+    assert retry.after_poll(down, 1, 0.0, age=1, ours=True).delay == 900
+    assert retry.after_create(errors.RateLimitedError("x", retry_after=1e9), 1, 0.0).delay == 900
+    assert 7.5 <= retry.backoff(100_000, 0.0) <= 15
+
+
+def test_what_failed_before_it_was_sent_costs_nothing() -> None:
+    for error in (errors.SettingsError("x"), errors.MissingKeyError("x"), errors.InvalidRequestError("x")):
+        assert retry.after_create(error, 1, 0.0).next is Next.FAILED
+
+
 def test_an_unknown_id_is_said_at_once_but_a_fresh_task_has_ten_seconds() -> None:
     error = errors.UnknownTaskError("x", status=404)
     assert retry.after_poll(error, 1, 0.5, age=2, ours=False).next is Next.GONE

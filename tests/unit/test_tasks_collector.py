@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from hunyuan import errors
+from hunyuan.journal import Journal
 from hunyuan.models import TaskState
 from hunyuan.rows import TaskRow
+from hunyuan.settings import Settings
 from tests.rig import Rig, play
 
 
@@ -173,3 +176,80 @@ def test_a_download_that_never_works_is_tried_quietly(tmp_path: Path, fault: dic
         assert rig.billed == 1
 
     play(story, tmp_path, {"on": "download", "times": "always", **fault})
+
+
+class Counted:
+    """A journal that counts how often its rows are looked at."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal, self.looks = journal, 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._journal, name)
+
+    def get(self, row_id: str) -> TaskRow | None:
+        self.looks += 1
+        return self._journal.get(row_id)
+
+
+def test_of_two_processes_only_one_looks_after_a_dead_ones_task(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        await gone(rig, 5)
+        others = [rig.another("worker-2"), rig.another("worker-3")]
+        counted = [Counted(other.journal) for other in others]
+        for other, journal in zip(others, counted, strict=True):
+            other.runner.start_collector()
+            other.runner.tools = replace(other.runner.tools, journal=cast(Journal, journal))
+        before = rig.count("polls")
+        await rig.clock.sleep(1800)
+        assert rig.count("polls") - before <= 60
+        assert sum(journal.looks for journal in counted) <= 200, "nobody watches the one that has it"
+        rig.finish()
+        await rig.clock.sleep(300)
+        assert others[0].rows()[0].state is TaskState.COLLECTED
+
+    play(story, tmp_path, task={"seconds": None})
+
+
+def test_without_a_key_it_asks_nothing_and_goes_on_when_there_is_one(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        await gone(rig, 5)
+        other = rig.another()
+        mine, other.settings = other.settings, replace(other.settings, api_key="")
+        other.runner.start_collector()
+        before = rig.count("requests")
+        await rig.clock.sleep(600)
+        assert rig.count("requests") == before
+        assert other.warnings == [], "quietly"
+        other.settings = mine
+        await rig.clock.sleep(60)
+        assert other.rows()[0].state is TaskState.COLLECTED
+
+    play(story, tmp_path)
+
+
+class Unreadable:
+    """Settings whose file is no JSON at the moment."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise errors.SettingsError("The settings file settings.json cannot be read: it is not JSON.")
+
+
+@pytest.mark.parametrize("at", [0.0, 0.3, 2.0, 7.9, 8.6, 12.0])
+def test_settings_that_break_meanwhile_are_told_and_lose_nothing(tmp_path: Path, at: float) -> None:
+    async def story(rig: Rig) -> None:
+        rig.runner.start_collector()
+        watches = rig.submit(5, 6)
+        await rig.clock.sleep(at)
+        mine, rig.settings = rig.settings, cast(Settings, Unreadable())
+        await asyncio.wait([asyncio.wrap_future(watch.done) for watch in watches], timeout=100)
+        assert all(watch.done.done() for watch in watches), "told, not left waiting"
+        await rig.clock.sleep(100)
+        rig.settings = mine
+        await rig.clock.sleep(1200)
+        assert rig.limiter.in_flight == 0
+        again = await asyncio.gather(*map(rig.collected, rig.submit(5, 6)))
+        assert {each.images[0].digest for each in again} == {"a lighthouse|5", "a lighthouse|6"}
+        assert rig.billed == 2
+
+    play(story, tmp_path, latency=0.5, settings={"max_in_flight": 1})

@@ -193,3 +193,17 @@ def test_a_timeout_names_the_step_and_the_id(tmp_path: Path) -> None:
         assert "spent" in str(running)
 
     play(story, tmp_path, task={"seconds": 100}, settings={"max_in_flight": 1})
+
+
+def test_a_node_waits_through_an_outage_of_a_day(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        watch = rig.submit(5, timeout_s=86400)[0]
+        await rig.clock.sleep(2)
+        rig.wire.broken = lambda: errors.AnswerLostError("The wire is cut.", sent=True)
+        await rig.clock.sleep(80_000)
+        assert not watch.done.done()
+        rig.wire.broken = None
+        assert (await rig.collected(watch)).paid
+        assert rig.billed == 1
+
+    play(story, tmp_path)
