@@ -30,8 +30,8 @@ def is_dev(words: list[str]) -> bool:
     match words:
         case ["python3", "dev.py", command, *options]:
             return takes(command, options)
-        case [".venv/bin/python", "-m", "devtools.thumbnails", template]:
-            return (ROOT / "devtools" / "thumbnails.py").is_file() and template in TEMPLATES
+        case [".venv/bin/python", "-m", "devtools.thumbnails" | "devtools.screenshots" as module, *templates]:
+            return (ROOT / f"{module.replace('.', '/')}.py").is_file() and set(templates) <= set(TEMPLATES)
     return False
 
 

@@ -1,0 +1,64 @@
+"""The pictures in the READMEs, taken from a real page on the sandbox.
+
+python -m devtools.screenshots      with .venv's Python, after `dev.py setup`
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+
+from PIL import Image
+from playwright.sync_api import Page, ViewportSize
+
+from .pages import opened, run
+from .paths import ROOT
+
+IMAGES = ROOT / "docs" / "images"
+VIEWPORT: ViewportSize = {"width": 1600, "height": 860}
+TOOLBAR = ".graph-canvas-panel .p-buttongroup, .p-toast, .workflow-tabs-container {visibility: hidden}"
+# ComfyUI's note of a finished run, which lies over the graph for a while.
+WITHOUT_NOTE = """() => {
+    for (const words of document.querySelectorAll('span, div')) {
+        const text = words.textContent;
+        if (/job completed|已完成/.test(text) && text.length < 40) words.style.display = 'none';
+    }
+}"""
+
+
+def main() -> int:
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    for locale, name in (("en", "workflow"), ("zh", "workflow.zh")):
+        with opened(VIEWPORT, {"Comfy.Locale": locale}) as page:
+            page.add_style_tag(content=TOOLBAR)
+            run(page, "generate_local_edit")
+            _take(page, name)
+            if locale == "en":
+                _take_sidebar(page)
+    with opened(VIEWPORT, key=False) as page:
+        page.add_style_tag(content=TOOLBAR)
+        page.evaluate("() => window.app.extensionManager.command.execute('Hunyuan.SetKey')")
+        page.wait_for_timeout(1500)
+        _take(page, "key-dialog")
+    return 0
+
+
+def _take_sidebar(page: Page) -> None:
+    for name in ("seed_grid", "submit_now_collect_later", "edit_image"):
+        run(page, name)
+    page.evaluate("() => window.app.extensionManager.command.execute('Hunyuan.ShowTasks')")
+    page.wait_for_timeout(2500)  # the panel slides in, its pictures load
+    _take(page, "sidebar")
+
+
+def _take(page: Page, name: str) -> None:
+    """The whole page as a PNG of 256 colours, which is enough for a dark interface."""
+    page.evaluate(WITHOUT_NOTE)
+    picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+    path = IMAGES / f"{name}.png"
+    picture.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+    print(f"docs/images/{path.name}: {path.stat().st_size} bytes", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
