@@ -430,3 +430,70 @@ def test_a_proxy_from_the_environment_is_used(comfy_server: ServerFactory) -> No
     assert {request["proxied"] for request in server.sandbox.requests() if request["event"] in ("create", "poll")} == {
         True
     }
+
+
+def test_one_item_of_a_list_blocks_and_the_others_are_saved(comfy: PaidServer) -> None:
+    lines = ["good item", "bad item of the list", "good item too"]
+    comfy.sandbox.script(on="create", prompt="bad item", task={"fail": "not this one"})
+    workflow = {
+        "1": {"class_type": "StoryLines", "inputs": {"lines": "\n".join(lines)}},
+        "2": {
+            "class_type": "HunyuanGenerate",
+            "inputs": {"prompt": ["1", 0], "seed": 7, "on_failure": "block", **SMALL},
+        },
+        "3": save(["2", 0]),
+    }
+    entry = comfy.run(workflow)
+    comfy.succeeded(entry)
+    for picture, line in zip(comfy.images(entry, "3"), (lines[0], lines[2]), strict=True):
+        assert_drawn(picture, line, 7, (256, 256))
+    again = comfy.run(workflow)
+    comfy.succeeded(again)
+    assert len(comfy.images(again, "3")) == 3, "the next run makes the one that failed"
+    assert (comfy.sandbox.billed, comfy.sandbox.refunded) == (4, 1)
+
+
+def test_a_node_with_a_blocked_input_is_not_run(comfy: PaidServer) -> None:
+    comfy.sandbox.script(on="create", prompt="the first of a chain", task={"fail": "no"})
+    entry = comfy.run(
+        {
+            "1": generate("the first of a chain", on_failure="block"),
+            "2": edit("the second of a chain", image=["1", 0]),
+            "3": save(["2", 0]),
+            "4": task_wait(["1", 2]),
+            "5": save(["4", 0]),
+        }
+    )
+    assert not comfy.succeeded(entry)
+    assert [task["type"] for task in comfy.sandbox.state()["tasks"]] == ["text-to-image"]
+
+
+def test_a_prompt_of_no_client_tells_no_other_client_of_it(comfy: PaidServer) -> None:
+    comfy.socket("onlooker")
+    answer = comfy.http.post(f"{comfy.url}/prompt", json={"prompt": saved("queued by a script")}, timeout=30).json()
+    until("the prompt's end", lambda: answer["prompt_id"] in comfy.get_json(f"/history/{answer['prompt_id']}"))
+    comfy.succeeded(comfy.history(answer["prompt_id"]))
+    assert comfy.messages("progress_text", client_id="onlooker") == []
+    assert comfy.sandbox.billed == 1
+
+
+def test_chinese_and_emoji_prompts_arrive_as_they_are(comfy: PaidServer) -> None:
+    prompt = '一盏红灯笼，清晨的阳光 🏮 "quoted" \\ back\nsecond line\t<b>&amp;</b> %s {x}'
+    entry = comfy.run(saved(prompt))
+    comfy.succeeded(entry)
+    assert comfy.sandbox.task()["prompt"] == prompt
+    assert_drawn(comfy.images(entry, "2")[0], prompt, 7, (256, 256))
+
+
+def test_linked_values_are_checked_too(comfy: PaidServer) -> None:
+    """ComfyUI checks no range of a linked value: the node does, before anything is sent."""
+    for name, value in (("width", 99), ("count", 9), ("seed", -5)):
+        workflow = {
+            **saved("linked badly", **{name: ["9", 0]}),
+            "9": {"class_type": "PrimitiveInt", "inputs": {"value": value}},
+        }
+        told = comfy.error(comfy.run(workflow))
+        assert told is not None
+        assert name in told["exception_message"]
+        assert str(value) in told["exception_message"]
+    assert comfy.sandbox.requests() == []
