@@ -26,6 +26,20 @@ def generate(kind: str, prompts: Sequence[str], height: int = 512, count: int = 
     return graph
 
 
+def beside(*graphs: Graph) -> Graph:
+    """Several graphs of `generate` as one."""
+    joined: Graph = {}
+    for number, graph in enumerate(graphs):
+        for name, node in graph.items():
+            inputs = {key: _moved(value, number) for key, value in node["inputs"].items()}
+            joined[f"{number}.{name}"] = {**node, "inputs": inputs}
+    return joined
+
+
+def _moved(value: Any, number: int) -> Any:
+    return [f"{number}.{value[0]}", value[1]] if isinstance(value, list) else value
+
+
 def blocking(seconds: float) -> Graph:
     """A synchronous node that holds the event loop; never from the cache."""
     inputs = {"seconds": seconds, "run": f"run {next(_numbers)}"}

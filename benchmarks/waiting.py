@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from devtools.paths import comfyui_path
 from tests.sandbox_client import Sandbox, start_process
 
-from .graphs import CLIENT, OURS, PLAIN, Graph, blocking, generate
+from .graphs import CLIENT, OURS, PLAIN, Graph, beside, blocking, generate
 from .table import Row, Spread, ratios
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 BLOCK = 5.0  # seconds for which the synchronous node holds the loop
 SHIFTS = (0.0, -0.3, 0.3, -0.15, 0.15)  # seconds: tasks of one kind cluster, they are not all alike
+ROUNDS = 3  # of two images each, from which durations are learned
 LEARNED = (-0.2, 0.1, 0.3, -0.1)  # the same for the images that came before
 FIRST_GOAL = 0.14  # added without history: at worst this part of the task
 LEARNED_GOAL = 0.3  # seconds added with history, on average
@@ -127,13 +128,12 @@ def _time(lane: Lane, server: BenchServer, name: str, graph: Graph, task: float)
 
 def _ours(lane: Lane, plan: Plan, server: BenchServer) -> Iterator[str]:
     """A size never used before has no history: that is how it is measured without one."""
-    fresh, usual = iter(range(520, 1536, 8)), {}
+    fresh = iter(range(520, 1536, 8))
+    usual = {duration: next(fresh) for duration in {*plan.durations, plan.eight}}
     time = partial(_time, lane, server)
-    for duration in (*plan.durations, plan.eight):
-        if duration in usual:
-            continue
-        usual[duration] = next(fresh)
-        server.timed(generate(OURS, [past(duration)], usual[duration], count=4))
+    for _ in range(ROUNDS):
+        graphs = [generate(OURS, [past(duration)], height, count=2) for duration, height in usual.items()]
+        server.timed(beside(*graphs))
     for duration in plan.durations:
         for seconds in plan.tasks(duration):
             yield time(f"{duration:g} first", generate(OURS, [prompt(seconds)], next(fresh)), seconds)
