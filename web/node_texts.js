@@ -35,7 +35,10 @@ export function translateNode(node) {
   for (const [index, output] of (node.outputs ?? []).entries()) {
     replace(output, "localized_name", `nodeDefs.${id}.outputs.${index}.name`);
   }
-  for (const widget of node.widgets ?? []) replace(widget, "label", `nodeDefs.${id}.inputs.${widget.name}.name`);
+  for (const widget of node.widgets ?? []) {
+    replace(widget, "label", `nodeDefs.${id}.inputs.${widget.name}.name`);
+    if (widget.element?.placeholder === widget.name) widget.element.placeholder = widget.label;
+  }
 }
 
 /**
