@@ -22,7 +22,7 @@ NOTES = (
     "Median (least to most) of the repeats. Ratios compare whole times, repeat by repeat; below 1 ours is faster.",
     "ComfyUI's own: its API client (comfy_api_nodes/util, asks every 5 s), and its own converters.",
     "Plain: requests and time.sleep(5) in a synchronous node, and Pillow's decode alone.",
-    "Waiting is measured in a real ComfyUI, from execution_start to execution_success by its own stamps, against the sandbox.",
+    "Waiting: a real ComfyUI, from execution_start to execution_success by its own stamps, against the sandbox.",
 )
 
 
