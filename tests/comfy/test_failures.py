@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.comfy.harness_fixtures import PaidServer, ServerFactory
+from tests.comfy.known_durations import remember_quick_tasks
 from tests.comfy.story_kit import assert_drawn, rows, saved, settings
 
 NOT_SPENT, MAYBE = "No credits were spent.", "This task may have been billed, not sent again."
@@ -104,9 +105,11 @@ def test_every_answer_shape_gives_its_pixels(comfy: PaidServer, shape: str) -> N
 @pytest.fixture(scope="module")
 def bare(session_servers: ServerFactory) -> PaidServer:
     """A ComfyUI without key and address in its environment, and with a credit limit there."""
-    return session_servers(
-        environment={"HUNYUAN_API_KEY": None, "HUNYUAN_BASE_URL": None, "HUNYUAN_CREDIT_LIMIT_PER_DAY": "100"}
-    )
+    environment = {"HUNYUAN_API_KEY": None, "HUNYUAN_BASE_URL": None, "HUNYUAN_CREDIT_LIMIT_PER_DAY": "100"}
+    server: PaidServer = session_servers(environment=environment, start=False)
+    remember_quick_tasks(server.state_directory)
+    server.start()
+    return server
 
 
 def test_no_key_is_said_before_anything_is_sent(bare: PaidServer) -> None:

@@ -9,6 +9,7 @@ from PIL import Image
 
 from tests.comfy.harness import PromptRejected
 from tests.comfy.harness_fixtures import PaidServer, ServerFactory
+from tests.comfy.known_durations import remember_quick_tasks
 from tests.comfy.story_kit import (
     SMALL,
     assert_drawn,
@@ -423,6 +424,7 @@ def test_a_proxy_from_the_environment_is_used(comfy_server: ServerFactory) -> No
         "http_proxy": proxy,
         "no_proxy": "127.0.0.1",
     }
+    remember_quick_tasks(server.state_directory)
     server.start()
     entry = server.run(saved("through the proxy"))
     server.succeeded(entry)
