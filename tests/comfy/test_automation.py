@@ -19,7 +19,6 @@ from tests.comfy.harness_fixtures import PaidServer, ServerFactory
 from tests.documents import commands
 
 SCRIPT = ROOT / "workflows" / "api" / "run_prompts.py"
-PROMPTS = ["A red kite over dunes", "A blue kite over dunes", "", "A green kite over dunes"]
 
 
 class Relay:
@@ -67,14 +66,16 @@ class Relay:
 
 
 @pytest.fixture
-def prompts(tmp_path: Path) -> Path:
+def prompts(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """A file of four lines, one of them empty; no other test's prompts."""
     file = tmp_path / "prompts.txt"
-    file.write_text("\n".join(PROMPTS), encoding="utf-8")
+    colours = ("red", "blue", "", "green")
+    file.write_text("\n".join(each and f"A {each} kite, {request.node.name}" for each in colours), encoding="utf-8")
     return file
 
 
-def start(server: PaidServer, prompts: Path, *more: str) -> subprocess.Popen[str]:
-    command = [sys.executable, str(SCRIPT), str(prompts), "--server", server.url, "--out", str(prompts.parent / "out")]
+def start(address: str, prompts: Path, *more: str) -> subprocess.Popen[str]:
+    command = [sys.executable, str(SCRIPT), str(prompts), "--server", address, "--out", str(prompts.parent / "out")]
     return subprocess.Popen([*command, *more], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
@@ -89,67 +90,84 @@ def images(prompts: Path) -> dict[str, Image.Image]:
 
 def check(prompts: Path, *lines: int) -> None:
     """These lines' images, and no others, are there with their own pixels."""
-    found = images(prompts)
+    found, given = images(prompts), prompts.read_text(encoding="utf-8").splitlines()
     assert list(found) == [f"{line:04}.png" for line in lines]
     for line in lines:
         picture = found[f"{line:04}.png"]
         assert picture.size == (1280, 720)
         assert picture.getpixel((3, 3)) == background(11)
-        assert picture.getpixel((picture.width - 4, 3)) == prompt_colour(PROMPTS[line - 1])
+        assert picture.getpixel((picture.width - 4, 3)) == prompt_colour(given[line - 1])
 
 
-def test_all_prompts_at_once_and_a_second_run_does_nothing(comfy_server: ServerFactory, prompts: Path) -> None:
-    server = comfy_server()
-    first = start(server, prompts)
+def until_journaled(server: PaidServer) -> None:
+    """Three tasks are asked for by their ids, so the journal has them."""
+    for number in (1, 2, 3):
+        server.sandbox.wait("poll", number=number, timeout=30)
+
+
+def test_all_prompts_at_once_and_a_second_run_does_nothing(comfy: PaidServer, prompts: Path) -> None:
+    comfy.sandbox.tasks(seconds=2)
+    first = start(comfy.url, prompts)
     assert "3 of 3" in ended(first)
     assert first.returncode == 0
     check(prompts, 1, 2, 4)
-    assert server.sandbox.state()["max_in_flight"] == 3
-    second = start(server, prompts)
+    assert comfy.sandbox.state()["max_in_flight"] == 3
+    second = start(comfy.url, prompts)
     assert "3 of them on disk already" in ended(second)
-    assert (second.returncode, server.sandbox.billed) == (0, 3)
+    assert (second.returncode, comfy.sandbox.billed) == (0, 3)
 
 
-def test_a_refused_prompt_fails_alone_and_is_tried_again(comfy_server: ServerFactory, prompts: Path) -> None:
-    server = comfy_server()
-    server.sandbox.script(on="create", prompt="blue", status=400, code=1200, message="not allowed")
-    first = start(server, prompts)
+def test_a_refused_prompt_fails_alone_and_is_tried_again(comfy: PaidServer, prompts: Path) -> None:
+    comfy.sandbox.script(on="create", prompt="blue", status=400, code=1200, message="not allowed")
+    first = start(comfy.url, prompts)
     told = ended(first)
     assert "line 2 failed" in told
     assert "moderation" in told.lower()
     assert "2 of 3" in told
-    assert "50 credits" in told
+    assert ", 50 credits spent" in told
     assert first.returncode == 1
     check(prompts, 1, 4)
-    second = start(server, prompts)
-    assert "25 credits" in ended(second)
+    second = start(comfy.url, prompts)
+    assert ", 25 credits spent" in ended(second)
     check(prompts, 1, 2, 4)
-    assert server.sandbox.billed == 3
+    assert comfy.sandbox.billed == 3
 
 
-def test_comfyui_dies_under_it_and_nothing_is_paid_twice(comfy_server: ServerFactory, prompts: Path) -> None:
-    server = comfy_server(sandbox_arguments=("--seconds", "1000"))
-    script = start(server, prompts)
-    for number in (1, 2, 3):
-        server.sandbox.wait("poll", number=number)  # its id is in the journal by then
-    server.restart(kill=True)
-    server.sandbox.finish()
-    script.kill()  # it asks at the old address
+def test_a_broken_connection_is_opened_again(comfy: PaidServer, prompts: Path) -> None:
+    comfy.sandbox.tasks(seconds=1000)
+    with Relay(comfy.port) as relay:
+        script = start(relay.url, prompts)
+        until_journaled(comfy)
+        relay.cut()
+        comfy.sandbox.finish()
+        told = ended(script)
+    assert "trying again" in told
+    assert "3 of 3" in told, told
+    check(prompts, 1, 2, 4)
+    assert comfy.sandbox.billed == 3
+
+
+def test_a_lost_script_is_started_again(comfy: PaidServer, prompts: Path) -> None:
+    comfy.sandbox.tasks(seconds=1000)
+    script = start(comfy.url, prompts)
+    until_journaled(comfy)
+    script.kill()
     ended(script)
-    again = start(server, prompts)
+    assert not images(prompts)
+    again = start(comfy.url, prompts)
+    comfy.sandbox.finish()
     told = ended(again)
     assert "3 of 3" in told, told
-    assert "0 credits" in told
-    assert again.returncode == 0
     check(prompts, 1, 2, 4)
-    assert server.sandbox.billed == 3
+    assert comfy.sandbox.billed == 3
 
 
-def test_a_comfyui_that_forgot_the_run_is_not_asked_again_by_itself(comfy_server: ServerFactory, prompts: Path) -> None:
+def test_comfyui_dies_and_the_same_command_again_pays_nothing(comfy_server: ServerFactory, prompts: Path) -> None:
+    """The script does not repeat the requests by itself; given again, it finds what was paid for."""
     server = comfy_server(sandbox_arguments=("--seconds", "1000"))
     with Relay(server.port) as relay:
-        script = start(server, prompts, "--server", relay.url)
-        server.sandbox.wait("poll", number=3)
+        script = start(relay.url, prompts)
+        until_journaled(server)
         relay.target = None
         server.restart(kill=True)
         relay.target = server.port
@@ -157,46 +175,22 @@ def test_a_comfyui_that_forgot_the_run_is_not_asked_again_by_itself(comfy_server
         told = ended(script)
     assert "Give the same command again" in told
     assert script.returncode == 1
-    assert server.sandbox.billed == 3
-
-
-def test_a_broken_connection_is_opened_again(comfy_server: ServerFactory, prompts: Path) -> None:
-    server = comfy_server(sandbox_arguments=("--seconds", "1000"))
-    with Relay(server.port) as relay:
-        script = start(server, prompts, "--server", relay.url)
-        server.sandbox.wait("poll", number=3)
-        relay.cut()
-        server.sandbox.finish()
-        told = ended(script)
-    assert "trying again" in told
-    assert "3 of 3" in told, told
-    check(prompts, 1, 2, 4)
-    assert server.sandbox.billed == 3
-
-
-def test_a_lost_script_is_started_again(comfy_server: ServerFactory, prompts: Path) -> None:
-    server = comfy_server(sandbox_arguments=("--seconds", "1000"))
-    script = start(server, prompts)
-    for number in (1, 2, 3):
-        server.sandbox.wait("poll", number=number)
-    script.kill()
-    ended(script)
     assert not images(prompts)
-    again = start(server, prompts)
     server.sandbox.finish()
+    again = start(server.url, prompts)
     told = ended(again)
     assert "3 of 3" in told, told
+    assert ", 0 credits spent" in told
+    assert again.returncode == 0
     check(prompts, 1, 2, 4)
     assert server.sandbox.billed == 3
 
 
-def test_another_workflow_keeps_its_links(comfy_server: ServerFactory, prompts: Path) -> None:
-    server = comfy_server()
-    workflow = SCRIPT.with_name("generate_local_edit.json")
-    script = start(server, prompts, "--workflow", str(workflow))
+def test_another_workflow_keeps_its_links(comfy: PaidServer, prompts: Path) -> None:
+    script = start(comfy.url, prompts, "--workflow", str(SCRIPT.with_name("generate_local_edit.json")))
     told = ended(script)
     assert script.returncode == 0, told
-    assert "150 credits" in told
+    assert ", 150 credits spent" in told
     names = [f"{line:04}{suffix}.png" for line in (1, 2, 4) for suffix in ("", "_2")]
     assert list(images(prompts)) == sorted(names)
     assert images(prompts)["0001_2.png"].size == (1344, 960)
