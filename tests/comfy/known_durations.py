@@ -19,12 +19,14 @@ class _LongAgo:
         return LONG_AGO
 
 
-def remember_quick_tasks(state_directory: Path, seconds: float = 0.4) -> None:
-    """Three tasks of each kind and size that took so long; hidden, and counted long ago."""
+def remember_quick_tasks(state_directory: Path, seconds: float = 0.4, url: str = "") -> None:
+    """Three tasks of each kind and size that took so long; hidden, and counted long ago.
+
+    url: another journal than the directory's own."""
     state_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     clock = _LongAgo()
     journal = Journal(
-        Database(state_directory, clock=clock, announce=_never), worker_id="before the tests", clock=clock
+        Database(state_directory, url, clock=clock, announce=_never), worker_id="before the tests", clock=clock
     )
     kinds = [(TaskType.TEXT_TO_IMAGE, size) for size in TEXT] + [(TaskType.EDIT, size) for size in EDIT]
     for kind, size in kinds:
