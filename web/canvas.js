@@ -70,10 +70,12 @@ function sizeInputs(type, size) {
  * @param {any} [after] the node to stand to the right of
  */
 function add(type, values, after = null) {
+  const root = app.rootGraph ?? app.graph;
+  if (app.canvas.graph !== root) app.canvas.setGraph(root); // out of a subgraph: nodes are run by their root ids
   const node = window.LiteGraph.createNode(type);
   if (!node) throw new Error(t("toast.no_node", { type }));
   node.pos = after ? [after.pos[0] + after.size[0] + GAP, after.pos[1]] : middle(node.size);
-  app.canvas.graph.add(node);
+  root.add(node);
   for (const [name, value] of Object.entries(values)) set(node, name, value);
   return node;
 }

@@ -4,7 +4,7 @@
  */
 import { pictureUrl } from "./api.js";
 import { h, icon, iconButton } from "./dom.js";
-import { t } from "./i18n.js";
+import { has, t } from "./i18n.js";
 import { ACTIONS } from "./task_actions.js";
 import { OPEN_STATES } from "./task_store.js";
 
@@ -15,22 +15,21 @@ import { OPEN_STATES } from "./task_store.js";
 export function drawTask(task) {
   const state = t(`states.${task.state}`);
   const prompt = shownPrompt(task);
-  const error = task.error_text;
+  const error = why(task);
   const told = [prompt, state, facts(task).join(", "), error].filter(Boolean).join(". ");
   return h(
     "div",
     { class: "hunyuan-row", "data-state": task.state, "aria-label": told },
-    picture(task),
+    h("div", { class: "hunyuan-picture" }, picture(task), mark(task)),
     h(
       "div",
       { class: "hunyuan-row-text" },
       h("div", { class: error ? "hunyuan-prompt hunyuan-one-line" : "hunyuan-prompt", title: prompt }, prompt),
-      error ? h("div", { class: "hunyuan-why", title: error }, error) : null,
+      error ? h("div", { class: "hunyuan-why", title: task.error_text || error }, error) : null,
       h(
         "div",
         { class: "hunyuan-facts" },
         h("span", { class: "hunyuan-state", "data-state": task.state }, state),
-        marks(task),
         h("span", { class: "hunyuan-numbers" }, ...numbers(task)),
       ),
       actions(task),
@@ -51,6 +50,12 @@ function shownPrompt(task) {
   return task.prompt || t("list.foreign", { id: task.task_id ?? "" });
 }
 
+/** What went wrong, in a few words of the user's language; the server's own words are its tooltip. */
+function why(/** @type {import("./task_store.js").Task} */ task) {
+  const key = `why.${task.error_code}`;
+  return task.error_code && has(key) ? t(key) : task.error_text;
+}
+
 /** @param {import("./task_store.js").Task} task */
 function picture(task) {
   const symbol = { failed: "times-circle", unknown: "question-circle", collected: "image" }[task.state] ?? "clock";
@@ -64,7 +69,7 @@ function picture(task) {
 }
 
 /** @param {import("./task_store.js").Task} task */
-function marks(task) {
+function mark(task) {
   if (task.state === "collected" && !task.delivered) {
     return h("span", { class: "hunyuan-mark", title: t("list.undelivered_hint") }, t("list.undelivered"));
   }

@@ -19,6 +19,7 @@ import { clientId, get, on } from "./api.js";
  * @property {number | null} seconds
  * @property {boolean} delivered
  * @property {boolean} lost
+ * @property {string} error_code
  * @property {string} error_text
  * @property {number} images how many originals are on the server's disk
  * @property {number} links

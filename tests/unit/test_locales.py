@@ -16,9 +16,10 @@ FILES = ("main", "nodeDefs", "commands", "settings")
 # Keys that the page puts together: `t(`states.${task.state}`)`.
 JOINED = (
     "states.", "money.", "filters.", "actions.", "sections.", "fields.", "ways.", "tests.", "errors.", "forget.",
-    "credits.", "settings.reason_", "settings.origin_",
+    "credits.", "settings.reason_", "settings.origin_", "why.",
 )  # fmt: skip
 MADE_UP = re.compile(r"[{}@|]")  # vue-i18n reads these as syntax
+GATEWAYS = {"1200", "1401", "1402"}  # the gateway's own codes of a task that failed
 SCRIPTS = sorted((ROOT / "web").glob("*.js"))
 
 
@@ -76,6 +77,7 @@ def test_no_text_is_left_that_nothing_asks_for() -> None:
 
 def test_every_word_the_server_and_the_settings_use_has_a_text() -> None:
     known = texts("en", "main")
+    from hunyuan import errors
     from hunyuan.models import TaskState
     from hunyuan.rows import RowMoney
     from hunyuan.setting_rules import UPLOAD_WAYS
@@ -88,6 +90,8 @@ def test_every_word_the_server_and_the_settings_use_has_a_text() -> None:
     assert len(fields) > 20
     wanted += [f"fields.{field}.label" for field in fields]
     assert [key for key in wanted if f"hunyuan.{key}" not in known] == []
+    codes = {each.code for each in vars(errors).values() if isinstance(each, type) and hasattr(each, "code")}
+    assert {key.split(".")[2] for key in known if key.startswith("hunyuan.why.")} <= codes | GATEWAYS
     shown = {key.split(".")[2] for key in known if key.startswith("hunyuan.fields.")}
     assert shown == set(fields)
 
