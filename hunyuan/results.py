@@ -15,11 +15,11 @@ from typing import Protocol
 
 from .errors import DownloadError, HunyuanError
 from .models import StoredImage, check_task_id
+from .replacing import replace
 from .rows import TaskRow
 
 _ENDINGS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp", "image/gif": "gif", "image/bmp": "bmp"}
 _STALE_SECONDS = 3600.0  # a temporary file this old belongs to a process that died
-_REPLACE_TRIES = 8  # Windows: a virus scanner or a second reader may hold the target for a moment
 _KEEP_REJECTED = 20
 _EVICT_TO = 0.9  # of the cap: making room a little at a time would mean a look at the folder for each file
 
@@ -208,30 +208,22 @@ class ResultStore:
 
     def _write(self, target: Path, data: bytes, digest: str) -> None:
         temporary = self.directory / f".{uuid.uuid4().hex}.tmp"
+
+        def stored_by_another() -> bool:
+            return target.exists() and _digest_of(target) == digest
+
         try:
             with open(temporary, "xb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            self._replace(temporary, target, digest)
+            if not replace(temporary, target, sleep=self._sleep, move=self._move, is_needless=stored_by_another):
+                temporary.unlink()
         except BaseException:
             with suppress(OSError):
                 temporary.unlink()
             raise
         _sync_directory(self.directory)
-
-    def _replace(self, temporary: Path, target: Path, digest: str) -> None:
-        for tries in range(1, _REPLACE_TRIES + 1):
-            try:
-                self._move(temporary, target)
-                return
-            except PermissionError:
-                if target.exists() and _digest_of(target) == digest:  # another process was faster
-                    temporary.unlink()
-                    return
-                if tries == _REPLACE_TRIES:
-                    raise
-                self._sleep(0.05 * tries)
 
     def _remove(self, image: StoredImage) -> int:
         try:

@@ -21,6 +21,7 @@ from typing import Any, Literal
 from urllib.parse import quote, urlsplit
 
 from .errors import SettingsError
+from .replacing import replace
 from .setting_rules import RULES
 
 Origin = Literal["environment", "file", "default"]
@@ -230,7 +231,7 @@ class SettingsStore:
                     json.dump(stored, file, ensure_ascii=False, indent=1, sort_keys=True)
                     file.flush()
                     os.fsync(file.fileno())
-                os.replace(scratch, self._path)
+                replace(Path(scratch), self._path)
             except BaseException:
                 os.unlink(scratch)
                 raise
