@@ -40,7 +40,7 @@ from tests.studio.postgres import PostgresServer
 from tests.studio.worker import PROMPT, SIZE
 
 REQUESTS, DISTINCT = 200, 134
-MAX_IN_FLIGHT = 16
+MAX_IN_FLIGHT = 24
 SEED = 20260101
 HELD = 1  # the seed of the request whose sender is certainly killed in its create
 KILLS = {"plain 1": 2, "plain 2": 2, "comfy 1": 1, "comfy 2": 1, "database": 2}
@@ -67,26 +67,28 @@ class Studio:
     def seeds(self, state: str) -> set[int]:
         return {seed for seed, found in self.rows("seed, state") if found == state}
 
-    def is_settled(self, seeds: frozenset[int]) -> bool:
-        return not seeds & self.seeds("intended")
+    def left(self, wanted: frozenset[int]) -> tuple[frozenset[int], frozenset[int]] | None:
+        """What is still wanted, and what of it may be asked for now; None while all of it has a create under way."""
+        wanted -= self.seeds("unknown")
+        ready = wanted - self.seeds("intended")
+        return (wanted, ready) if ready or not wanted else None
 
     def ask(self, pack: Pack, seeds: list[int]) -> None:
         """What a user does at one machine: asks for all, and again for what did not come, unless it may be billed.
 
         While nobody knows yet whether it may be (somebody's create is under way), it is not asked for again either.
         """
-        wanted = set(seeds)
+        wanted = ready = frozenset(seeds)
         for _ in range(ROUNDS):
             try:
-                told = pack.run(sorted(wanted))
+                told = pack.run(sorted(ready))
             except Died:
                 self.deaths[pack.name] += 1
                 pack.start()
             else:
                 self.told += [(pack.name, seed, code) for seed, code in told.items()]
                 wanted -= {seed for seed, code in told.items() if not code}
-            until("creates under way", partial(self.is_settled, frozenset(wanted)), 60)
-            wanted -= self.seeds("unknown")
+            wanted, ready = until("creates under way", partial(self.left, wanted), 60)
             if not wanted:
                 return
         raise AssertionError(f"{pack.name} still wants {wanted}; it was told {self.told[-5:]}")
