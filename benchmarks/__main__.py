@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import platform
 import sys
@@ -93,6 +94,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--only", action="append", choices=SCENARIOS, help="only this part (repeatable)")
     parser.add_argument("--markdown", action="store_true", help="print the README's table too")
     asked = parser.parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # what is measured is seen as it comes, in a pipe too
     began, rows, failed = time.monotonic(), list[Row](), False
     for name in asked.only or SCENARIOS:
         print(f"{name} …", flush=True)
