@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks import __main__ as bench
 from benchmarks import waiting
-from benchmarks.graphs import CLIENT, OURS, PLAIN, generate, listed
+from benchmarks.graphs import CLIENT, OURS, PLAIN, beside, generate, listed
 from benchmarks.lists import Listed
 from benchmarks.lists import rows as list_rows
 from benchmarks.table import BEGIN, END, Row, Spread, markdown, ratios, text
@@ -124,11 +124,20 @@ def test_the_table_holds_every_row_as_text_and_as_markdown() -> None:
 
 
 def test_no_two_tasks_of_a_graph_share_a_seed_or_a_sink() -> None:
-    graph = generate(OURS, ["a prompt"] * 8) | {}
+    graph = generate(OURS, ["a prompt"] * 8)
     seeds = [node["inputs"]["seed"] for node in graph.values() if node["class_type"] == OURS]
     assert len(set(seeds)) == 8
     assert sum(node["class_type"] == "BenchSink" for node in graph.values()) == 8
     assert listed("x", 5)["0"]["inputs"]["prompt"] == ["prompts", 0]
+
+
+def test_graphs_beside_each_other_keep_their_own_links() -> None:
+    joined = beside(generate(OURS, ["one"]), generate(OURS, ["two"]))
+    assert {name: node["inputs"]["images"] for name, node in joined.items() if name.endswith("s")} == {
+        "0.0s": ["0.0", 0],
+        "1.0s": ["1.0", 0],
+    }
+    assert [joined[f"{number}.0"]["inputs"]["prompt"] for number in (0, 1)] == ["one", "two"]
 
 
 def test_every_lane_waits_for_the_same_tasks_around_the_duration() -> None:
