@@ -14,10 +14,11 @@ from typing import Any
 
 from devtools.process import ServerFailed
 
-from . import images, journal, lists, start, waiting
+from . import images, journal, journal_postgres, lists, start, waiting
 from .table import Row, Spread, markdown, text
 
 JOURNAL_GOAL = 5.0  # milliseconds a task
+POSTGRES_GOAL, POSTGRES_RATE = 10.0, 50.0  # milliseconds a task, at so many tasks a second
 
 NOTES = (
     "Median (least to most) of the repeats. Ratios compare whole times, repeat by repeat; below 1 ours is faster.",
@@ -45,6 +46,10 @@ def _journal(quick: bool) -> list[Row]:
     return journal_rows(journal.run(count, 200 if quick else 500))
 
 
+def _postgres(quick: bool) -> list[Row]:
+    return postgres_rows(journal_postgres.run(20_000 if quick else 100_000, 200 if quick else 500, POSTGRES_RATE))
+
+
 def _images(_: bool) -> list[Row]:
     return image_rows(images.run())
 
@@ -54,6 +59,7 @@ SCENARIOS: dict[str, Callable[[bool], list[Row]]] = {
     "lists": _lists,
     "start": _start,
     "journal": _journal,
+    "postgres": _postgres,
     "images": _images,
 }
 
@@ -63,6 +69,14 @@ def journal_rows(result: dict[str, Any]) -> list[Row]:
     median, high = result["median_ms"], result["p95_ms"]
     name = f"the journal's work a task at {result['rows']:,} rows"
     return [Row(name, f"{median:.1f} ms (95 %: {high:.1f})", goal=f"≤ {JOURNAL_GOAL:g} ms", met=median <= JOURNAL_GOAL)]
+
+
+def postgres_rows(result: dict[str, Any]) -> list[Row]:
+    """benchmarks/journal_postgres.py's result as a line."""
+    median, high = result["median_ms"], result["p95_ms"]
+    name = f"the same on PostgreSQL over loopback, {result['rate']:g} tasks a second"
+    met = median <= POSTGRES_GOAL
+    return [Row(name, f"{median:.1f} ms (95 %: {high:.1f})", goal=f"≤ {POSTGRES_GOAL:g} ms", met=met)]
 
 
 def image_rows(result: dict[str, Any]) -> list[Row]:

@@ -106,6 +106,14 @@ def test_the_comparisons_of_one_conversion_stand_in_one_line() -> None:
     ]
 
 
+def test_the_line_of_postgresql_names_the_rate_and_its_own_goal() -> None:
+    (row,) = bench.postgres_rows({"rows": 100_000, "rate": 50.0, "median_ms": 9.9, "p95_ms": 30.0})
+    assert "50 tasks a second" in row.name
+    assert (row.goal, row.met) == ("≤ 10 ms", True)
+    (row,) = bench.postgres_rows({"rows": 100_000, "rate": 50.0, "median_ms": 10.1, "p95_ms": 30.0})
+    assert row.met is False
+
+
 def test_the_journals_line_counts_the_median() -> None:
     (row,) = bench.journal_rows({"rows": 100_000, "median_ms": 5.1, "p95_ms": 7.0})
     assert row.met is False
