@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 
-from . import check, comfyui, environment, pythons
+from . import check, comfyui, environment, postgres, pythons
 from .console import Stop
 from .paths import venv_python
 from .process import clean_environment, run_child
@@ -50,6 +50,7 @@ def _library(_: argparse.Namespace) -> int:
 
 def _bench(arguments: argparse.Namespace) -> int:
     prepare(*environment.GROUPS)
+    postgres.ensure()
     return run_child([str(venv_python()), "-m", "benchmarks", *arguments.rest], clean_environment())
 
 

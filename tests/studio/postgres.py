@@ -61,6 +61,17 @@ class PostgresServer:
         """Stop; mode `immediate` is a crash: no farewell to clients, recovery at the next start."""
         self._run("pg_ctl", "-D", str(self._data), "-w", "-m", mode, "stop")
 
+    def use_tls(self, certificate: bytes = b"", key: bytes = b"") -> None:
+        """Offer TLS from now on, with a PEM certificate and its key; without them no more."""
+        for name, content in (("server.crt", certificate), ("server.key", key)):
+            file = self._data / name
+            file.touch(mode=0o600)
+            file.write_bytes(content)
+            if os.geteuid() == 0:
+                shutil.chown(file, "postgres")
+        self.run_sql(f"ALTER SYSTEM SET ssl = {'on' if certificate else 'off'}")
+        self.run_sql("SELECT pg_reload_conf()")
+
     def url(self, database: str = "postgres", *, user: str = USER, password: str = PASSWORD, port: int = 0) -> str:
         """The URL of a database, as a user writes it."""
         parts: dict[str, Any] = {"username": user, "password": password, "host": "127.0.0.1"}
