@@ -284,7 +284,7 @@ async def load(driver: Driver) -> list[Decoded]:
 
     driver.phase = Phase.DOWNLOADING
     try:
-        return await driver.blocking(read)
+        return await driver.remote(read)
     except (OSError, HunyuanError) as error:
         tools.warn(f"The files of task {row.task_id or row.id} cannot be read ({error}); fetching them again.")
     driver.answered = None if row.task_id is None else await poll(driver)

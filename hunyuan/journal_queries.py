@@ -98,10 +98,13 @@ class Queries(Workers):
         """The current day of `credits`, by the journal's clock."""
         return self._db.read(lambda connection: datetime.date.fromtimestamp(self._db.backend.now(connection)))
 
-    def evictable(self, limit: int = 100) -> list[TaskRow]:
-        """Delivered tasks that still have files here, the longest delivered first."""
-        wanted = select(tasks).where(t.delivered_at.is_not(None), t.evicted_at.is_(None), t.files != "")
-        return self._rows(wanted.order_by(t.delivered_at).limit(limit))
+    def evictable(self, limit: int = 100, *, everywhere: bool = False) -> list[TaskRow]:
+        """Delivered tasks that still have files, the longest delivered first.
+
+        everywhere: all of them, also those whose files one machine removed: another may have its own.
+        """
+        wanted = select(tasks).where(t.delivered_at.is_not(None), t.files != "").order_by(t.delivered_at)
+        return self._rows(wanted if everywhere else wanted.where(t.evicted_at.is_(None)).limit(limit))
 
     def _rows(self, wanted: Select[Any]) -> list[TaskRow]:
         return self._db.read(lambda connection: [row_from(row) for row in connection.execute(wanted).mappings()])

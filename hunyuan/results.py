@@ -27,8 +27,8 @@ _EVICT_TO = 0.9  # of the cap: making room a little at a time would mean a look 
 class EvictionJournal(Protocol):
     """What the store asks of the journal."""
 
-    def evictable(self, limit: int = 100) -> list[TaskRow]:
-        """Delivered tasks with files, the longest delivered first."""
+    def evictable(self, limit: int = 100, *, everywhere: bool = False) -> list[TaskRow]:
+        """Delivered tasks with files, the longest delivered first; everywhere: all, whoever removed theirs."""
         ...
 
     def evicted(self, row_id: str) -> None:
@@ -51,6 +51,7 @@ class Copies(Protocol):
 class ResultStore:
     """Files `<task id>_<index>.<ending>` in one directory. Thread-safe; processes may share the directory.
 
+    shared: the journal also knows the files of other machines' folders.
     copies: where a machine that lacks a file takes it from.
     max_bytes: the cap on all files together, 0 = none; asked anew each time. sleep: in seconds, for the waits between
     tries to replace a file that Windows holds. now: unix seconds. replace: os.replace, or what stands for it.
@@ -62,6 +63,7 @@ class ResultStore:
         max_bytes: Callable[[], int],
         journal: EvictionJournal,
         *,
+        shared: bool = False,
         copies: Copies | None = None,
         sleep: Callable[[float], None] = time.sleep,
         now: Callable[[], float] = time.time,
@@ -70,6 +72,7 @@ class ResultStore:
         self.directory = directory
         self._max_bytes = max_bytes
         self._journal = journal
+        self._shared = shared
         self._copies = copies
         self._sleep = sleep
         self._now = now
@@ -185,13 +188,15 @@ class ResultStore:
                 return 0
             goal, freed = size - int(cap * _EVICT_TO), 0
             while freed < goal:
-                rows = self._journal.evictable()
+                rows = self._journal.evictable(everywhere=self._shared)
                 for row in rows:
                     if freed >= goal:
                         break
-                    freed += sum(self._remove(image) for image in row.files)
-                    self._journal.evicted(row.id)
-                if not rows:
+                    here = sum(self._remove(image) for image in row.files)
+                    freed += here
+                    if here or not self._shared:  # what lies on another machine is not ours to write off
+                        self._journal.evicted(row.id)
+                if not rows or self._shared:
                     break
             return freed
 

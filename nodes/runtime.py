@@ -190,7 +190,13 @@ def _build() -> Runtime:
     )
     results_directory = Path(settings.results_dir) if settings.results_dir else directory / "results"
     copies = S3Results(store.load, engine.call, LOG.warning)
-    results = ResultStore(results_directory, lambda: store.load().results_max_bytes, journal, copies=copies)
+    results = ResultStore(
+        results_directory,
+        lambda: store.load().results_max_bytes,
+        journal,
+        shared=bool(settings.journal_url),
+        copies=copies,
+    )
     transport = RequestsTransport(store.load)
     client = Client(transport, store.load)
     sources = SourceChain(store.load, journal, transport, client.download)

@@ -14,7 +14,7 @@ from hunyuan.journal import Journal
 from hunyuan.models import StoredImage
 from hunyuan.results import ResultStore, file_name
 from hunyuan.rows import TaskRow
-from tests.journal_kit import HandClock, Worker, begun, open_journal
+from tests.journal_kit import HandClock, Worker, begun, fresh, open_journal
 
 IMAGE = b"\x89PNG original bytes" * 10
 
@@ -259,6 +259,23 @@ def test_the_longest_delivered_makes_room_and_the_undelivered_never(tmp_path: Pa
     assert kept.evicted_at is None
     assert [journal.get(row.id) and row.id for row in (second, third)] == [second.id, third.id]
     assert store.evict() == 0, "nothing more may go, and it ends"
+
+
+def test_each_machine_makes_room_in_its_own_folder(tmp_path: Path) -> None:
+    clock = HandClock()
+    journal = open_journal(tmp_path, clock=clock)
+    stores = [ResultStore(tmp_path / name, lambda: 2000, journal, shared=True) for name in ("here", "there")]
+    here, there = stores
+    rows = [deliver(journal, stores[number % 2], clock, number) for number in range(1, 7)]
+    for number in (2, 4):
+        there.store(f"n{number}", 0, bytes([number]) * 1000, "image/png")
+    assert here.evict() == 2000
+    assert files_in(here) == {"n6_0.png"}
+    evicted = [row.id for row in rows if fresh(journal, row).evicted_at]
+    assert evicted == [rows[1].id, rows[3].id], "of the other's files nothing is written off"
+    assert there.evict() == 4000, "also those that are gone at the first"
+    assert files_in(there) == {"n5_0.png"}
+    assert here.evict() == there.evict() == 0
 
 
 def test_files_that_are_already_gone_do_not_stop_the_eviction(tmp_path: Path) -> None:
