@@ -21,34 +21,33 @@ TOOLBAR = ".graph-canvas-panel .p-buttongroup, .p-toast, .workflow-tabs-containe
 WITHOUT_NOTE = """() => {
     for (const words of document.querySelectorAll('span, div')) {
         const text = words.textContent;
-        if (/job completed|已完成/.test(text) && text.length < 40) words.style.display = 'none';
+        if (/job completed/.test(text) && text.length < 40) words.style.display = 'none';
     }
 }"""
 
 
 def main() -> int:
     IMAGES.mkdir(parents=True, exist_ok=True)
-    for locale, name in (("en", "workflow"), ("zh", "workflow.zh")):
+    for locale, ending in (("en", ""), ("zh", ".zh")):
         with opened(VIEWPORT, {"Comfy.Locale": locale}) as page:
             page.add_style_tag(content=TOOLBAR)
             run(page, "generate_local_edit")
-            _take(page, name)
-            if locale == "en":
-                _take_sidebar(page)
-    with opened(VIEWPORT, key=False) as page:
-        page.add_style_tag(content=TOOLBAR)
-        page.evaluate("() => window.app.extensionManager.command.execute('Hunyuan.SetKey')")
-        page.wait_for_timeout(1500)
-        _take(page, "key-dialog")
+            _take(page, f"workflow{ending}")
+            _take_sidebar(page, f"sidebar{ending}")
+        with opened(VIEWPORT, {"Comfy.Locale": locale}, key=False) as page:
+            page.add_style_tag(content=TOOLBAR)
+            page.evaluate("() => window.app.extensionManager.command.execute('Hunyuan.SetKey')")
+            page.wait_for_timeout(1500)
+            _take(page, f"key-dialog{ending}")
     return 0
 
 
-def _take_sidebar(page: Page) -> None:
+def _take_sidebar(page: Page, picture: str) -> None:
     for name in ("seed_grid", "submit_now_collect_later", "edit_image"):
         run(page, name)
     page.evaluate("() => window.app.extensionManager.command.execute('Hunyuan.ShowTasks')")
     page.wait_for_timeout(2500)  # the panel slides in, its pictures load
-    _take(page, "sidebar")
+    _take(page, picture)
 
 
 def _take(page: Page, name: str) -> None:
