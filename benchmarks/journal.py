@@ -15,7 +15,7 @@ import statistics
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -112,18 +112,26 @@ def _summary(seconds: list[float]) -> dict[str, float]:
     }
 
 
-def run(rows: int = 100_000, count: int = 500, url: str = "", rate: float = 0.0, threads: int = 8) -> dict[str, Any]:
+def run(
+    rows: int = 100_000,
+    count: int = 500,
+    url: str = "",
+    rate: float = 0.0,
+    threads: int = 8,
+    filled: Callable[[], object] = lambda: None,
+) -> dict[str, Any]:
     """Measure `count` tasks on a journal of `rows` rows; milliseconds a task.
 
     cpu_ms: this process's own processor time a task, which a busy machine does not lengthen.
     url: another database than SQLite; its tables must be empty. rate: tasks a second, from several threads
-    (0 = one after the other).
+    (0 = one after the other). filled: called when the rows are there, before anything is measured.
     """
     with tempfile.TemporaryDirectory() as directory:
         database = Database(Path(directory), url, clock=time, announce=print)
         journal = Journal(database, worker_id=secrets.token_hex(8), clock=time)
         try:
             _fill(database, rows)
+            filled()
             first = rows + 1_000_000
             for number in range(first, first + 20):  # what is done once: statements compiled, caches filled
                 one_task(journal, number)
