@@ -19,6 +19,7 @@ from .errors import (
     Money,
     SettingsError,
     TaskFailedError,
+    UnknownTaskError,
 )
 from .models import SLOT_PATIENCE, StoredImage, TaskState, TaskStatus
 from .retry import Next, after_download, after_poll, measured, next_poll, poll_times
@@ -168,6 +169,8 @@ async def _write_off(driver: Driver, row: TaskRow, error: HunyuanError) -> None:
             task_id=row.task_id,
         ) from None
     error.money = Money.MAYBE_SPENT
+    if row.state is TaskState.SUCCEEDED:
+        return  # its link is known and may still work
     await driver.blocking(driver.tools.journal.lost, row.id, error.what)
     await driver.refresh()
 
@@ -251,7 +254,10 @@ async def _fresh_link(driver: Driver, index: int, url: str) -> str:
     """The task's link as the gateway gives it now: a dead one may have been signed anew."""
     if driver.row is None or driver.row.task_id is None:
         return url
-    status = await poll(driver)
+    try:
+        status = await poll(driver)
+    except UnknownTaskError:
+        return url  # it may still come to life
     return status.images[index] if index < len(status.images) else url
 
 

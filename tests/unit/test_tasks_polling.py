@@ -207,3 +207,19 @@ def test_a_node_waits_through_an_outage_of_a_day(tmp_path: Path) -> None:
         assert rig.billed == 1
 
     play(story, tmp_path)
+
+
+def test_a_link_that_is_dead_for_a_while_at_a_gateway_that_forgot_the_task_comes_back(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        rig.runner.start_collector()
+        watch = rig.submit(5)[0]
+        await rig.failure(watch)
+        assert rig.rows()[0].lost_at is None
+        rig.gateway.script.clear()
+        await rig.clock.sleep(600)
+        assert rig.rows()[0].state is TaskState.COLLECTED
+        assert rig.billed == 1
+
+    dead = {"on": "download", "status": 404, "times": "always"}
+    forgotten = {"on": "poll", "status": 404, "times": "always", "after": 12}
+    play(story, tmp_path, dead, forgotten)
