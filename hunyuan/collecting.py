@@ -9,13 +9,10 @@ from collections.abc import Iterator
 from .driver import Driver, StillRunning
 from .errors import (
     AuthenticationError,
-    BillingUnknownError,
     DownloadError,
     HunyuanError,
-    InputUnreachableError,
     JournalError,
     LinkDeadError,
-    ModerationError,
     Money,
     SettingsError,
     TaskFailedError,
@@ -23,7 +20,8 @@ from .errors import (
 )
 from .models import SLOT_PATIENCE, StoredImage, TaskState, TaskStatus
 from .retry import Next, after_download, after_poll, measured, next_poll, poll_times
-from .rows import RowMoney, TaskRow
+from .row_errors import error_of_row
+from .rows import TaskRow
 from .watch import Decoded, Phase
 
 DOWNLOAD_DEADLINE = 120.0  # seconds for one try at one image
@@ -295,31 +293,3 @@ async def load(driver: Driver) -> list[Decoded]:
         tools.warn(f"The files of task {row.task_id or row.id} cannot be read ({error}); fetching them again.")
     driver.answered = None if row.task_id is None else await poll(driver)
     return await collect(driver)
-
-
-def error_of_row(row: TaskRow) -> HunyuanError:
-    """The failure that a row of the journal tells of, in the gateway's own words."""
-    words = f"“{row.error_text}”" if row.error_text else "the gateway gave no reason"
-    task_id = row.task_id
-    if row.state is TaskState.UNKNOWN:
-        return BillingUnknownError(
-            f"The create of this task was sent and its answer is lost: {row.error_text or 'the process ended'}",
-            do="Look at your usage at the gateway; running again sends it anew.",
-        )
-    if row.error_code == "1200":
-        return ModerationError(
-            f"Refused by the gateway's content moderation: {words}",
-            do="Change the prompt or the input image.",
-            money=Money.REFUNDED,
-            task_id=task_id,
-        )
-    if row.error_code == "1402":
-        return InputUnreachableError(
-            f"The gateway could not fetch an input image: {words}",
-            why="This is not moderation: the image's address does not answer from outside.",
-            do="Set up an upload way that the gateway can reach (settings: S3 or HTTP upload), or give a public URL.",
-            money=Money.REFUNDED,
-            task_id=task_id,
-        )
-    money = Money.NOT_SPENT if row.money is RowMoney.NONE and not task_id else Money.REFUNDED
-    return TaskFailedError(f"The task failed: {words}", money=money, task_id=task_id)

@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from .collecting import await_success, collect, error_of_row, follow, load, poll
+from .collecting import await_success, collect, follow, load, poll
 from .collector import Collector
 from .creating import obtain_row
 from .driver import Driver, HandedOver, Options, StillRunning, Tools
 from .errors import JournalError, LinkDeadError, Money, TaskFailedError, UnknownTaskError
 from .limiter import Clock
 from .models import GenerationRequest, ImageInput, TaskState, check_task_id
+from .row_errors import error_of_row
 from .rows import Limits, RunContext, TaskRow
 from .watch import Decoded, Phase, Watch
 
