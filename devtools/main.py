@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 
 from . import check, comfyui, environment, postgres, pythons
@@ -74,8 +75,15 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def hear_interrupts() -> None:
+    """A shell starts background jobs deaf to SIGINT, which their children inherit: the servers here are ended by it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def main(argv: list[str]) -> int:
     """Run one command; its exit code."""
+    hear_interrupts()
     # What follows `test` and `bench` is pytest's and the benchmarks' own, options too.
     passed_on = argv[1:] if argv[:1] in (["test"], ["bench"]) and argv[1:] not in (["-h"], ["--help"]) else []
     arguments = _parser().parse_args(argv[: len(argv) - len(passed_on)])
