@@ -48,8 +48,7 @@ def test(arguments: Sequence[str]) -> int:
     environment = {**clean_environment(), "CHROMIUM_PATH": str(browser.ensure())}
     if failed:
         print(f"FAILED before the tests: {', '.join(failed)}", flush=True)
-    # The whole suite on two workers, each with servers of its own; a choice of tests runs as the user says.
-    command = [str(venv_python()), "-m", "pytest", *(arguments or ["-n", "2", "--dist", "loadfile"])]
+    command = [str(venv_python()), "-m", "pytest", *arguments]
     return run_child(command, environment) or (1 if failed else 0)
 
 
