@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from collections import deque
@@ -19,8 +20,10 @@ def pip(python: Path, arguments: Sequence[str], steps: Steps, *, check: bool = T
     command = [str(python), "-m", "pip", "--no-input", "--disable-pip-version-check", *arguments]
     tail: deque[str] = deque(maxlen=25)
     name, files = "", 0
+    # Bytecode of all these packages would take longer than the downloads, and most of it is never imported.
+    environment = {**os.environ, "PIP_NO_COMPILE": "1"}
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
     ) as process:
         assert process.stdout is not None
         for raw in process.stdout:
