@@ -17,6 +17,7 @@ from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
 from .database import Backend, driver_words
 from .errors import JournalError
 from .tables import bring_up
+from .url_secrets import url_secrets
 
 # libpq's own names; whatever the URL's query says goes before. A server that vanished is noticed in 20 seconds.
 _CONNECT = {
@@ -48,9 +49,10 @@ class PostgresBackend(Backend):
     """One database of a PostgreSQL server. Whatever stands in the URL's query (sslmode, …) goes to psycopg."""
 
     def __init__(self, url: str) -> None:
-        self._url = _read_url(url)
+        self._url, self._secrets = _read_url(url), url_secrets(url)
         self._asked = (0.0, -math.inf, 0.0)  # the server's time; this machine's stop-watch and clock then
-        self.name = f"at {self._url.render_as_string(hide_password=True)}"
+        # Without the query: the driver takes passwords there too.
+        self.name = f"at {self._url.set(query={}).render_as_string(hide_password=True)}"
 
     def open(self) -> Engine:
         engine = _engine(self._url)
@@ -114,8 +116,9 @@ class PostgresBackend(Backend):
         return f"PostgreSQL said: {words}.", f"Check {_SETTING}."
 
     def _masked(self, words: str) -> str:
-        password = self._url.password
-        return words.replace(str(password), "***") if password else words
+        for secret in self._secrets:
+            words = words.replace(secret, "***")
+        return words
 
 
 def _state_of(words: str) -> str:
@@ -153,6 +156,11 @@ def _engine(url: URL) -> Engine:
 
 
 def _read_url(url: str) -> URL:
+    if url.count("@") > 1:  # what stands behind the first would count as the host, and be shown and looked up as one
+        raise JournalError(
+            f"{_SETTING} has more than one @, so that nobody can tell where its password ends.",
+            do="Write @ : / % ? in user and password as %40 %3A %2F %25 %3F.",
+        )
     try:
         read = make_url(url)
     except (ArgumentError, ValueError):

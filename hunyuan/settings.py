@@ -18,11 +18,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from .errors import SettingsError
 from .replacing import replace
 from .setting_rules import RULES
+from .url_secrets import url_secrets
 
 Origin = Literal["environment", "file", "default"]
 
@@ -94,7 +95,7 @@ class Settings:
         plain = [self.api_key, self.journal_url, self.s3_access_key, self.s3_secret_key]
         for value in self.http_upload_headers.values():
             plain += [value, value.rpartition(" ")[2]]  # "Bearer …": the token by itself too
-        plain += [_password(url) for url in (self.journal_url, self.proxy)]
+        plain += [secret for url in (self.journal_url, self.proxy) for secret in url_secrets(url)]
         forms = {form for text in plain for form in (text, quote(text, safe=""), json.dumps(text)[1:-1])}
         return sorted((form for form in forms if len(form) >= _SHORTEST_SECRET), key=len, reverse=True)
 
@@ -292,13 +293,6 @@ def _plain(value: Any) -> Any:
 
 def _without_user(url: str) -> str:
     return _USER_INFO.sub(MASK, url)
-
-
-def _password(url: str) -> str:
-    try:
-        return urlsplit(url).password or ""
-    except ValueError:
-        return ""
 
 
 def _close_to_others(path: Path, mode: int) -> None:

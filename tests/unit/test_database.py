@@ -224,6 +224,23 @@ def test_another_database_is_refused_without_its_password(tmp_path: Path, url: s
     assert "hunter2" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://me@127.0.0.1:9/db?password=hunter2",
+        "postgresql+psycopg://me:other@127.0.0.1:9/db?sslmode=prefer&sslpassword=hunter2",
+        "postgresql+psycopg://me:p@hunter2@127.0.0.1:9/db",
+        "postgresql+psycopg://me:p@hunter2/x@127.0.0.1:9/db",
+        "postgresql+psycopg://me:p@a?hunter2@127.0.0.1:9/db",
+    ],
+)
+def test_a_password_is_shown_nowhere_in_the_address_it_stands_in(tmp_path: Path, url: str) -> None:
+    with pytest.raises(JournalError, match="No credits were spent") as refused:
+        begin(open_journal(tmp_path, url=url))
+    assert "hunter2" not in f"{refused.value} {refused.value!r}"
+    assert ("%40" in refused.value.do) == (url.count("@") > 1), "what to do is said where it can be known"
+
+
 def test_a_journal_at_a_path_of_the_users_choice(tmp_path: Path) -> None:
     file = tmp_path / "elsewhere" / "j.db"
     row = begun(open_journal(tmp_path, url=f"sqlite:///{file}"))

@@ -299,6 +299,20 @@ def test_redact() -> None:
     assert Settings().redact("nothing to hide, aio-graph") == "nothing to hide, aio-graph"
 
 
+@pytest.mark.parametrize(
+    ("url", "secret"),
+    [
+        ("postgresql://me:pa%2Fss%40word@db/hunyuan", "pa/ss@word"),
+        ("postgresql://me:pa/ssword@db/hunyuan", "pa/ssword"),
+        ("postgresql://me:pa@ssword@db/hunyuan", "pa@ssword"),
+        ("postgresql://me@db/hunyuan?sslmode=require&password=pass%2Bword", "pass+word"),
+        ("postgresql://db/hunyuan?sslpassword=passphrase", "passphrase"),
+    ],
+)
+def test_redact_finds_the_password_of_an_address_however_it_is_written(url: str, secret: str) -> None:
+    assert Settings(journal_url=url).redact(f"refused {secret} again") == "refused *** again"
+
+
 def test_account_tells_keys_apart_without_telling_them() -> None:
     one, two = Settings(api_key=KEY), Settings(api_key=KEY + "x")
     assert one.account != two.account
