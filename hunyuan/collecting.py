@@ -80,7 +80,8 @@ async def _poll_to_the_end(driver: Driver) -> None:
     pending: float | None = None
     from_start = driver.created_at is not None  # only then can its duration be measured
     if driver.created_at is None:
-        driver.created_at = clock.monotonic() - max(0.0, clock.time() - (row.submitted_at or row.created_at))
+        age = await driver.blocking(tools.journal.now) - (row.submitted_at or row.created_at)
+        driver.created_at = clock.monotonic() - max(0.0, age)
     history = await driver.blocking(tools.durations.recent, row.type, row.size)
     times = poll_times(history, tools.chance())
     while True:

@@ -28,7 +28,7 @@ class Collector:
         self._tools = tools
         self._drive = drive
         self._driven = driven
-        self._looked: dict[str, float] = {}  # row id → unix seconds of the last look
+        self._looked: dict[str, float] = {}  # row id → the journal's time of the last look
         self._rounds: asyncio.Task[None] | None = None
         self._complaint = ""
 
@@ -71,17 +71,17 @@ class Collector:
 
     async def _sweep(self, at_once: asyncio.Semaphore) -> None:
         """Looks at each open task when it is due; sparser the older it is."""
-        now, settings = self._clock.time(), self._tools.settings()
+        blocking, journal, settings = self._tools.engine.blocking, self._tools.journal, self._tools.settings()
         if not settings.api_key:
             return
-        rows = await self._tools.engine.blocking(self._tools.journal.open_rows)
+        now, rows = await blocking(journal.now), await blocking(journal.open_rows)
         driven, looked = self._driven(), self._looked
         self._looked = {row.id: looked[row.id] for row in rows if row.id in looked}
         for row in rows:
             age = now - (row.submitted_at or row.created_at)
             if age > GIVEN_UP_AFTER:
                 text = f"not collected within {GIVEN_UP_AFTER / 86400:g} days: upstream keeps results for 7"
-                await self._tools.engine.blocking(self._tools.journal.lost, row.id, text)
+                await blocking(journal.lost, row.id, text)
                 continue
             due = self._looked.get(row.id, 0.0) + quiet_gap(age) <= now
             if due and row.base_url == settings.base_url and row.id not in driven:

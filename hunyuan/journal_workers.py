@@ -40,6 +40,10 @@ class Workers:
         self._beaten: float | None = None
         self._account = ""
 
+    def now(self) -> float:
+        """Unix seconds by the clock that the rows' times were written by; this machine's own may differ by years."""
+        return self._db.read(self._db.backend.now)
+
     def heartbeat(self, account: str = "") -> None:
         """Say that this worker lives. At least every 10 seconds."""
         self._write(lambda connection, now: None, account=account or None, beat=True)

@@ -15,6 +15,7 @@ from hunyuan.models import TaskState
 from hunyuan.rows import TaskRow
 from hunyuan.settings import Settings
 from tests.rig import Rig, play
+from tests.virtual_time import VirtualClock
 
 
 async def gone(rig: Rig, *seeds: int) -> None:
@@ -41,6 +42,34 @@ def test_an_endless_task_takes_few_polls_and_fewer_with_time(tmp_path: Path) -> 
         await rig.clock.sleep(601)
         assert other.rows()[0].state is TaskState.COLLECTED, "and still there when it ends"
         assert rig.count("creates") == 1
+
+    play(story, tmp_path, task={"seconds": None})
+
+
+class WrongClock(VirtualClock):
+    """A machine's clock that goes wrong by days; the journal's is another."""
+
+    def __init__(self, right: VirtualClock, days: float) -> None:
+        super().__init__(right.epoch + days * 86400.0)
+        self.loop = right.loop
+
+
+@pytest.mark.parametrize("days", [-400.0, 0.01, 400.0])
+def test_a_machine_whose_clock_is_wrong_collects_as_any_other(tmp_path: Path, days: float) -> None:
+    async def story(rig: Rig) -> None:
+        await gone(rig, 5)
+        other = rig.another()
+        other.engine.clock = WrongClock(rig.clock, days)
+        other.runner.start_collector()
+        (row,) = other.rows()
+        assert row.submitted_at is not None
+        watch = other.attach(str(row.task_id))
+        await rig.clock.sleep(25)
+        other.finish()
+        done = (await other.collected(watch)).row
+        assert done.lost_at is None
+        assert done.seconds is not None
+        assert 60 <= done.seconds <= 80, "the journal's clock says how long it took"
 
     play(story, tmp_path, task={"seconds": None})
 
