@@ -18,6 +18,7 @@ T = TypeVar("T")
 
 ALIVE_SECONDS = 30.0  # a worker silent for longer is dead
 _BEAT_AGAIN_SECONDS = 5.0
+_GREETING_SECONDS = 15.0  # after a silence of this worker's own: time for the others to show that they live
 _FORGET_WORKER_SECONDS = 7 * 86400.0
 _LOST_ANSWER = "The process that sent this request ended before its answer came. It may have been billed."
 
@@ -38,11 +39,17 @@ class Workers:
         self._clock = clock
         self._hash_prompts = hash_prompts
         self._beaten: float | None = None
+        self._silence: tuple[float, float] | None = None  # this worker's last: its beats before it and after it
         self._account = ""
 
     def now(self) -> float:
         """Unix seconds by the clock that the rows' times were written by; this machine's own may differ by years."""
         return self._db.read(self._db.backend.now)
+
+    @property
+    def silence(self) -> tuple[float, float] | None:
+        """The last time in which this worker was silent for so long that others may have taken over its tasks."""
+        return self._silence
 
     def heartbeat(self, account: str = "") -> None:
         """Say that this worker lives. At least every 10 seconds."""
@@ -128,6 +135,8 @@ class Workers:
 
         result, beaten = self._db.write(whole, durable=durable, money=money, task_id=task_id)
         if beaten is not None:  # only what was committed counts
+            if self._beaten is not None and beaten - self._beaten > ALIVE_SECONDS:
+                self._silence = (self._beaten, beaten)
             self._beaten = beaten
             self._account = self._account if account is None else account
         return result
@@ -145,9 +154,21 @@ class Workers:
 
     def _living(self, connection: Connection, now: float) -> list[str]:
         """The workers alive, this one first."""
-        fresh = connection.execute(FRESH_WORKERS, {"since": now - ALIVE_SECONDS}).scalars().all()
+        fresh = connection.execute(FRESH_WORKERS, {"since": self._since(now)}).scalars().all()
         others = [worker for worker in fresh if worker != self.worker_id and not self._db.backend.gone(worker)]
         return [self.worker_id, *others]
+
+    def _since(self, now: float) -> float:
+        """Whoever has not shown life since then is dead.
+
+        A database that was away, or a machine that slept, silences all at once: whoever is back first must not
+        take the others' tasks, and their creates for lost, before they had time to say that they live.
+        """
+        if self._beaten is not None and now - self._beaten > ALIVE_SECONDS:
+            return self._beaten - ALIVE_SECONDS
+        if self._silence is not None and 0 <= now - self._silence[1] < _GREETING_SECONDS:
+            return self._silence[0] - ALIVE_SECONDS
+        return now - ALIVE_SECONDS
 
     def _rest(self, connection: Connection, account: str, now: float) -> float:
         until = connection.execute(PAUSED_UNTIL, {"account": account}).scalar()

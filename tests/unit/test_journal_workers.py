@@ -28,6 +28,7 @@ def test_an_intended_task_of_a_silent_worker_becomes_unknown_and_is_not_attached
     assert isinstance(begin(second), Attached)
     first.heartbeat()
     clock.now += 29
+    second.heartbeat()
     assert second.find_reusable(row.fingerprint) is not None
     clock.now += 2
     assert second.find_reusable(row.fingerprint) is None
@@ -92,7 +93,10 @@ def test_only_the_tasks_of_the_dead_are_claimed_and_only_once(tmp_path: Path) ->
     assert [open_row.id for open_row in first.open_rows()] == [row.id]
     assert second.open_rows() == []
     assert not second.claim(row.id)
-    clock.now += 31
+    clock.now += 16
+    second.heartbeat()
+    third.heartbeat()
+    clock.now += 15
     assert [open_row.id for open_row in second.open_rows()] == [row.id]
     assert second.claim(row.id)
     assert not third.claim(row.id)
@@ -112,6 +116,28 @@ def test_open_rows_can_be_those_of_one_account(tmp_path: Path) -> None:
     assert [row.id for row in journal.open_rows()] == [ours.id, theirs.id]
 
 
+def test_who_was_silent_itself_lets_the_others_speak_first(tmp_path: Path) -> None:
+    """A database that was away, a machine that slept: all were silent, none of them died."""
+    clock = HandClock()
+    first, second = open_journal(tmp_path, "first", clock), open_journal(tmp_path, "second", clock)
+    intended, submitted = begun(first, 1), begun(first, 2)
+    first.submitted(submitted.id, "n2")
+    second.heartbeat()
+    clock.now += 3600
+    assert isinstance(begin(second, 1), Attached)
+    assert second.recover() == []
+    assert not second.claim(submitted.id)
+    clock.now += 14
+    assert second.find_reusable(intended.fingerprint) is not None
+    first.heartbeat()
+    clock.now += 20
+    assert second.recover() == []
+    second.heartbeat()
+    clock.now += 20
+    assert [row.id for row in second.recover()] == [intended.id], "this time only the other was silent"
+    assert second.claim(submitted.id)
+
+
 def test_a_closed_worker_frees_its_tasks_at_once(tmp_path: Path) -> None:
     clock = HandClock()
     first = open_journal(tmp_path, "first", clock)
@@ -129,7 +155,9 @@ def test_a_dead_worker_holds_no_slot(tmp_path: Path) -> None:
     dead, living = open_journal(tmp_path, "dead", clock), open_journal(tmp_path, "living", clock)
     dead.submitted(begun(dead, 1, limits=limits).id, "n1")
     assert begin(living, 2, limits=limits) == Busy(1)
-    clock.now += 31
+    clock.now += 16
+    living.heartbeat()
+    clock.now += 15
     assert isinstance(begin(living, 2, limits=limits), Begun)
 
 
