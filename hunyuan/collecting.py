@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterator
 
-from .driver import Driver, StillRunning
+from .driver import Driver, StillRunning, TakenOver
 from .errors import (
     AuthenticationError,
     DownloadError,
@@ -57,7 +57,7 @@ async def follow(driver: Driver) -> None:
 async def await_success(driver: Driver) -> None:
     """Polls until the gateway says done; raises its words when it says failed, or what no poll gets past.
 
-    Raises StillRunning where it is not done and nobody waits for it.
+    Raises StillRunning where it is not done and nobody waits for it, TakenOver where another process has it.
     """
     row = driver.row
     assert row is not None
@@ -83,10 +83,14 @@ async def _poll_to_the_end(driver: Driver) -> None:
         age = await driver.blocking(tools.journal.now) - (row.submitted_at or row.created_at)
         driver.created_at = clock.monotonic() - max(0.0, age)
     history = await driver.blocking(tools.durations.recent, row.type, row.size)
-    times = poll_times(history, tools.chance())
+    times, silence = poll_times(history, tools.chance()), tools.journal.silence
     while True:
         if from_start or pending is not None:
             await _pause(driver, times)
+        if tools.journal.silence != silence:
+            silence = tools.journal.silence
+            if not await driver.blocking(tools.journal.claim, row.id):
+                raise TakenOver
         status = await poll(driver)
         driver.answered = status
         elapsed = clock.monotonic() - driver.created_at

@@ -73,6 +73,10 @@ class StillRunning(Exception):
     """Not done, and nobody watches: the collector looks again later."""
 
 
+class TakenOver(Exception):
+    """Another process has the task in hand: this one was silent for so long that it counted as dead."""
+
+
 @dataclass(eq=False)
 class Driver:
     """The state of one task's road. All fields are touched on the engine's loop only, read from anywhere."""

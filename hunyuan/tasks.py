@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from .collecting import await_success, collect, follow, load, poll
 from .collector import Collector
 from .creating import obtain_row
-from .driver import Driver, HandedOver, Options, StillRunning, Tools
+from .driver import Driver, HandedOver, Options, StillRunning, TakenOver, Tools
 from .errors import JournalError, LinkDeadError, Money, TaskFailedError, UnknownTaskError
 from .limiter import Clock
 from .models import GenerationRequest, ImageInput, TaskState, check_task_id
@@ -195,13 +195,19 @@ class TaskRunner:
             await (obtain_row(driver) if driver.request is not None else self._find(driver))
         self._settle_on(driver)
         assert driver.row is not None
-        if not driver.paid:
-            await follow(driver)
-        driver.settled()
-        if driver.row.state is TaskState.COLLECTED:
-            return await self._reload(driver)
-        await await_success(driver)
-        return await collect(driver)
+        in_hand = driver.paid
+        while True:
+            if not in_hand:
+                await follow(driver)
+            driver.settled()
+            if driver.row.state is TaskState.COLLECTED:
+                return await self._reload(driver)
+            try:
+                await await_success(driver)
+                return await collect(driver)
+            except TakenOver:
+                driver.release_slot()
+                in_hand = False
 
     async def _reload(self, driver: Driver) -> Sequence[Decoded]:
         """A collected task's images; where they can be had no more, the request is created anew."""

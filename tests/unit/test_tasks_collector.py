@@ -46,6 +46,25 @@ def test_an_endless_task_takes_few_polls_and_fewer_with_time(tmp_path: Path) -> 
     play(story, tmp_path, task={"seconds": None})
 
 
+def test_who_counted_as_dead_asks_no_more_once_it_is_back(tmp_path: Path) -> None:
+    """Its task is another's by then: it waits for the image as everybody does who has not the task in hand."""
+
+    async def story(rig: Rig) -> None:
+        watch = rig.submit(5)[0]
+        other = rig.another()
+        other.runner.start_collector()
+        await rig.clock.sleep(60)  # the first writes nothing and does not beat: as if cut off from the database
+        assert other.rows()[0].owner == "worker-2"
+        rig.runner.start_collector()
+        await rig.clock.sleep(20)
+        rig.wire.broken = lambda: errors.ConnectTimeoutError("Whoever asks now asks beside the other.")
+        other.finish()
+        assert (await rig.collected(watch)).images
+        assert rig.billed == rig.count("downloads") == 1
+
+    play(story, tmp_path, task={"seconds": None})
+
+
 class WrongClock(VirtualClock):
     """A machine's clock that goes wrong by days; the journal's is another."""
 
