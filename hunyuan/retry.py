@@ -37,7 +37,7 @@ FIRST_POLL, POLL_RATIO = 3.1, 1.135
 LONGEST_POLL_GAP = 10.0
 SHORTEST_POLL_GAP = 0.15
 LEARNED_STEP = 0.2  # seconds; the finest aim that is worth a request
-LEARNED_POLLS = 5  # polls across the window in which recent tasks ended
+LEARNED_POLLS = 4  # steps across the window in which recent tasks ended: 8 polls reach a second past its strays
 # A task that was done at its first poll may have been done long before: look earlier next time, and much earlier
 # where that first poll was not aimed by history.
 EARLIER, MUCH_EARLIER = 0.93, 0.7

@@ -62,8 +62,7 @@ def test_aim_with_the_journals_history(tmp_path: Path, centre: float) -> None:
             _, end = await ended(later, later.submit(seed)[0])
             added.append(end - began - durations[seed])
         assert statistics.mean(added) <= 0.3
-        assert statistics.mean(polls_of(later)[20:]) <= 8
-        assert sorted(polls_of(later)[20:])[-2] <= 9
+        assert max(polls_of(later)[20:]) <= 8
 
     play(story, tmp_path, task={"seconds": {"cycle": durations}})
 
