@@ -18,6 +18,13 @@ from .watch import Phase
 
 CREATE_TIMEOUT = 180.0  # seconds: the gateway may answer with the finished image itself
 JOURNAL_PAUSE = 5.0  # seconds between tries to write down an id that must not be lost
+# Seconds after which an intent is not sent any more: a machine that slept may count as dead by then, and the same
+# request may have been asked for anew elsewhere. Under the journal's 30, and above what a slow `begin` takes (15).
+INTENT_LASTS = 20.0
+
+
+class _TooLate(Exception):
+    """The intent is older than INTENT_LASTS: nothing was sent."""
 
 
 async def obtain_row(driver: Driver) -> None:
@@ -34,6 +41,7 @@ async def obtain_row(driver: Driver) -> None:
         driver.phase = Phase.QUEUED
         context = driver.options.context
         driver.slot = await tools.limiter.acquire((context.prompt_id, context.node_id), first=attempt + busy > 0)
+        begun = _both_clocks(driver)
         outcome = await _begin(driver, driver.clock.monotonic() - asked)
         if isinstance(outcome, Attached):
             driver.release_slot()
@@ -52,7 +60,7 @@ async def obtain_row(driver: Driver) -> None:
             await driver.blocking(tools.journal.dropped, outcome.row.id)
         _stay_wanted(driver)
         driver.row, driver.paid = outcome.row, True
-        delay = await _create(driver, attempt)
+        delay = await _create(driver, attempt, begun)
         if delay is None:
             return
         driver.row, driver.paid = None, False
@@ -106,14 +114,28 @@ async def _begin(driver: Driver, waited: float) -> Begun | Attached | Busy:
     return await driver.blocking(begin)
 
 
-async def _create(driver: Driver, attempt: int) -> float | None:
+def _both_clocks(driver: Driver) -> tuple[float, float]:
+    """The stop-watch, which a sleeping machine stops, and the clock, which somebody may set."""
+    return driver.clock.monotonic(), driver.clock.time()
+
+
+async def _create(driver: Driver, attempt: int, begun: tuple[float, float]) -> float | None:
     """Sends the create once. None: accepted. Seconds: certainly not arrived, wait so long and begin again."""
-    tools, row = driver.tools, driver.row
-    assert row is not None and driver.request is not None
+    tools, row, request = driver.tools, driver.row, driver.request
+    assert row is not None and request is not None
+    urls = [image.url for image in driver.resolved]
+
+    def send() -> TaskStatus:
+        if max(now - then for now, then in zip(_both_clocks(driver), begun, strict=True)) > INTENT_LASTS:
+            raise _TooLate
+        return tools.client.create(request, urls, CREATE_TIMEOUT)
+
     try:
-        status = await driver.remote(
-            tools.client.create, driver.request, [image.url for image in driver.resolved], CREATE_TIMEOUT
-        )
+        status = await driver.remote(send)
+    except _TooLate:
+        driver.release_slot()
+        await driver.blocking(tools.journal.dropped, row.id)
+        return 0.0
     except HunyuanError as error:
         return await _refused(driver, row, error, attempt)
     except Exception as defect:

@@ -117,9 +117,10 @@ TO_UNKNOWN = (
     .where(_row, t.state == INTENDED)
     .values(state=UNKNOWN, error_code="billing_unknown", error_text=bindparam("new_text"), finished_at=bindparam("now"))
 )
+# Also where another worker, who could not know that it was never sent, has made it `unknown`.
 TO_DROPPED = (
     update(tasks)
-    .where(_row, t.state == INTENDED, t.task_id.is_(None))
+    .where(_row, t.state.in_([INTENDED, UNKNOWN]), t.task_id.is_(None))
     .values(state=FAILED, credits=0, hidden=True, error_code=bindparam("new_code"), finished_at=bindparam("now"))
 )
 TO_LOST = (

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from sqlalchemy import select
 
 from hunyuan import errors
 from hunyuan.journal import Journal
 from hunyuan.models import TaskState
 from hunyuan.rows import TaskRow
 from hunyuan.settings import Settings
+from hunyuan.tables import tasks
 from tests.rig import Rig, play
 from tests.virtual_time import VirtualClock
 
@@ -63,6 +65,42 @@ def test_who_counted_as_dead_asks_no_more_once_it_is_back(tmp_path: Path) -> Non
         assert rig.billed == rig.count("downloads") == 1
 
     play(story, tmp_path, task={"seconds": None})
+
+
+class SleepyJournal:
+    """The rig's journal; the machine goes to sleep just after the first intent was written down."""
+
+    def __init__(self, rig: Rig, seconds: float) -> None:
+        self._rig, self._seconds = rig, seconds
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._rig.journal, name)
+
+    def begin(self, *arguments: Any, **options: Any) -> Any:
+        begun = self._rig.journal.begin(*arguments, **options)
+        assert self._rig.clock.loop is not None
+        self._rig.clock.loop.instant.now += self._seconds
+        if self._seconds > 30:
+            assert [row.state for row in self._rig.another().journal.recover()] == [TaskState.UNKNOWN]
+        self._seconds = 0.0
+        return begun
+
+
+@pytest.mark.parametrize(("slept", "intents"), [(15.0, 1), (25.0, 2), (90.0, 2)])
+def test_an_intent_that_may_count_as_lost_by_now_is_not_sent(tmp_path: Path, slept: float, intents: int) -> None:
+    """Who asked for the same elsewhere was told that the answer is lost, and may have paid for it anew."""
+
+    async def story(rig: Rig) -> None:
+        rig.runner.tools = replace(rig.runner.tools, journal=cast(Journal, SleepyJournal(rig, slept)))
+        got = await rig.collected(rig.submit(5)[0])
+        assert got.row.state is TaskState.COLLECTED
+        assert rig.billed == rig.count("creates") == 1
+        totals = rig.journal.credits()
+        assert (totals.spent, totals.maybe) == (25, 0), "what was certainly not sent counts nothing"
+        with_hidden = rig.journal._db.read(lambda connection: connection.execute(select(tasks.c.id)).all())
+        assert len(with_hidden) == intents
+
+    play(story, tmp_path)
 
 
 class WrongClock(VirtualClock):
