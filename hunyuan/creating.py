@@ -40,7 +40,8 @@ async def obtain_row(driver: Driver) -> None:
     while True:
         driver.phase = Phase.QUEUED
         context = driver.options.context
-        driver.slot = await tools.limiter.acquire((context.prompt_id, context.node_id), first=attempt + busy > 0)
+        if driver.slot is None:
+            driver.slot = await tools.limiter.acquire((context.prompt_id, context.node_id), first=attempt + busy > 0)
         begun = _both_clocks(driver)
         outcome = await _begin(driver, driver.clock.monotonic() - asked)
         if isinstance(outcome, Attached):
@@ -48,9 +49,11 @@ async def obtain_row(driver: Driver) -> None:
             driver.row = outcome.row
             return
         if isinstance(outcome, Busy):
-            driver.release_slot()
             driver.phase = Phase.QUEUED
             tools.limiter.pause(outcome.retry_in)
+            # Else it keeps its slot: who has none does not ask the journal, however many wait in all processes.
+            if tools.limiter.paused_for > 0 or tools.limiter.in_flight > tools.limiter.width:
+                driver.release_slot()
             _stay_wanted(driver)
             busy += 1
             await driver.clock.sleep(outcome.retry_in or backoff(busy, tools.chance(), first=0.2, longest=1.0))

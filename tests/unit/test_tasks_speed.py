@@ -96,6 +96,20 @@ class NotingJournal:
         self._journal.failed(*arguments)
 
 
+class CountingJournal:
+    """The rig's journal, and how often it was asked for a slot."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal, self.begins = journal, 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._journal, name)
+
+    def begin(self, *arguments: Any, **options: Any) -> Any:
+        self.begins += 1
+        return self._journal.begin(*arguments, **options)
+
+
 @pytest.mark.parametrize("task", [{}, {"fail": "no such style"}])
 def test_a_slot_is_free_only_once_the_end_is_written_down(tmp_path: Path, task: dict[str, Any]) -> None:
     """Else who gets it finds the journal's slots taken, and waits for nothing."""
@@ -119,6 +133,23 @@ def test_a_slot_that_another_process_frees_is_taken_within_a_second(tmp_path: Pa
         assert ended_at - freed <= 8.0 * 1.14 + 1.0
 
     play(story, tmp_path, settings={"max_in_flight": 1})
+
+
+def test_many_who_wait_for_another_process_do_not_storm_the_journal(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        for watch in rig.submit(*range(8)):
+            await asyncio.wrap_future(watch.created)
+        other = rig.another()
+        asking = CountingJournal(other.journal)
+        other.runner.tools = replace(other.runner.tools, journal=cast(Journal, asking))
+        watches = [other.submit(seed, node="list")[0] for seed in range(100, 150)]
+        await rig.clock.sleep(5)
+        assert asking.begins <= 8 * 2 * 5, "each of eight asks about once a second, however many wait"
+        rig.finish()
+        await asyncio.gather(*map(other.collected, watches))
+        assert rig.state["max_in_flight"] == 8
+
+    play(story, tmp_path)
 
 
 def test_eight_nodes_lists_and_counts_all_run_at_once(tmp_path: Path) -> None:
