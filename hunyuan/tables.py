@@ -138,6 +138,8 @@ def version_of(connection: Connection) -> int:
     if not inspect(connection).has_table(meta.name):
         return 0
     found = connection.execute(select(meta.c.value).where(meta.c.key == "version")).scalar()
+    if found and not found.isdecimal():
+        raise NewerSchemaError(found)  # none of ours so far
     return int(found) if found else 0
 
 

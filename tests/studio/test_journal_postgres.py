@@ -280,6 +280,10 @@ def test_a_newer_schema_is_left_alone(tmp_path: Path, postgres: PostgresServer, 
     begun(open_journal(tmp_path, url=url))
     postgres.run_sql("UPDATE meta SET value = '99' WHERE key = 'version'", database)
     assert f"version 99; this version of the pack knows up to {VERSION}" in refusal(open_journal(tmp_path, url=url))
+    postgres.run_sql("UPDATE meta SET value = '3.1-beta' WHERE key = 'version'", database)
+    assert f"version 3.1-beta; this version of the pack knows up to {VERSION}" in refusal(
+        open_journal(tmp_path, url=url)
+    )
 
 
 def test_an_older_schema_is_migrated_with_its_rows(
