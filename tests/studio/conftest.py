@@ -21,7 +21,8 @@ def postgres() -> Iterator[PostgresServer]:
     """A running server; a test that stops it starts it again."""
     # Not pytest's own folder: only its owner may walk through that, and the server runs as another user.
     directory = Path(tempfile.mkdtemp(prefix="hunyuan-postgres-"))
-    server = PostgresServer(directory)
+    # A killed server leaves the system's cache behind: only a power cut needs fsync, and each restart waits for it.
+    server = PostgresServer(directory, options="-c fsync=off")
     try:
         server.create()
         server.start()

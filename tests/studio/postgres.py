@@ -32,8 +32,9 @@ def find_programs() -> Path:
 class PostgresServer:
     """Starts, stops and crashes as it is told."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, options: str = "") -> None:
         self._programs = find_programs()
+        self._options = options  # of the server's command line
         self._directory = directory
         self._data = directory / "data"
         with socket.socket() as probe:
@@ -53,9 +54,9 @@ class PostgresServer:
 
     def start(self) -> None:
         """Start and wait until it answers."""
-        settings = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self._directory}"
+        place = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self._directory}"
         log = str(self._directory / "log")
-        self._run("pg_ctl", "-D", str(self._data), "-w", "-l", log, "-o", settings, "start")
+        self._run("pg_ctl", "-D", str(self._data), "-w", "-l", log, "-o", f"{place} {self._options}", "start")
 
     def stop(self, mode: str = "fast") -> None:
         """Stop; mode `immediate` is a crash: no farewell to clients, recovery at the next start."""
