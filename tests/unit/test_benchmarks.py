@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -157,3 +158,9 @@ def test_every_lane_waits_for_the_same_tasks_around_the_duration() -> None:
 def test_a_bare_link_has_nothing_that_a_client_could_rewrite() -> None:
     assert Signer(b"x").target("a1", 1, "png", harsh=True, bare=True) == "/results/a1-2.png"
     assert "%2F" in Signer(b"x").target("a1", 1, "png", harsh=False, bare=False)
+
+
+def test_the_benchmarks_document_names_every_part() -> None:
+    document = (Path(__file__).parents[2] / "benchmarks" / "README.md").read_text(encoding="utf-8")
+    assert f"one part: {', '.join(bench.SCENARIOS)}\n" in document
+    assert [line.split("`")[1] for line in document.splitlines() if line.startswith("| `")] == list(bench.SCENARIOS)
