@@ -180,7 +180,7 @@ async def _write_off(driver: Driver, row: TaskRow, error: HunyuanError) -> None:
 
 async def _heed(driver: Driver) -> None:
     """Writes down how the task ended."""
-    tools, status, row = driver.tools, driver.answered, driver.row
+    status, row = driver.answered, driver.row
     assert status is not None and row is not None
     try:
         written = await _write_end(driver, row, status)
@@ -190,8 +190,7 @@ async def _heed(driver: Driver) -> None:
         row = await driver.refresh()
     if status.state is TaskState.FAILED:
         if row.error_code == "1402":
-            for image in driver.resolved:
-                await driver.blocking(tools.sources.forget, image.url)
+            await driver.forget_inputs()
         raise error_of_row(row)
 
 

@@ -152,28 +152,38 @@ async def _create(driver: Driver, attempt: int, begun: tuple[float, float]) -> f
 
 async def _refused(driver: Driver, row: TaskRow, error: HunyuanError, attempt: int) -> float:
     """What follows a create that failed; gives the delay where it may be sent again, raises otherwise."""
-    tools = driver.tools
-    decision = after_create(error, attempt, tools.chance())
+    journal = driver.tools.journal
+    decision = after_create(error, attempt, driver.tools.chance())
+    # The row comes first: whatever fails after it must not leave the task as if its create were still under way.
+    if decision.next is Next.AGAIN:
+        await driver.blocking(journal.dropped, row.id)
+    elif decision.next is Next.UNKNOWN:
+        await driver.blocking(journal.unknown, row.id, error.what)
+    else:
+        await driver.blocking(journal.failed, row.id, error.code, error.what, False)
     driver.release_slot()
     await driver.heed(error)
     if decision.next is Next.AGAIN:
-        await driver.blocking(tools.journal.dropped, row.id)
         return 0.0 if isinstance(error, RateLimitedError) else decision.delay
+    await _show(driver)
     if decision.next is Next.UNKNOWN:
-        await driver.blocking(tools.journal.unknown, row.id, error.what)
-        await driver.refresh()
         raise BillingUnknownError(
             f"The create was sent, but its answer is lost: {error.what}",
             why=error.why,
             do="Look at your usage at the gateway; running again sends it anew.",
         ) from None
     if isinstance(error, InputUnreachableError):
-        for image in driver.resolved:
-            await driver.blocking(tools.sources.forget, image.url)
+        await driver.forget_inputs()
     error.money = Money.NOT_SPENT
-    await driver.blocking(tools.journal.failed, row.id, error.code, error.what, False)
-    await driver.refresh()
     raise error
+
+
+async def _show(driver: Driver) -> None:
+    """The page learns how the create ended."""
+    try:
+        await driver.refresh()
+    except JournalError as unread:  # what the create failed with matters more, above all when it may have been billed
+        driver.tools.warn(f"The page does not know yet how a create ended: {unread.what}")
 
 
 async def _write_down(driver: Driver, status: TaskStatus) -> None:

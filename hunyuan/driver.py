@@ -194,6 +194,14 @@ class Driver:
             except JournalError as unwritten:
                 self.tools.warn(f"The pause after a 429 is this process's alone: {unwritten.what}")
 
+    async def forget_inputs(self) -> None:
+        """The gateway could not fetch the inputs' URLs: they go another way next time."""
+        for image in self.resolved:
+            try:
+                await self.blocking(self.tools.sources.forget, image.url)
+            except JournalError as unwritten:  # the failure that is being told matters more
+                self.tools.warn(f"An input's URL that the gateway cannot reach is still remembered: {unwritten.what}")
+
     # --- views ---------------------------------------------------------------------------------------------
 
     def _view(self, began: float) -> Progress:

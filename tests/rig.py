@@ -7,6 +7,7 @@ seconds an exchange, plus what the sandbox's script adds.
 from __future__ import annotations
 
 import asyncio
+import io
 import random
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
@@ -14,15 +15,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from PIL import Image
+
 from hunyuan.addresses import Address
 from hunyuan.client import Client
 from hunyuan.database import Database
 from hunyuan.driver import Options, Tools
 from hunyuan.durations import Durations
-from hunyuan.errors import AnswerLostError, HunyuanError, NotAnImageError, TransportError
+from hunyuan.errors import AnswerLostError, HunyuanError, NotAnImageError, SettingsError, TransportError
 from hunyuan.journal import Journal
 from hunyuan.limiter import Limiter
-from hunyuan.models import GenerationRequest, ImageInput, ImageSize, TaskType
+from hunyuan.models import EncodedImage, GenerationRequest, ImageInput, ImageSize, TaskType
 from hunyuan.results import ResultStore
 from hunyuan.rows import RunContext, TaskRow
 from hunyuan.settings import Settings
@@ -108,6 +111,20 @@ class Picture8:
 
     digest: str
     mime: str = "image/png"
+
+
+def image(name: str = "a") -> ImageInput:
+    """An input that goes as a data: URI."""
+    out = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(out, "PNG")
+    return ImageInput(f"pixels:{name}", encode=lambda: EncodedImage(out.getvalue(), "image/png", 8, 8))
+
+
+class Unreadable:
+    """Settings whose file is no JSON at the moment."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise SettingsError("The settings file settings.json cannot be read: it is not JSON.")
 
 
 def decode(data: bytes) -> Picture8:

@@ -16,7 +16,7 @@ from hunyuan.models import TaskState
 from hunyuan.rows import TaskRow
 from hunyuan.settings import Settings
 from hunyuan.tables import tasks
-from tests.rig import Rig, play
+from tests.rig import Rig, Unreadable, play
 from tests.virtual_time import VirtualClock
 
 
@@ -312,13 +312,6 @@ def test_without_a_key_it_asks_nothing_and_goes_on_when_there_is_one(tmp_path: P
         assert other.rows()[0].state is TaskState.COLLECTED
 
     play(story, tmp_path)
-
-
-class Unreadable:
-    """Settings whose file is no JSON at the moment."""
-
-    def __getattr__(self, name: str) -> Any:
-        raise errors.SettingsError("The settings file settings.json cannot be read: it is not JSON.")
 
 
 @pytest.mark.parametrize("at", [0.0, 0.3, 2.0, 7.9, 8.6, 12.0])

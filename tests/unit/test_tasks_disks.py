@@ -14,7 +14,8 @@ from hunyuan import errors
 from hunyuan.journal import Journal
 from hunyuan.models import StoredImage, TaskState
 from hunyuan.results import ResultStore
-from tests.rig import Rig, play
+from hunyuan.settings import Settings
+from tests.rig import Rig, Unreadable, image, play
 
 
 class FailingJournal:
@@ -99,6 +100,38 @@ def test_a_step_that_cannot_be_written_once(tmp_path: Path, step: str, after: fl
         assert rig.billed == 1
 
     play(story, tmp_path)
+
+
+CREATES = {
+    "429": ({"status": 429, "retry_after": 1}, errors.SettingsError),
+    "500": ({"status": 500}, errors.BillingUnknownError),
+    "input": ({"status": 400, "code": 1402, "message": "Unable to access the media URL"}, errors.InputUnreachableError),
+}
+
+
+@pytest.mark.parametrize(("rule", "told"), CREATES.values(), ids=CREATES)
+def test_nothing_that_fails_beside_a_refused_create_leaves_it_as_if_under_way(
+    tmp_path: Path, rule: dict[str, Any], told: type[errors.HunyuanError]
+) -> None:
+    async def story(rig: Rig) -> None:
+        watch = rig.submit(5, inputs=(image(),))[0]
+        await rig.clock.sleep(1.5)  # after the upload, the create is under way
+
+        def broken(*_: object) -> Any:
+            raise errors.JournalError("The disk is full.")
+
+        rig.sources.forget = broken  # type: ignore[method-assign]
+        rig.journal.get, get = broken, rig.journal.get  # type: ignore[method-assign]
+        mine, rig.settings = rig.settings, cast(Settings, Unreadable())
+        assert isinstance(await rig.failure(watch), told)
+        rig.settings, rig.journal.get = mine, get  # type: ignore[method-assign]
+        assert rig.journal.credits().spent == 0
+        assert [row.state for row in rig.rows()] in ([], [TaskState.FAILED], [TaskState.UNKNOWN])
+        rig.gateway.script.clear()
+        again = await rig.collected(rig.submit(5, inputs=(image(),))[0])
+        assert again.paid, "and not waited for as if it were under way"
+
+    play(story, tmp_path, {"on": "create", **rule}, latency=1.0)
 
 
 def test_the_journal_is_damaged_while_a_task_runs(tmp_path: Path) -> None:

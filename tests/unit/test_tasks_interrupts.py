@@ -3,30 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import io
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
-from hunyuan.models import EncodedImage, ImageInput, TaskState
+from hunyuan.models import TaskState
 from hunyuan.watch import Phase
-from tests.rig import Rig, play
-
-
-def drawn() -> bytes:
-    """A small PNG that the gateway can read."""
-    out = io.BytesIO()
-    Image.new("RGB", (8, 8)).save(out, "PNG")
-    return out.getvalue()
-
-
-PICTURE = EncodedImage(drawn(), "image/png", 8, 8)
-
-
-def image(name: str = "a") -> ImageInput:
-    """An input that goes as a data: URI."""
-    return ImageInput(identity=f"pixels:{name}", encode=lambda: PICTURE)
+from tests.rig import Rig, image, play
 
 
 @pytest.mark.parametrize("at", [each / 4 for each in range(60)])
