@@ -17,6 +17,7 @@ from .errors import (
     SettingsError,
     TaskFailedError,
     UnknownTaskError,
+    UnreadableAnswerError,
 )
 from .models import SLOT_PATIENCE, StoredImage, TaskState, TaskStatus
 from .retry import Next, after_download, after_poll, measured, next_poll, poll_times
@@ -130,7 +131,7 @@ async def poll(driver: Driver) -> TaskStatus:
     tools, seen = driver.tools, Counter[type[HunyuanError]]()
     task_id = driver.row.task_id if driver.row else driver.task_id
     assert task_id is not None
-    ours = driver.row is not None and driver.created_at is not None
+    ours = driver.row is not None
     while True:
         _check_gateway(driver)
         await tools.limiter.resume()
@@ -138,7 +139,7 @@ async def poll(driver: Driver) -> TaskStatus:
             return await driver.remote(tools.client.status, task_id, [image.url for image in driver.resolved])
         except HunyuanError as error:
             seen[type(error)] += 1
-            age = driver.clock.monotonic() - driver.created_at if driver.created_at is not None else 0.0
+            age = driver.age
             decision = after_poll(error, seen[type(error)], tools.chance(), age=age, ours=ours)
             await driver.heed(error)
             if decision.next is not Next.AGAIN or (not driver.watches and seen.total() >= ALONE_TRIES):
@@ -172,7 +173,7 @@ async def _write_off(driver: Driver, row: TaskRow, error: HunyuanError) -> None:
             task_id=row.task_id,
         ) from None
     error.money = Money.MAYBE_SPENT
-    if row.state is TaskState.SUCCEEDED:
+    if row.urls:
         return  # its link is known and may still work
     await driver.blocking(driver.tools.journal.lost, row.id, error.what)
     await driver.refresh()
@@ -209,7 +210,7 @@ async def collect(driver: Driver) -> list[Decoded]:
     """Fetches every image of a finished task, verifies it by decoding and puts its bytes on disk."""
     driver.phase = Phase.DOWNLOADING
     assert driver.row is not None
-    images = driver.answered.images if driver.answered else tuple(driver.row.urls)
+    images = driver.answered.images if driver.answered else driver.row.urls
     if not images:
         raise LinkDeadError("The gateway gives no link to this task's image any more.", task_id=driver.known_id)
     got = await asyncio.gather(*(_collect_one(driver, k, url) for k, url in enumerate(images)))
@@ -258,8 +259,8 @@ async def _fresh_link(driver: Driver, index: int, url: str) -> str:
         return url
     try:
         status = await poll(driver)
-    except UnknownTaskError:
-        return url  # it may still come to life
+    except (UnknownTaskError, UnreadableAnswerError):
+        return url  # the gateway gives none, but the one that is known may still come to life
     return status.images[index] if index < len(status.images) else url
 
 
@@ -295,5 +296,6 @@ async def load(driver: Driver) -> list[Decoded]:
         return await driver.remote(read)
     except (OSError, HunyuanError) as error:
         tools.warn(f"The files of task {row.task_id or row.id} cannot be read ({error}); fetching them again.")
-    driver.answered = None if row.task_id is None else await poll(driver)
+    # The known link first: a gateway that no longer knows the task, or one server of it, must not cost a new image.
+    driver.answered = None if row.urls or row.task_id is None else await poll(driver)
     return await collect(driver)

@@ -112,6 +112,21 @@ class Driver:
             return self.row.task_id or self.row.id
         return self.task_id or (self.row.task_id if self.row else None)
 
+    @property
+    def age(self) -> float:
+        """Seconds since the create's answer, by the journal where another process had it; 0 where nobody knows."""
+        if self.created_at is not None:
+            return float(self.clock.monotonic() - self.created_at)
+        since = (self.row.submitted_at or self.row.created_at) if self.row else math.inf
+        return max(0.0, self.clock.time() - since)
+
+    @property
+    def is_only_here(self) -> bool:
+        """Whether a finished image, or its link, came inside the create's answer and stands nowhere but in memory."""
+        done = self.answered is not None and self.answered.state is TaskState.SUCCEEDED
+        row = self.row if done and not self.task_id else None
+        return row is not None and row.task_id is None and not row.state.is_attachable
+
     async def blocking(self, call: Callable[..., T], *arguments: object) -> T:
         """Runs a short blocking call of the library away from the loop."""
         return await self.tools.engine.blocking(call, *arguments)

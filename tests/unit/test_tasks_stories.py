@@ -356,12 +356,29 @@ def test_an_evicted_image_is_fetched_again_and_a_lost_one_created_anew(tmp_path:
         assert rig.results.read(again.row.files[0])
         rig.results.path_of(again.row.files[0]).unlink()
         Control(rig.gateway).forget({})
+        rig.gateway.script.add({"on": "download", "status": 404, "times": "always", "number": 1})
         lost = await rig.failure(rig.attach(str(first.row.task_id)))
-        assert isinstance(lost, errors.UnknownTaskError)
+        assert isinstance(lost, errors.LinkDeadError)
         fresh = await rig.collected(rig.submit(5)[0])
         assert fresh.paid
         assert fresh.row.id != first.row.id
         assert rig.billed == 2
+
+    play(story, tmp_path)
+
+
+@pytest.mark.parametrize("times", [1, "always"], ids=["one server of several", "for ever"])
+def test_an_evicted_image_costs_nothing_though_the_gateway_does_not_know_its_task(
+    tmp_path: Path, times: int | str
+) -> None:
+    async def story(rig: Rig) -> None:
+        first = await rig.collected(rig.submit(5)[0])
+        rig.results.path_of(first.row.files[0]).unlink()
+        rig.gateway.script.add({"on": "poll", "status": 404, "times": times})
+        again = await rig.collected(rig.submit(5)[0])
+        assert (again.row.id, again.paid) == (first.row.id, False)
+        assert rig.results.read(again.row.files[0])
+        assert rig.billed == 1
 
     play(story, tmp_path)
 
