@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterator
 
-from .driver import Driver, StillRunning, TakenOver
+from .driver import Driver, StillRunning, TakenBack, TakenOver
 from .errors import (
     AuthenticationError,
     DownloadError,
@@ -15,7 +15,6 @@ from .errors import (
     LinkDeadError,
     Money,
     SettingsError,
-    TaskFailedError,
     UnknownTaskError,
     UnreadableAnswerError,
 )
@@ -32,9 +31,14 @@ FOLLOW_GAP, CLAIM_GAP = 0.3, 5.0  # seconds between looks at a row that another 
 
 
 async def follow(driver: Driver) -> None:
-    """Waits while another living process has the task in hand; takes it over when that one died."""
+    """Waits while another living process has the task in hand; takes it over when that one died.
+
+    Raises TakenBack where that process did not send it after all.
+    """
     journal, looked = driver.tools.journal, -CLAIM_GAP
     while driver.row is not None and driver.row.state is not TaskState.COLLECTED:
+        if driver.row.is_dropped:
+            raise TakenBack
         if driver.row.state in (TaskState.FAILED, TaskState.UNKNOWN):
             raise error_of_row(driver.row)
         now = driver.clock.monotonic()
@@ -50,9 +54,7 @@ async def follow(driver: Driver) -> None:
         if driver.row is not None and driver.row.state.is_attachable:
             driver.settled()
     if driver.row is None:
-        raise TaskFailedError(
-            "The process that sent this task took it back: it was not accepted.", money=Money.NOT_SPENT
-        )
+        raise TakenBack
 
 
 async def await_success(driver: Driver) -> None:

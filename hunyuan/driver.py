@@ -69,6 +69,10 @@ class HandedOver(Exception):
     """Another driver of this process has the same task in hand and took the watches."""
 
 
+class TakenBack(Exception):
+    """Another process had the task in hand and did not send it after all."""
+
+
 class StillRunning(Exception):
     """Not done, and nobody watches: the collector looks again later."""
 

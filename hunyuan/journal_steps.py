@@ -15,10 +15,9 @@ from .journal_workers import Workers
 from .models import StoredImage, TaskState, check_task_id
 from .owed import OwedIds
 from .row_codec import files_json, storable, texts_json
-from .rows import TaskRow
+from .rows import DROPPED, TaskRow
 from .tables import tasks
 
-_DROPPED = "dropped"
 _MAX_ERROR_TEXT = 2000  # characters
 
 
@@ -103,7 +102,7 @@ class Steps(Workers):
     def dropped(self, row_id: str) -> None:
         """The create was certainly never sent: `failed` with 0 credits, and not on the list."""
         self._settle(
-            row_id, lambda: self._step(sql.TO_DROPPED, row_id, Money.NOT_SPENT, durable=True, new_code=_DROPPED)
+            row_id, lambda: self._step(sql.TO_DROPPED, row_id, Money.NOT_SPENT, durable=True, new_code=DROPPED)
         )
 
     def lost(self, row_id: str, text: str) -> None:

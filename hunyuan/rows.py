@@ -7,6 +7,8 @@ from enum import Enum
 
 from .models import ImageSize, StoredImage, TaskState, TaskType
 
+DROPPED = "dropped"  # the error code of a task that was certainly never sent
+
 
 class RowMoney(str, Enum):
     """What a task means for the user's credits."""
@@ -69,6 +71,11 @@ class TaskRow:
         if self.state in (TaskState.INTENDED, TaskState.UNKNOWN):
             return RowMoney.MAYBE
         return RowMoney.REFUNDED if self.state is TaskState.FAILED else RowMoney.SPENT
+
+    @property
+    def is_dropped(self) -> bool:
+        """Whether it was taken back before anything of it was accepted: it is as if it had not been."""
+        return self.state is TaskState.FAILED and self.error_code == DROPPED
 
     @property
     def storage_id(self) -> str:

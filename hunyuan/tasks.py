@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from .collecting import await_success, collect, follow, load, poll
 from .collector import Collector
 from .creating import obtain_row
-from .driver import Driver, HandedOver, Options, StillRunning, TakenOver, Tools
+from .driver import Driver, HandedOver, Options, StillRunning, TakenBack, TakenOver, Tools
 from .errors import JournalError, LinkDeadError, Money, TaskFailedError, UnknownTaskError
 from .limiter import Clock
 from .models import GenerationRequest, ImageInput, TaskState, check_task_id
@@ -195,16 +195,18 @@ class TaskRunner:
             await (obtain_row(driver) if driver.request is not None else self._find(driver))
         self._settle_on(driver)
         assert driver.row is not None
-        in_hand = driver.paid
+        row, in_hand = driver.row, driver.paid
         while True:
-            if not in_hand:
-                await follow(driver)
-            driver.settled()
-            if driver.row.state is TaskState.COLLECTED:
-                return await self._reload(driver)
             try:
+                if not in_hand:
+                    await follow(driver)
+                driver.settled()
+                if driver.row.state is TaskState.COLLECTED:
+                    return await self._reload(driver)
                 await await_success(driver)
                 return await collect(driver)
+            except TakenBack:
+                return await self._anew(driver, row)
             except TakenOver:
                 driver.release_slot()
                 in_hand = False
@@ -219,8 +221,15 @@ class TaskRunner:
             await driver.blocking(self.tools.journal.lost, row.id, error.what)
             if driver.request is None:
                 raise
+        driver.reuse = False
+        return await self._anew(driver, row)
+
+    async def _anew(self, driver: Driver, row: TaskRow) -> Sequence[Decoded]:
+        """The request's task is none any more: it begins from the start."""
         self._by_row.pop(row.id, None)
-        driver.row, driver.answered, driver.reuse, driver.created_at = None, None, False, None
+        if driver.request is None:
+            raise TaskFailedError("This task was taken back before it was sent.", money=Money.NOT_SPENT)
+        driver.row, driver.answered, driver.created_at, driver.phase = None, None, None, Phase.LOOKING
         return await self._road(driver)
 
     def _settle_on(self, driver: Driver) -> None:

@@ -383,6 +383,25 @@ def test_an_evicted_image_costs_nothing_though_the_gateway_does_not_know_its_tas
     play(story, tmp_path)
 
 
+@pytest.mark.parametrize("leaves", [False, True])
+def test_a_process_takes_its_create_back_and_the_one_that_followed_sends_it(tmp_path: Path, leaves: bool) -> None:
+    async def story(rig: Rig) -> None:
+        other = rig.another()
+        for each in (rig, other):
+            each.runner.start_collector()
+        mine = rig.submit(5)[0]
+        await rig.clock.sleep(0.2)
+        followed = other.submit(5)[0]
+        await rig.clock.sleep(0.5)
+        if leaves:
+            mine.detach()
+        assert (await other.collected(followed)).images[0].digest == "a lighthouse|5"
+        assert leaves or (await rig.collected(mine)).images[0].digest == "a lighthouse|5"
+        assert rig.billed == 1
+
+    play(story, tmp_path, {"on": "create", "status": 429, "retry_after": 3}, latency=1.0)
+
+
 def test_the_collector_is_quiet_and_gives_up_when_upstream_has_thrown_it_away(tmp_path: Path) -> None:
     async def story(rig: Rig) -> None:
         watch = rig.submit(6)[0]
