@@ -234,7 +234,6 @@ async def _collect_one(driver: Driver, index: int, url: str) -> tuple[StoredImag
             decision = after_download(error, seen[type(error)], tools.chance(), since=waited)
             await driver.heed(error)
             if decision.next is not Next.AGAIN or (not driver.watches and seen.total() >= ALONE_TRIES):
-                await _keep_inline(driver)
                 if isinstance(error, LinkDeadError):
                     error.do = f"{error.do} For a new image instead, for new credits, turn reuse off.".strip()
                 raise
@@ -243,13 +242,13 @@ async def _collect_one(driver: Driver, index: int, url: str) -> tuple[StoredImag
                 url = await _fresh_link(driver, index, url)
 
 
-async def _keep_inline(driver: Driver) -> None:
-    """An image that came inside the create's answer and could not be stored: the journal keeps it, or memory does."""
-    answered, row = driver.answered, driver.row
-    while row is not None and row.task_id is None and answered is not None and row.state is not TaskState.SUCCEEDED:
+async def keep_inline(driver: Driver) -> None:
+    """Where the road ends with an image that is only in memory, the journal takes it: no id could fetch it again."""
+    while driver.is_only_here:
+        assert driver.row is not None and driver.answered is not None
         try:
-            await driver.blocking(driver.tools.journal.succeeded, row.id, answered.images, driver.seconds)
-            row = await driver.refresh()
+            await driver.blocking(driver.tools.journal.succeeded, driver.row.id, driver.answered.images, driver.seconds)
+            await driver.refresh()
         except JournalError as unwritten:
             driver.tools.warn(f"An image that is paid for is only in memory, trying on: {unwritten.what}")
             await driver.clock.sleep(JOURNAL_PAUSE)

@@ -23,7 +23,7 @@ from .errors import (
     TaskTimeoutError,
 )
 from .limiter import Limiter, Slot
-from .models import GenerationRequest, ImageInput, ResolvedImage, TaskStatus
+from .models import GenerationRequest, ImageInput, ResolvedImage, TaskState, TaskStatus
 from .watch import Collected, Decoded, Phase, Progress, Watch
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from .collecting import await_success, collect, follow, load, poll
+from .collecting import await_success, collect, follow, keep_inline, load, poll
 from .collector import Collector
 from .creating import obtain_row
 from .driver import Driver, HandedOver, Options, StillRunning, TakenBack, TakenOver, Tools
@@ -191,6 +191,13 @@ class TaskRunner:
                 del index[key]
 
     async def _road(self, driver: Driver) -> Sequence[Decoded]:
+        try:
+            return await self._way(driver)
+        except Exception:
+            await keep_inline(driver)
+            raise
+
+    async def _way(self, driver: Driver) -> Sequence[Decoded]:
         if driver.row is None:
             await (obtain_row(driver) if driver.request is not None else self._find(driver))
         self._settle_on(driver)
@@ -230,7 +237,7 @@ class TaskRunner:
         if driver.request is None:
             raise TaskFailedError("This task was taken back before it was sent.", money=Money.NOT_SPENT)
         driver.row, driver.answered, driver.created_at, driver.phase = None, None, None, Phase.LOOKING
-        return await self._road(driver)
+        return await self._way(driver)
 
     def _settle_on(self, driver: Driver) -> None:
         """One driver a row: the later one hands its watches over."""

@@ -19,13 +19,15 @@ from tests.rig import Rig, Unreadable, image, play
 
 
 class FailingJournal:
-    """A journal whose named step fails so many times."""
+    """A journal whose named step fails so many times, after so many that went well."""
 
-    def __init__(self, journal: Journal, step: str, times: int) -> None:
-        self._journal, self._step, self.times = journal, step, times
+    def __init__(self, journal: Journal, step: str, times: int, after: int = 0) -> None:
+        self._journal, self._step, self.times, self.after = journal, step, times, after
 
     def __getattr__(self, name: str) -> Any:
-        if name == self._step and self.times:
+        if name == self._step and self.after:
+            self.after -= 1
+        elif name == self._step and self.times:
             self.times -= 1
             return self._fail
         return getattr(self._journal, name)
@@ -100,6 +102,27 @@ def test_a_step_that_cannot_be_written_once(tmp_path: Path, step: str, after: fl
         assert rig.billed == 1
 
     play(story, tmp_path)
+
+
+@pytest.mark.parametrize("shape", ["direct_b64", "direct_url"])
+@pytest.mark.parametrize(("step", "after"), [("succeeded", 0), ("collected", 0), ("get", 0), ("get", 1)])
+def test_an_image_inside_the_creates_answer_outlives_a_journal_that_fails(
+    tmp_path: Path, shape: str, step: str, after: int
+) -> None:
+    """No task id could fetch it again: until it is on disk, memory and the journal are all there is of it."""
+
+    async def story(rig: Rig) -> None:
+        rig.runner.start_collector()
+        failing = FailingJournal(rig.journal, step, times=2, after=after)
+        rig.runner.tools = replace(rig.runner.tools, journal=cast(Journal, failing))
+        watch = rig.submit(5)[0]
+        await asyncio.wait([asyncio.wrap_future(watch.done)])
+        await rig.clock.sleep(120)
+        assert rig.rows()[0].state is TaskState.COLLECTED
+        assert not (await rig.collected(rig.submit(5)[0])).paid
+        assert rig.billed == 1
+
+    play(story, tmp_path, task={"shape": shape})
 
 
 CREATES = {
