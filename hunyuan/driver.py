@@ -163,7 +163,9 @@ class Driver:
             watch.fail(self._timeout_error(watch.timeout_s))
 
     def settled(self) -> None:
-        """The gateway has accepted the task: who only wanted that goes on."""
+        """The gateway has accepted the task: who only wanted that goes on. A create may be answered with a failure."""
+        if self.answered is not None and self.answered.state is TaskState.FAILED:
+            return
         for watch in self.watches:
             if self.row is not None:
                 watch.settle_created(self.row, paid=self._is_paid_by(watch))

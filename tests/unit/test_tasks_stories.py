@@ -165,6 +165,19 @@ def test_a_failed_task_is_not_retried_and_its_own_words_are_told(tmp_path: Path)
     play(story, tmp_path, task={"fail": "the paint ran out"})
 
 
+def test_a_create_that_is_answered_with_a_failure_is_no_created_task(tmp_path: Path) -> None:
+    """A node that does not wait would else give out an id, and count the credits, of what has failed already."""
+
+    async def story(rig: Rig) -> None:
+        watch = rig.submit(5)[0]
+        with pytest.raises(errors.TaskFailedError, match="the paint ran out"):
+            await asyncio.wrap_future(watch.created)
+        assert rig.journal.credits().refunded == 25
+
+    answer = {"code": 200, "data": {"task_id": "n68_born_dead", "status": "FAILED", "error": "the paint ran out"}}
+    play(story, tmp_path, {"on": "create", "status": 200, "body": answer})
+
+
 def test_moderation_and_unreachable_inputs_are_told_apart(tmp_path: Path) -> None:
     async def story(rig: Rig) -> None:
         assert isinstance(await rig.failure(rig.submit(5)[0]), errors.ModerationError)
