@@ -214,6 +214,10 @@ class Rig:
             return error
         raise AssertionError(f"ended well: {got}")
 
+    async def ended(self, *watches: Watch) -> None:
+        """Waits until all have ended, well or not."""
+        await asyncio.gather(*(asyncio.wrap_future(watch.done) for watch in watches), return_exceptions=True)
+
     def another(self, worker: str = "worker-2") -> Rig:
         """A second process on the same directory and gateway."""
         return Rig(self.clock, self.directory, self.gateway, self.settings, self.latency, worker, self.seed + 1)

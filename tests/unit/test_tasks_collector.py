@@ -321,7 +321,7 @@ def test_settings_that_break_meanwhile_are_told_and_lose_nothing(tmp_path: Path,
         watches = rig.submit(5, 6)
         await rig.clock.sleep(at)
         mine, rig.settings = rig.settings, cast(Settings, Unreadable())
-        await asyncio.wait([asyncio.wrap_future(watch.done) for watch in watches], timeout=100)
+        await asyncio.wait_for(rig.ended(*watches), timeout=100)
         assert all(watch.done.done() for watch in watches), "told, not left waiting"
         await rig.clock.sleep(100)
         rig.settings = mine

@@ -95,7 +95,7 @@ def test_a_step_that_cannot_be_written_once(tmp_path: Path, step: str, after: fl
         rig.runner.tools = replace(rig.runner.tools, journal=cast(Journal, FailingJournal(rig.journal, step, times=1)))
         for driver in rig.runner._drivers:
             driver.tools = rig.runner.tools
-        await asyncio.wait([asyncio.wrap_future(watch.done)])
+        await rig.ended(watch)
         await rig.clock.sleep(120)
         assert rig.rows()[0].state is TaskState.COLLECTED
         assert not (await rig.collected(rig.submit(5)[0])).paid
@@ -116,7 +116,7 @@ def test_an_image_inside_the_creates_answer_outlives_a_journal_that_fails(
         failing = FailingJournal(rig.journal, step, times=2, after=after)
         rig.runner.tools = replace(rig.runner.tools, journal=cast(Journal, failing))
         watch = rig.submit(5)[0]
-        await asyncio.wait([asyncio.wrap_future(watch.done)])
+        await rig.ended(watch)
         await rig.clock.sleep(120)
         assert rig.rows()[0].state is TaskState.COLLECTED
         assert not (await rig.collected(rig.submit(5)[0])).paid
