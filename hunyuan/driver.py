@@ -250,10 +250,12 @@ class Driver:
 
     def _timeout_error(self, timeout_s: float) -> HunyuanError:
         said = f"Not done within timeout_s = {timeout_s:g} s"
+        seed = self.request.seed if self.request else None  # named, since -1 would draw another, for new credits
+        again = "" if seed is None else f": run the same inputs again with seed = {seed} to get it"
         if self.phase is Phase.SENDING:
             return BillingUnknownError(
                 f"{said}: the create was sent and is not yet answered.",
-                do="When the answer comes, the image is collected in the background; the same seed again gets it.",
+                do=f"When the answer comes, the image is collected in the background{again}.",
             )
         if self.phase.is_free or self.row is None:
             step = {Phase.QUEUED: "it still waited for a slot", Phase.PREPARING: "its input images were being uploaded"}
@@ -261,6 +263,7 @@ class Driver:
             return TaskTimeoutError(f"{said}.", why=why, do="Raise timeout_s or run again.", money=Money.NOT_SPENT)
         return TaskTimeoutError(
             f"{said}: the task is {self.row.state.value}.",
-            do="It is collected in the background: run the same inputs again, or put its id into Hunyuan Task Wait.",
+            do=f"It is collected in the background{again}, or put its id into Hunyuan Task Wait.",
             task_id=self.known_id,
+            money=None if self.row.state.is_attachable else Money.MAYBE_SPENT,
         )

@@ -191,6 +191,7 @@ def test_a_timeout_names_the_step_and_the_id(tmp_path: Path) -> None:
         running = await rig.failure(rig.submit(1, timeout_s=3)[0])
         assert str(rig.rows()[0].task_id) in str(running)
         assert "spent" in str(running)
+        assert "with seed = 1 " in str(running), "-1 in the node would draw another seed, for new credits"
 
     play(story, tmp_path, task={"seconds": 100}, settings={"max_in_flight": 1})
 
