@@ -122,7 +122,7 @@ class Driver:
         if self.created_at is not None:
             return float(self.clock.monotonic() - self.created_at)
         since = (self.row.submitted_at or self.row.created_at) if self.row else math.inf
-        return max(0.0, self.clock.time() - since)
+        return max(0.0, float(self.clock.time()) - since)
 
     @property
     def is_only_here(self) -> bool:

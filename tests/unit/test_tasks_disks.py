@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -143,8 +142,9 @@ def test_nothing_that_fails_beside_a_refused_create_leaves_it_as_if_under_way(
         def broken(*_: object) -> Any:
             raise errors.JournalError("The disk is full.")
 
-        rig.sources.forget = broken  # type: ignore[method-assign]
-        rig.journal.get, get = broken, rig.journal.get  # type: ignore[method-assign]
+        fails, get = cast(Any, broken), rig.journal.get
+        rig.sources.forget = fails  # type: ignore[method-assign]
+        rig.journal.get = fails  # type: ignore[method-assign]
         mine, rig.settings = rig.settings, cast(Settings, Unreadable())
         assert isinstance(await rig.failure(watch), told)
         rig.settings, rig.journal.get = mine, get  # type: ignore[method-assign]
