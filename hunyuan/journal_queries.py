@@ -85,6 +85,17 @@ class Queries(Workers):
         wanted = select(func.count()).where(t.state == sql.COLLECTED, t.delivered_at.is_(None), t.hidden.is_(False))
         return self._db.read(lambda connection: int(connection.execute(wanted).scalar_one()))
 
+    def left_behind(self, session: str) -> int:
+        """How many of the undelivered images other runs of the server began that no longer run."""
+        waiting = (t.state == sql.COLLECTED, t.delivered_at.is_(None), t.hidden.is_(False), t.session != session)
+
+        def work(connection: Connection) -> int:
+            others = self._living(connection, self._db.backend.now(connection))[1:]
+            wanted = select(func.count()).where(*waiting, t.owner.not_in(others))
+            return int(connection.execute(wanted).scalar_one())
+
+        return self._db.read(work)
+
     def credits(
         self, *, day: datetime.date | None = None, session: str | None = None, account: str | None = None
     ) -> CreditTotals:

@@ -49,19 +49,26 @@ def public_row(row: TaskRow) -> dict[str, Any]:
 
 
 def summary(runtime: Runtime) -> dict[str, Any]:
-    """Counts, credits of today and of this session, limits, and what was paid for and not used. Blocking."""
+    """Counts, credits of today and of this session, limits, and what was paid for and not used. Blocking.
+
+    left_behind: how many of the undelivered are of earlier starts. as_of: seconds of a clock that only goes forward,
+    taken before anything is read: of two summaries of a session the one with the higher number knows more.
+    """
+    as_of = runtime.engine.clock.monotonic()
     journal, settings = runtime.journal, runtime.settings_store.load()
     counts = {state.value: count for state, count in journal.counts().items()}
     return {
         "counts": counts,
         "total": sum(counts.values()),
         "undelivered": journal.undelivered(),
+        "left_behind": journal.left_behind(runtime.session),
         "credits": {
             "today": _totals(journal.credits(day=journal.today(), account=settings.account or None)),
             "session": _totals(journal.credits(session=runtime.session)),
         },
         "limits": {"today": settings.credit_limit_per_day, "session": settings.credit_limit_per_session},
         "session": runtime.session,
+        "as_of": as_of,
         "key_set": bool(settings.api_key),
     }
 

@@ -42,7 +42,7 @@ const MATCHES = {
   unknown: (task) => task.state === "unknown",
 };
 
-/** Fires "change" (rows, total, error), "summary" (totals) and "task" (one task's news, in `detail`). */
+/** Fires "change" (rows, total, error) and "summary" (totals). */
 export class TaskStore extends EventTarget {
   /** @type {Task[]} the first rows, without a gap */
   rows = [];
@@ -50,7 +50,7 @@ export class TaskStore extends EventTarget {
   more = true;
   filter = "all";
   search = "";
-  /** @type {any} counts, credits, limits, undelivered, key_set, session */
+  /** @type {any} counts, credits, limits, undelivered, left_behind, key_set, session, as_of */
   summary = null;
   /** @type {unknown} why the list could not be had */
   error = null;
@@ -143,7 +143,6 @@ export class TaskStore extends EventTarget {
 
   /** One task changed, came, or was forgotten. @param {Task} task */
   #take(task) {
-    this.dispatchEvent(new CustomEvent("task", { detail: task }));
     const index = this.rows.findIndex((row) => row.id === task.id);
     const wanted = !task.hidden && MATCHES[this.filter](task) && this.#isFound(task);
     if (index >= 0 && wanted) this.rows[index] = task;
@@ -165,8 +164,10 @@ export class TaskStore extends EventTarget {
     return this.search.toLowerCase().split(/\s+/).every((word) => text.includes(word));
   }
 
-  /** @param {any} summary */
+  /** An answer may arrive after news that is younger than it. @param {any} summary */
   #setSummary(summary) {
+    const known = this.summary;
+    if (known && summary.session === known.session && summary.as_of < known.as_of) return;
     this.summary = summary;
     this.#fire("summary");
     this.#fire("change");

@@ -9,31 +9,26 @@ import { toast } from "./toast.js";
 
 const TOLD = "hunyuan.told"; // the server's start that the user was told for, in this browser
 
-/** @param {import("./task_store.js").TaskStore} store */
+/**
+ * What a summary says decides, never in which order events come: images of an earlier start are told of whenever there
+ * are any, those of this one only if they were there before the page (later ones are of nodes that have yet to end).
+ * @param {EventTarget & {summary: any}} store
+ */
 export function watchUndelivered(store) {
-  let first = "";
+  let seen = "";
   store.addEventListener("summary", () => {
-    showBadge(store.summary.undelivered);
-    if (store.summary.session === first) return;
-    first = store.summary.session;
-    if (store.summary.undelivered) tellOnce(store);
-  });
-  // An image of an earlier start that arrives now, with no node waiting for it.
-  store.addEventListener("task", (event) => {
-    const task = /** @type {CustomEvent} */ (event).detail;
-    const earlier = store.summary && task.session !== store.summary.session;
-    if (earlier && task.state === "collected" && !task.delivered) tellOnce(store, 1);
+    const { session, undelivered, left_behind } = store.summary;
+    const first = session !== seen;
+    seen = session;
+    showBadge(undelivered);
+    if (first ? undelivered : left_behind) tellOnce(session, undelivered);
   });
 }
 
-/**
- * @param {import("./task_store.js").TaskStore} store
- * @param {number} [least] how many there are at least
- */
-function tellOnce(store, least = 0) {
-  if (localStorage.getItem(TOLD) === store.summary.session) return;
-  localStorage.setItem(TOLD, store.summary.session);
-  const n = Math.max(store.summary.undelivered, least);
+/** @param {string} session @param {number} n */
+function tellOnce(session, n) {
+  if (localStorage.getItem(TOLD) === session) return;
+  localStorage.setItem(TOLD, session);
   toast("info", t("toast.undelivered", { n }), t("toast.undelivered_hint"), 15000);
 }
 

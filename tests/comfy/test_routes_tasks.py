@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
+import sqlite3
 import uuid
 from typing import Any
 
@@ -149,7 +151,15 @@ def test_images_paid_for_and_not_used_can_be_listed(comfy: PaidServer) -> None:
     )
     (row,) = listed(comfy, state="undelivered", search=mark)
     assert row["delivered"] is False
-    before = get(comfy, "summary").json()["undelivered"]
+    before = get(comfy, "summary").json()
+    with contextlib.closing(sqlite3.connect(comfy.state_directory / "journal.sqlite3")) as journal, journal:
+        journal.execute("UPDATE tasks SET session = 'earlier' WHERE id = ?", (row["id"],))
+    after = get(comfy, "summary").json()
+    assert after["undelivered"] == before["undelivered"]
+    assert after["left_behind"] == before["left_behind"] + 1
+    assert after["as_of"] > before["as_of"]
     post(comfy, f"tasks/{row['id']}/input", {"n": 0})
     assert listed(comfy, state="undelivered", search=mark) == []
-    assert get(comfy, "summary").json()["undelivered"] == before - 1
+    last = get(comfy, "summary").json()
+    assert last["undelivered"] == before["undelivered"] - 1
+    assert last["left_behind"] == before["left_behind"]

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Engine, event
 
 from hunyuan.models import ImageSize, TaskState, TaskType
-from hunyuan.rows import Limits, Link
+from hunyuan.rows import Limits, Link, RunContext
 from tests.journal_kit import NOON, HandClock, begun, collect, open_journal, request
 
 
@@ -61,6 +61,24 @@ def test_counts_and_the_undelivered(tmp_path: Path) -> None:
     journal.hide(second.id)
     assert journal.undelivered() == 0
     assert journal.counts()[TaskState.COLLECTED] == 1
+
+
+def test_left_behind_is_what_earlier_starts_paid_for_and_nobody_living_is_about_to_use(tmp_path: Path) -> None:
+    clock = HandClock()
+    earlier = open_journal(tmp_path, "worker-1", clock)
+    rows = [begun(earlier, number) for number in range(3)]
+    for row in rows:
+        collect(earlier, row, f"n{row.seed}")
+    journal = open_journal(tmp_path, "worker-2", clock)
+    collect(journal, begun(journal, 9, context=RunContext(session="s2")), "n9")
+    assert journal.undelivered() == 4
+    assert journal.left_behind("s2") == 0, "the other server lives: its nodes may be about to deliver them"
+    clock.now += 60
+    assert journal.left_behind("s2") == 3
+    journal.delivered(rows[0].id)
+    journal.hide(rows[1].id)
+    assert journal.left_behind("s2") == 1
+    assert journal.left_behind("s3") == 2
 
 
 def test_durations_are_of_one_kind_newest_first(tmp_path: Path) -> None:
@@ -145,6 +163,7 @@ def test_no_step_of_a_task_reads_through_the_whole_table(tmp_path: Path) -> None
         journal.open_rows()
         journal.recover()
         journal.undelivered()
+        journal.left_behind("s2")
         journal.evictable()
         journal.durations(TaskType.TEXT_TO_IMAGE, ImageSize(1024, 1024))
         journal.by_task_id("n2")

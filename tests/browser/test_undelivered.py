@@ -1,0 +1,83 @@
+"""Paid images that wait are told of once after a start, in whatever order the page hears of them."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import TabFactory
+from tests.browser.harness import Tab
+
+# The server was started anew. The page asks it for the totals, and meanwhile the collector fetches an image of before.
+_RESTART = """async ({name, steps, answer, totals}) => {
+  const {api, extensionManager} = window.app;
+  const send = (event, detail) => api.dispatchEvent(new CustomEvent(event, {detail}));
+  const known = {
+    counts: {}, total: 0, undelivered: 0, left_behind: 0, key_set: true, limits: {},
+    credits: {today: {spent: 0, maybe: 0}, session: {spent: 0, maybe: 0}},
+  };
+  const before = `before ${name}`, session = `after ${name}`;
+  const told = [];
+  const {fetchApi} = api, {add} = extensionManager.toast;
+  extensionManager.toast.add = message => told.push(message.summary);
+  let arrive;
+  api.fetchApi = (route, ...more) => route.startsWith('/hunyuan/summary')
+    ? new Promise(resolve => { arrive = resolve; })
+    : fetchApi.call(api, route, ...more);
+  const turn = () => new Promise(resolve => setTimeout(resolve));
+  const does = {
+    answer: () => arrive(Response.json({...known, session, ...answer})),
+    totals: () => send('hunyuan.credits', {...known, session, ...totals}),
+    task: () => send('hunyuan.task', {
+      id: name, session: before, state: 'collected', delivered: false, hidden: false, prompt: '', created_at: 1,
+    }),
+  };
+  try {
+    send('hunyuan.credits', {...known, session: before, as_of: 900});
+    send('reconnected', null);
+    for (let waited = 0; !arrive && waited < 100; waited++) await turn();
+    for (const step of steps) {
+      does[step]();
+      await turn();
+    }
+  } finally {
+    api.fetchApi = fetchApi;
+    extensionManager.toast.add = add;
+  }
+  return told;
+}"""
+NOTHING_YET = {"as_of": 10, "undelivered": 0, "left_behind": 0}
+ONE = {"as_of": 11, "undelivered": 1, "left_behind": 1}
+ALREADY_ONE = {"as_of": 12, "undelivered": 1, "left_behind": 1}
+
+
+def restart(tab: Tab, name: str, steps: tuple[str, ...], answer: dict[str, Any], totals: dict[str, Any]) -> list[str]:
+    """What toasts the page made of it."""
+    tab.page.wait_for_load_state("networkidle")  # its own first question is answered
+    scene = {"name": name, "steps": steps, "answer": answer, "totals": totals}
+    return list(tab.page.evaluate(_RESTART, scene))
+
+
+@pytest.mark.parametrize("answer", [NOTHING_YET, ALREADY_ONE], ids=["asked before it", "asked after it"])
+def test_it_is_told_once_in_every_order_of_the_news(open_tab: TabFactory, answer: dict[str, Any]) -> None:
+    tab = open_tab()
+    badge = tab.page.locator(".hunyuan-tab-button .p-badge, .hunyuan-tab-button .sidebar-icon-badge")
+    for steps in itertools.permutations(("answer", "totals", "task")):
+        told = restart(tab, "-".join(steps), steps, answer, ONE)
+        assert told == ["Paid images waiting for you: 1"], steps
+        expect(badge).to_have_text("1")  # no older answer took it away again
+    assert tab.errors() == []
+
+
+def test_what_nodes_of_this_start_have_yet_to_deliver_is_counted_but_not_told(open_tab: TabFactory) -> None:
+    tab = open_tab()
+    under_way = {"as_of": 11, "undelivered": 1, "left_behind": 0}
+    assert restart(tab, "own", ("answer", "task", "totals"), NOTHING_YET, under_way) == []
+    later = {**ONE, "as_of": 12}
+    assert restart(tab, "then", ("answer", "totals", "totals"), NOTHING_YET, later) == [
+        "Paid images waiting for you: 1"
+    ]
+    assert tab.errors() == []
