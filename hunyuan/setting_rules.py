@@ -22,6 +22,15 @@ _MODEL = re.compile(r"[\w.\-/:]{1,100}", re.ASCII)
 _MAX_S3_LINK_SECONDS = 604_800  # the S3 API's limit for signed links (signature version 4)
 
 
+def without_user(address: str) -> str:
+    """The address with everything before its last @ masked: a password may hold any character."""
+    before, at, place = address.rpartition("@")
+    if not at:
+        return address
+    scheme, colon, _ = before.partition("://")
+    return f"{scheme}://***@{place}" if colon else f"***@{place}"
+
+
 def _text(value: Any, longest: int = 4096) -> str:
     if not isinstance(value, str):
         raise SettingsError(f"expected a text, got {type(value).__name__}.")
@@ -81,7 +90,7 @@ def _address(value: Any) -> str:
     try:
         addresses.parse(text)
     except UnsafeAddressError as problem:
-        shown = re.sub(r"(?<=://)[^/@]*@", "***@", text)[:100]
+        shown = without_user(text)[:100]
         raise SettingsError(f"expected an address such as https://host.example, got {shown!r}. {problem.why}") from None
     return text
 
@@ -101,7 +110,6 @@ def _proxy(value: Any) -> str:
         return "none"
     if "://" not in text:
         text = f"http://{text}"
-    shown = re.sub(r"(?<=://)[^/@]*@", "***@", text)
     try:
         parts = urlsplit(text)
         usable = parts.scheme in ("http", "https", "socks4", "socks4a", "socks5", "socks5h") and bool(parts.hostname)
@@ -109,7 +117,8 @@ def _proxy(value: Any) -> str:
     except ValueError:
         usable = False
     if not usable:
-        raise SettingsError(f'expected a proxy such as http://127.0.0.1:7890, or "none", got {shown[:100]!r}.')
+        shown = without_user(text)[:100]
+        raise SettingsError(f'expected a proxy such as http://127.0.0.1:7890, or "none", got {shown!r}.')
     return text
 
 

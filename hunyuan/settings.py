@@ -22,7 +22,7 @@ from urllib.parse import quote
 
 from .errors import SettingsError
 from .replacing import replace
-from .setting_rules import RULES
+from .setting_rules import RULES, without_user
 from .url_secrets import url_secrets
 
 Origin = Literal["environment", "file", "default"]
@@ -31,7 +31,7 @@ SECRET_FIELDS = frozenset({"api_key", "journal_url", "s3_access_key", "s3_secret
 ENVIRONMENT_PREFIX = "HUNYUAN_"
 MASK = "***"
 _KEY_LIKE = re.compile(r"aio_[A-Za-z0-9_\-]+")  # the form of the gateway's keys (vendor's docs)
-_USER_INFO = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+_ADDRESSES = frozenset({"proxy", "base_url", "s3_endpoint", "http_upload_url"})
 _SHORTEST_SECRET = 4  # characters; anything shorter would turn every text into stars
 
 
@@ -168,9 +168,9 @@ class SettingsStore:
     def _masked(self, name: str, stored: Mapping[str, Any]) -> str | None:
         """The form in which the page was shown a proxy with a password: sent back, it means "unchanged"."""
         value = stored.get(name)
-        if name != "proxy" or not isinstance(value, str) or not _USER_INFO.search(value):
+        if name != "proxy" or not isinstance(value, str) or "@" not in value:
             return None
-        return _without_user(value)
+        return without_user(value)
 
     def _from_environment(self) -> dict[str, str]:
         found = {name: self._environ.get(variable(name), "").strip() for name in FIELDS}
@@ -275,13 +275,15 @@ def _public(name: str, value: Any, origin: Origin) -> dict[str, Any]:
                 shown["value"] = _plain(_shown(name, usable))
         except SettingsError as problem:
             shown["problem"] = str(problem)
+            if name in _ADDRESSES:  # refused perhaps for the password in it
+                shown["value"] = without_user(str(value))
     return shown
 
 
 def _shown(name: str, value: Any) -> Any:
     if name in SECRET_FIELDS:
         return MASK if value else ""
-    return _without_user(value) if name == "proxy" and isinstance(value, str) else value
+    return without_user(value) if name == "proxy" and isinstance(value, str) else value
 
 
 def _plain(value: Any) -> Any:
@@ -289,10 +291,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return list(value)
     return dict(value) if isinstance(value, Mapping) else value
-
-
-def _without_user(url: str) -> str:
-    return _USER_INFO.sub(MASK, url)
 
 
 def _close_to_others(path: Path, mode: int) -> None:

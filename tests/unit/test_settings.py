@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import stat
@@ -267,6 +268,32 @@ def test_neither_repr_nor_public_show_a_secret(path: Path) -> None:
 def test_short_key_shows_nothing_of_itself(path: Path) -> None:
     store = store_at(path, HUNYUAN_API_KEY="short-key")
     assert store.public()["api_key"] == {"set": True, "ends_in": "", "origin": "environment"}
+
+
+@pytest.mark.parametrize(
+    "password", ["pr0xy", "pr0xy@5ecret", "pr0xy/5ecret", "pr0xy 5ecret", "pr0xy#5ecret", "pr0xy:5ecret"]
+)
+@pytest.mark.parametrize("place", ["proxy.example:3128", "proxy.example:99999", ""])
+@pytest.mark.parametrize("scheme", ["http://", "ftp://", ""])
+@pytest.mark.parametrize("name", ["proxy", "base_url", "s3_endpoint", "http_upload_url"])
+def test_a_password_in_an_address_is_never_shown(path: Path, name: str, scheme: str, place: str, password: str) -> None:
+    address = f"{scheme}me:{password}@{place}"
+    told = [json.dumps(store_at(path, **{variable(name): address}).public())]
+    with contextlib.suppress(SettingsError):
+        told.append(repr(store_at(path, **{variable(name): address}).load()))
+    try:
+        store_at(path).save({name: address})
+    except SettingsError as error:
+        told.append(f"{error} {error!r}")
+    else:
+        told.append(json.dumps(store_at(path).public()))
+    assert len(told) > 1
+    assert not [text for text in told if "pr0xy" in text or "5ecret" in text]
+
+
+def test_an_address_with_an_at_sign_in_its_path_is_shown_whole(path: Path) -> None:
+    address = "https://files.example/@me/up"
+    assert store_at(path, HUNYUAN_HTTP_UPLOAD_URL=address).public()["http_upload_url"]["value"] == address
 
 
 def test_masked_proxy_sent_back_means_unchanged(path: Path) -> None:
