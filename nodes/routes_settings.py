@@ -92,12 +92,14 @@ def _checked(changes: Any) -> dict[str, Any]:
 
 
 def _current(store: SettingsStore) -> Settings:
-    """The settings in use; where one of them cannot be used, the defaults, and a secret only as being set."""
+    """The settings in use; where one of them cannot be used, only that secrets are set, and where and how they go."""
     try:
         return store.load()
     except SettingsError:
         public = store.public()
+        ways = ("base_url", "http_upload_url", "proxy")
         return Settings(
+            **{name: public[name]["value"] for name in ways if "problem" not in public[name]},
             api_key="?" if public["api_key"]["set"] else "",
             http_upload_headers={"?": "?"} if public["http_upload_headers"]["set"] else {},
         )

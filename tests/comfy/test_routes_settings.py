@@ -110,10 +110,18 @@ def test_upload_headers_go_to_no_new_address_unless_they_are_given_again(plain: 
 
 def test_a_broken_settings_file_can_be_mended_but_not_used_to_send_the_key_elsewhere(plain: PaidServer) -> None:
     file = plain.state_directory / "settings.json"
+    assert get(plain, "settings").status_code == 200  # the folder is there from the first use on
     file.write_text(json.dumps({"api_key": "aio_kept_in_a_broken_file", "max_in_flight": "many"}))
     fields = get(plain, "settings").json()["fields"]
     assert "max_in_flight" in str(fields["max_in_flight"]) or fields["max_in_flight"]["problem"]
     assert error(save(plain, base_url="https://other.example", max_in_flight=4))[1] == "api_key_needed"
+    assert error(save(plain, base_url="http://apiin.one", max_in_flight=4))[1] == "api_key_needed"
+    own = {"api_key": "aio_kept_in_a_broken_file", "base_url": "http://own.example", "max_in_flight": "many"}
+    file.write_text(json.dumps(own))
+    for changes in ({"base_url": None}, {"proxy": "http://listener.example:3128"}):
+        assert error(save(plain, **changes, max_in_flight=4))[1] == "api_key_needed", changes
+    assert save(plain, base_url="http://own.example/v2", max_in_flight=4).status_code == 200
+    file.write_text(json.dumps({"api_key": "aio_kept_in_a_broken_file", "max_in_flight": "many"}))
     assert save(plain, max_in_flight=4).status_code == 200
     assert stored(plain) == {"api_key": "aio_kept_in_a_broken_file", "max_in_flight": 4}
 
