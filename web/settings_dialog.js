@@ -73,6 +73,13 @@ class SettingsForm {
     );
   }
 
+  /** Whether everything was typed so that it can be sent; the first that was not gets the focus. */
+  #check() {
+    const wrong = [...this.#views.values()].filter((view) => !view.check());
+    if (wrong.length) this.#show(wrong[0]);
+    return !wrong.length;
+  }
+
   #changes() {
     const changed = [...this.#views].map(([name, view]) => [name, view.change]).filter(([, value]) => value !== undefined);
     return Object.fromEntries(changed);
@@ -100,6 +107,7 @@ class SettingsForm {
 
   async #save() {
     this.#clear();
+    if (!this.#check()) return;
     const changes = this.#changes();
     if (!Object.keys(changes).length) {
       this.dialog.close();
@@ -130,6 +138,11 @@ class SettingsForm {
       return;
     }
     view.fail(wordsOf(error));
+    this.#show(view);
+  }
+
+  /** @param {FieldView} view */
+  #show(view) {
     const section = view.element.closest("details");
     if (section) section.open = true;
     view.control.focus();

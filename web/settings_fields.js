@@ -104,7 +104,7 @@ export class FieldView {
       this.error,
     );
     this.#say();
-    if (state.problem) this.fail(state.problem);
+    if (state.problem) this.fail(t("errors.value", { detail: state.problem }));
   }
 
   /** @returns {any} the new value; null takes the setting back to its default; undefined: unchanged */
@@ -115,6 +115,13 @@ export class FieldView {
     const text = this.control.value.trim();
     if (text === "") return null;
     return this.field.kind === "number" ? Math.round(Number(text) * (this.field.scale ?? 1)) : text;
+  }
+
+  /** Says so if what was typed is no number: the browser gives it as empty, which would mean the default. */
+  check() {
+    if (!this.control.validity.badInput) return true;
+    this.fail(t("errors.number"));
+    return false;
   }
 
   /** @param {string} words */

@@ -94,7 +94,15 @@ def test_the_dialog_says_which_setting_is_wrong_and_binds_the_key_to_its_address
     wrong = dialog.get_by_label("同时进行的任务数")
     expect(wrong).to_have_attribute("aria-invalid", "true")
     expect(wrong).to_be_focused()
+    expect(dialog.get_by_text("这个值不能使用：")).to_be_visible()
     wrong.fill("3")
+    limit = dialog.get_by_label("每日积分")
+    limit.press("Control+a")
+    limit.press_sequentially("1e")  # which is no number yet, and which the browser would give as empty: no limit
+    save.click()
+    expect(dialog.get_by_text("请填写数字。")).to_be_visible()
+    expect(limit).to_be_focused()
+    limit.fill("0")
     save.click()
     expect(dialog).to_have_count(0)
     assert json.loads((server.state_directory / "settings.json").read_text()) == {
