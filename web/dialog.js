@@ -1,5 +1,6 @@
 /**
- * A modal dialog: the browser's own <dialog>, which brings the focus trap, Escape, and the way back of the focus.
+ * A modal dialog: the browser's own <dialog>, which brings the focus trap, Escape, and the way back of the focus: to the
+ * control that opened it, or, where that was drawn anew meanwhile, to the one that stands for it.
  * @module
  */
 import { button, h, iconButton } from "./dom.js";
@@ -31,13 +32,28 @@ export function openDialog({ title, body, buttons = [], wide = false, onclose = 
   for (const kind of ["focusin", "focusout", "pointerdown", "mousedown"]) {
     element.addEventListener(kind, (event) => event.stopPropagation());
   }
+  const goBack = wayBack();
   element.addEventListener("close", () => {
     element.remove();
+    goBack();
     onclose();
   });
   document.body.append(element);
   element.showModal();
   return { element, close };
+}
+
+/** What takes the focus back into the task list if the control that has it now is gone by then. */
+function wayBack() {
+  const opener = /** @type {HTMLElement | null} */ (document.activeElement);
+  const panel = opener?.closest(".hunyuan-panel");
+  const task = /** @type {HTMLElement | null | undefined} */ (opener?.closest("[data-task]"))?.dataset.task;
+  const row = task ? `[data-task="${CSS.escape(task)}"] ` : "";
+  return () => {
+    if (!panel || opener?.isConnected) return;
+    const same = panel.querySelector(`${row}[data-action="${opener?.dataset.action}"]`);
+    /** @type {HTMLElement | null} */ (same ?? panel.querySelector("button"))?.focus({ preventScroll: true });
+  };
 }
 
 /**

@@ -59,13 +59,14 @@ class Panel {
     this.list = new VirtualList(store, drawTask);
     this.credits = h("dl", { class: "hunyuan-credits" });
     this.notes = h("div", { class: "hunyuan-notes" });
+    this.settings = iconButton("key", t("sidebar.settings"), () => openSettings());
     this.note = h("div", { class: "hunyuan-empty", role: "status" });
     this.filter = /** @type {HTMLSelectElement} */ (this.#filter());
     this.search = /** @type {HTMLInputElement} */ (this.#search());
     this.element = h(
       "section",
       { class: "hunyuan-panel", "aria-label": t("sidebar.title") },
-      h("header", {}, h("h2", {}, t("sidebar.title")), iconButton("key", t("sidebar.settings"), () => openSettings())),
+      h("header", {}, h("h2", {}, t("sidebar.title")), this.settings),
       this.notes,
       this.credits,
       h("div", { class: "hunyuan-find" }, this.filter, this.search),
@@ -128,13 +129,22 @@ class Panel {
 
   #draw() {
     const { summary, rows, more, error } = this.store;
-    this.notes.replaceChildren(...this.#notes(summary));
+    this.#drawNotes(summary);
     this.credits.replaceChildren(...this.#credits(summary));
     this.credits.hidden = !summary;
     this.note.hidden = Boolean(rows.length);
     this.note.textContent = error ? wordsOf(error) : more ? t("list.loading") : this.#emptyText();
     this.list.element.hidden = !rows.length;
     this.list.update();
+  }
+
+  /** The focus stays on the same button, or goes to one that is always there. @param {any} summary */
+  #drawNotes(summary) {
+    const focused = this.notes.contains(document.activeElement) && document.activeElement?.getAttribute("data-action");
+    this.notes.replaceChildren(...this.#notes(summary));
+    if (!focused) return;
+    const same = /** @type {HTMLElement | null} */ (this.notes.querySelector(`[data-action="${focused}"]`));
+    (same ?? this.settings).focus({ preventScroll: true });
   }
 
   #emptyText() {
@@ -145,15 +155,15 @@ class Panel {
   #notes(summary) {
     const notes = [];
     if (summary && !summary.key_set) {
-      notes.push(note("key", t("sidebar.no_key"), button(t("sidebar.set_key"), () => openSettings(), PRIMARY)));
+      notes.push(note("key", t("sidebar.no_key"), button(t("sidebar.set_key"), () => openSettings(), action("key", PRIMARY))));
     }
     if (summary?.undelivered) {
       notes.push(
         note(
           "inbox",
           t("sidebar.undelivered", { n: summary.undelivered }),
-          button(t("sidebar.show_them"), () => this.#choose("undelivered")),
-          button(t("sidebar.collect_all"), () => void collectAll(), PRIMARY),
+          button(t("sidebar.show_them"), () => this.#choose("undelivered"), action("show")),
+          button(t("sidebar.collect_all"), () => void collectAll(), action("use", PRIMARY)),
         ),
       );
     }
@@ -175,6 +185,9 @@ class Panel {
 }
 
 const PRIMARY = { class: "hunyuan-button hunyuan-primary" };
+
+/** Names a button, so that it is found again when drawn anew. @param {string} name @param {Record<string, any>} [more] */
+const action = (name, more = {}) => ({ "data-action": name, ...more });
 
 /** @param {string} symbol @param {string} text @param {...HTMLElement} buttons */
 function note(symbol, text, ...buttons) {

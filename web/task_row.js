@@ -19,7 +19,7 @@ export function drawTask(task) {
   const told = [prompt, state, facts(task).join(", "), error].filter(Boolean).join(". ");
   return h(
     "div",
-    { class: "hunyuan-row", "data-state": task.state, "aria-label": told },
+    { class: "hunyuan-row", "data-task": task.id, "data-state": task.state, "aria-label": told },
     h("div", { class: "hunyuan-picture" }, picture(task), mark(task)),
     h(
       "div",
