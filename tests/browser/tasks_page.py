@@ -21,6 +21,41 @@ _ARRANGE = """async places => {
   saved.extra = {...saved.extra, ds: {scale: 1, offset: [0, 0]}};
   await window.app.loadGraphData(saved);
 }"""
+# Texts of less contrast than WCAG's AA asks of small ones, and figures that are cut off.
+_HARD_TO_READ = """root => {
+  const brush = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
+  const rgba = colour => {
+    brush.clearRect(0, 0, 1, 1);
+    brush.fillStyle = colour;
+    brush.fillRect(0, 0, 1, 1);
+    const [r, g, b, a] = brush.getImageData(0, 0, 1, 1).data;
+    return [r, g, b, a / 255];
+  };
+  const over = (below, [r, g, b, a]) => below.map((value, part) => value * (1 - a) + [r, g, b][part] * a);
+  const light = colour => {
+    const [r, g, b] = colour.map(v => v / 255).map(v => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const ground = element => {
+    const layers = [];
+    for (let at = element; at; at = at.parentElement) {
+      layers.unshift(rgba(getComputedStyle(at).backgroundColor));
+      if (layers[0][3] === 1) break;
+    }
+    return layers.reduce(over, [255, 255, 255]);
+  };
+  const contrast = element => {
+    const below = ground(element);
+    const text = over(below, rgba(getComputedStyle(element).color));
+    const [dark, bright] = [light(below), light(text)].sort((a, b) => a - b);
+    return (bright + 0.05) / (dark + 0.05);
+  };
+  const written = [...root.querySelectorAll('*')].filter(
+    each => each.checkVisibility() && [...each.childNodes].some(node => node.nodeType === 3 && node.data.trim()));
+  const cut = [...root.querySelectorAll('.hunyuan-facts, .hunyuan-credits')].filter(
+    each => each.scrollWidth > each.clientWidth + 1 || each.scrollHeight > each.clientHeight + 1);
+  return [...written.filter(each => contrast(each) < 4.5), ...cut].map(each => each.outerHTML.slice(0, 150));
+}"""
 PLACES = {"1": [[420, 130], [380, 400]], "2": [[860, 130], [360, 400]]}
 
 
@@ -65,6 +100,11 @@ def expect_thumbnail(found: Locator) -> None:
     picture = found.locator(".hunyuan-thumbnail img")
     expect(picture).to_be_visible()
     assert picture.evaluate("image => image.complete && image.naturalWidth") > 0
+
+
+def hard_to_read(found: Locator) -> list[str]:
+    """Elements with a text that stands out too little, or with figures that are cut off."""
+    return list(found.evaluate(_HARD_TO_READ))
 
 
 def wait_for_output(tab: Tab, node: str, count: int = 1) -> None:

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import TabFactory
 from tests.browser.harness import Tab
-from tests.browser.tasks_page import expect_thumbnail, generate, open_tasks, picture, put, row, wait_for_output
+from tests.browser.tasks_page import (
+    expect_thumbnail,
+    generate,
+    hard_to_read,
+    open_tasks,
+    picture,
+    put,
+    row,
+    wait_for_output,
+)
 
 _NAMELESS = """panel => [...panel.querySelectorAll('button, input, select, textarea, summary, [tabindex]')]
   .filter(element => element.checkVisibility() && !element.matches('.hunyuan-list'))
@@ -131,6 +141,14 @@ def test_it_is_filtered_searched_and_walked_through_by_keys(open_tab: TabFactory
     page.keyboard.press("Delete")  # the canvas keeps its nodes
     assert page.evaluate("() => window.app.graph.nodes.length") == nodes
     assert panel.evaluate(_NAMELESS) == []
+    for width in (None, "242px"):  # the narrow one is what the pinned front-end gives in a window of 1280 pixels
+        panel.evaluate("(panel, width) => { panel.style.width = width ?? ''; }", width)
+        for theme in ("light", "dark"):
+            page.evaluate("theme => window.app.extensionManager.setting.set('Comfy.ColorPalette', theme)", theme)
+            expect(page.locator("body")).to_have_class(
+                re.compile("^(?!.*dark-theme)" if theme == "light" else "dark-theme")
+            )
+            assert hard_to_read(panel) == [], theme
     assert tab.errors() == []
 
 
