@@ -12,19 +12,23 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import io
 import json
 import os
 import sys
 import uuid
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 
+Answer = TypeVar("Answer")
 Graph = dict[str, dict[str, Any]]
 TASK_NODES = ("HunyuanGenerate", "HunyuanEdit")
 AT_ONCE = 16  # prompts in one graph: its Hunyuan nodes run at the same time, as many as the settings allow
 PATIENCE_S = 300  # how long ComfyUI may be away before this gives up
+PAUSE_S = 2  # between two tries to reach it
 # It is the user who runs a request again: one whose answer was lost in a crash may have been billed already.
 FORGOTTEN = """ComfyUI was started again and does not know this run any more. Its tasks go on in the background.
 Give the same command again: what was paid for is not paid again. Where the sidebar says "Answer lost",
@@ -67,40 +71,63 @@ def _moved(value: Any, line: int, workflow: Graph) -> Any:
 class Comfy:
     """One ComfyUI server, and one websocket that is opened again whenever it breaks."""
 
-    def __init__(self, session: aiohttp.ClientSession, server: str) -> None:
+    def __init__(
+        self, session: aiohttp.ClientSession, server: str, patience_s: float = PATIENCE_S, pause_s: float = PAUSE_S
+    ) -> None:
         self.session, self.server, self.client = session, server.rstrip("/"), uuid.uuid4().hex
+        self.patience_s, self.pause_s = patience_s, pause_s
+        self.away_since: float | None = None  # on the loop's clock
         self.errors: dict[str, str] = {}  # node id → what failed before it
 
     async def run(self, graph: Graph) -> dict[str, Any]:
         """The outputs by node. A broken connection is opened again; the graph is queued once only."""
         prompt_id, sent = str(uuid.uuid4()), False
-        deadline = asyncio.get_running_loop().time() + PATIENCE_S
+
+        async def attempt() -> dict[str, Any]:
+            nonlocal sent
+            if not await self._knows(prompt_id):
+                if sent:
+                    raise SystemExit(FORGOTTEN)
+                sent = True
+                await self._queue(graph, prompt_id)
+            await self._until_done(prompt_id)
+            return dict((await self._get(f"/history/{prompt_id}"))[prompt_id]["outputs"])
+
+        return await self._patiently(attempt)
+
+    async def picture(self, file: dict[str, str]) -> bytes | None:
+        """A saved file's bytes; None where ComfyUI has it no more."""
+
+        async def attempt() -> bytes | None:
+            async with self.session.get(f"{self.server}/view", params=file) as answer:
+                if 400 <= answer.status < 500:
+                    return None
+                answer.raise_for_status()
+                return await answer.read()
+
+        return await self._patiently(attempt)
+
+    async def _patiently(self, attempt: Callable[[], Awaitable[Answer]]) -> Answer:
+        """Until it comes through, or ComfyUI has been away for `patience_s`."""
         while True:
             try:
-                if not await self._knows(prompt_id):
-                    if sent:
-                        raise SystemExit(FORGOTTEN)
-                    sent = True
-                    await self._queue(graph, prompt_id)
-                await self._until_done(prompt_id)
-                return dict((await self._get(f"/history/{prompt_id}"))[prompt_id]["outputs"])
+                answer = await attempt()
+                self.away_since = None
+                return answer
             except (aiohttp.ClientError, asyncio.TimeoutError, ConnectionError) as problem:
-                if asyncio.get_running_loop().time() > deadline:
+                now = asyncio.get_running_loop().time()
+                self.away_since = now if self.away_since is None else self.away_since
+                if now - self.away_since > self.patience_s:
                     raise SystemExit(f"ComfyUI does not answer: {problem!r}. Give the same command later.") from None
                 print("No connection to ComfyUI; trying again …", flush=True)
-                await asyncio.sleep(2)
-
-    async def picture(self, file: dict[str, str]) -> bytes:
-        async with self.session.get(f"{self.server}/view", params=file) as answer:
-            answer.raise_for_status()
-            return await answer.read()
+                await asyncio.sleep(self.pause_s)
 
     async def _queue(self, graph: Graph, prompt_id: str) -> None:
         body = {"prompt": graph, "client_id": self.client, "prompt_id": prompt_id}
         async with self.session.post(f"{self.server}/prompt", json=body) as answer:
-            told = await answer.json()
-            if answer.status == 400:
-                raise SystemExit(f"ComfyUI refuses the workflow: {json.dumps(told)[:2000]}")
+            if 400 <= answer.status < 500:  # nothing was queued
+                told = (await answer.text(errors="replace"))[:2000]
+                raise SystemExit(f"ComfyUI refuses the workflow ({answer.status}): {told}")
             answer.raise_for_status()
 
     async def _knows(self, prompt_id: str) -> bool:
@@ -111,6 +138,7 @@ class Comfy:
     async def _until_done(self, prompt_id: str) -> None:
         """Listens until the prompt has ended; a broken connection raises."""
         async with self.session.ws_connect(f"{self.server}/ws", params={"clientId": self.client}, heartbeat=20) as ws:
+            self.away_since = None
             if prompt_id in await self._get(f"/history/{prompt_id}"):
                 return  # it ended before the socket was open
             async for message in ws:
@@ -133,8 +161,8 @@ class Comfy:
 
 
 async def run(arguments: argparse.Namespace) -> int:
-    workflow: Graph = json.loads(arguments.workflow.read_text(encoding="utf-8"))
-    lines = arguments.prompts.read_text(encoding="utf-8").splitlines()
+    workflow = _workflow(arguments.workflow)
+    lines = _text(arguments.prompts).splitlines()
     wanted = {number: line.strip() for number, line in enumerate(lines, 1) if line.strip()}
     arguments.out.mkdir(parents=True, exist_ok=True)
     missing = [number for number in wanted if not (arguments.out / _name(number, 1)).exists()]
@@ -163,10 +191,35 @@ async def _collect(comfy: Comfy, line: int, outputs: dict[str, Any], folder: Pat
     for number, file in reversed(list(enumerate(files, 1))):
         target = folder / _name(line, number)
         scratch = target.with_suffix(".part")
-        scratch.write_bytes(await comfy.picture(file))
+        picture = await comfy.picture(file)
+        if picture is None:
+            comfy.errors[f"{line}_"] = f"ComfyUI has {file['filename']} no more"
+            return 0
+        scratch.write_bytes(picture)
         os.replace(scratch, target)
         print(f"line {line}: {target}", flush=True)
     return len(files)
+
+
+def _text(file: Path) -> str:
+    """A text file's content; Windows' editors put a mark in front of it."""
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except OSError as problem:
+        raise SystemExit(f"{file} cannot be read: {problem.strerror}.") from None
+    except UnicodeDecodeError:
+        raise SystemExit(f"{file} is not in UTF-8: save it in that encoding.") from None
+
+
+def _workflow(file: Path) -> Graph:
+    try:
+        workflow = json.loads(_text(file))
+    except ValueError as problem:
+        raise SystemExit(f"{file} is no JSON: {problem}.") from None
+    nodes = workflow.values() if isinstance(workflow, dict) else ()
+    if not nodes or not all(isinstance(node, dict) and {"class_type", "inputs"} <= set(node) for node in nodes):
+        raise SystemExit(f"{file} is no workflow in API format: make one with File → Export (API).")
+    return dict(workflow)
 
 
 def _name(line: int, number: int) -> str:
@@ -174,6 +227,9 @@ def _name(line: int, number: int) -> str:
 
 
 def main() -> int:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a Windows code page may lack the letters of a path or a reason
     parser = argparse.ArgumentParser(description="Run a Hunyuan workflow with every prompt of a text file.")
     parser.add_argument("prompts", type=Path, help="a text file, one prompt a line")
     here = Path(__file__).resolve().parent
