@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import time
 from typing import NoReturn, TextIO
@@ -9,6 +10,13 @@ from typing import NoReturn, TextIO
 
 class Stop(Exception):
     """Ends dev.py with one readable message and exit code 1."""
+
+
+def lenient_output() -> None:
+    """A Windows code page may lack the letters of a path: better a question mark than an end in the middle."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def stop(message: str) -> NoReturn:

@@ -22,7 +22,7 @@ from typing import Any
 
 from tests.sandbox_client import start_process
 
-from .console import Steps, Stop, stop
+from .console import Steps, Stop, lenient_output, stop
 from .listener import Message, PromptSocket
 from .paths import DEMO, ROOT
 from .process import DIRECT, ComfyProcess, ServerFailed, free_port
@@ -36,6 +36,7 @@ Workflow = dict[str, dict[str, Any]]
 
 
 def main() -> int:
+    lenient_output()
     parser = argparse.ArgumentParser(prog="dev.py demo")
     parser.add_argument("--serve", action="store_true")
     serve = parser.parse_args().serve

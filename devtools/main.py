@@ -8,7 +8,7 @@ import signal
 import sys
 
 from . import check, comfyui, environment, postgres, pythons
-from .console import Stop
+from .console import Stop, lenient_output
 from .paths import venv_python
 from .process import clean_environment, run_child
 
@@ -84,6 +84,7 @@ def hear_interrupts() -> None:
 def main(argv: list[str]) -> int:
     """Run one command; its exit code."""
     hear_interrupts()
+    lenient_output()
     # What follows `test` and `bench` is pytest's and the benchmarks' own, options too.
     passed_on = argv[1:] if argv[:1] in (["test"], ["bench"]) and argv[1:] not in (["-h"], ["--help"]) else []
     arguments = _parser().parse_args(argv[: len(argv) - len(passed_on)])

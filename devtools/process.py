@@ -205,9 +205,16 @@ class ComfyProcess:
 
 
 def _link(pack: Path, place: Path) -> None:
-    """Put a pack into custom_nodes; a copy where links are not allowed (Windows)."""
-    if place.exists():
-        return
+    """Put a pack into custom_nodes; a copy where links are not allowed (Windows).
+
+    What an earlier run put there may lead to where the checkout was then, or be a copy of what it was.
+    """
+    if place.is_symlink():
+        if place.resolve() == pack.resolve():
+            return
+        place.unlink()
+    elif place.exists():
+        shutil.rmtree(place)
     try:
         place.symlink_to(pack, target_is_directory=True)
     except OSError:

@@ -70,6 +70,30 @@ def test_the_pack_stands_in_custom_nodes(tmp_path: Path) -> None:
     assert (tmp_path / "custom_nodes" / "hunyuan-image-3" / "dev.py").samefile(ROOT / "dev.py")
 
 
+def test_a_pack_that_an_earlier_run_put_there_is_replaced(tmp_path: Path) -> None:
+    """The checkout was moved since, or another one stands where it was, or links are not allowed and it is a copy."""
+    place = tmp_path / "custom_nodes" / "hunyuan-image-3"
+    place.parent.mkdir()
+    other = tmp_path / "other"
+    other.mkdir()
+    for target in (tmp_path / "gone", other):
+        place.symlink_to(target, target_is_directory=True)
+        process.ComfyProcess(tmp_path, {})
+        assert (place / "dev.py").samefile(ROOT / "dev.py")
+        place.unlink()
+    assert other.is_dir()
+    place.mkdir()
+    (place / "old.py").touch()
+    process.ComfyProcess(tmp_path, {})
+    assert (place / "dev.py").is_file()
+    assert not (place / "old.py").exists()
+
+
+def test_a_console_without_the_letters_of_a_message_stops_nothing() -> None:
+    told = dev("demo", COMFYUI_PATH="混元", COMFYUI_PYTHON=sys.executable, PYTHONIOENCODING="cp1252")
+    assert "COMFYUI_PATH=?? holds no main.py" in told.stderr
+
+
 def test_steps_are_numbered_and_a_log_is_not_flooded() -> None:
     out = io.StringIO()
     steps = console.Steps(2, out)
