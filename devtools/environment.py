@@ -17,7 +17,7 @@ TORCH = "2.13.0"
 # PyTorch's own index of CPU builds: PyPI's Linux wheel of the same number brings several GB of CUDA.
 TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 
-# Installed in this order; `comfyui` is left out when COMFYUI_PYTHON brings its own.
+# Installed in this order. The demo leaves `comfyui` out when COMFYUI_PYTHON brings its own; some tests need torch here.
 GROUPS = ("base", "comfyui", "test")
 _FILES = {
     "base": ("base.txt",),

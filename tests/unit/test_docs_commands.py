@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from devtools.environment import GROUPS
+from devtools.pythons import SUPPORTED
 from tests.documents import DOCUMENTS, READMES, ROOT, commands, name, project
 from tests.workflow_files import TEMPLATES
 
@@ -91,3 +92,16 @@ def test_the_two_commands_stand_in_both_readmes_and_all_commands_in_contributing
     told = {words[2] for words in commands("CONTRIBUTING.md") if words[:2] == ["python3", "dev.py"]}
     assert told == known
     assert {"demo", "test"} < known
+
+
+def test_the_hosted_jobs_run_commands_that_exist_under_every_supported_python() -> None:
+    files = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / ".github" / "workflows").glob("*.yml")}
+    assert sorted(files) == ["publish.yml", "test.yml"]
+    for file, said in files.items():
+        called = [line.split() for line in re.findall(r"run: python dev\.py (.+)$", said, re.MULTILINE)]
+        assert called, file
+        for command, *options in called:
+            assert takes(command, options), f"{file}: {command}"
+    (matrix,) = re.findall(r"^ +python: \[(.+)\]$", files["test.yml"], re.MULTILINE)
+    assert [tuple(map(int, each.strip('"').split("."))) for each in matrix.split(", ")] == list(SUPPORTED)
+    assert "os: [ubuntu-latest, windows-latest, macos-latest]" in files["test.yml"]
