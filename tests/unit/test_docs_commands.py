@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import shlex
 import subprocess
@@ -77,6 +78,7 @@ def takes(command: str, options: list[str]) -> bool:
     return all(option in told or option in GROUPS for option in options)
 
 
+@functools.cache
 def help_of(*command: str) -> str:
     asked = subprocess.run(
         [sys.executable, *command, "--help"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
