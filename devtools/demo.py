@@ -77,7 +77,7 @@ def _run(environment: Mapping[str, str | None], base: Path, serve: bool) -> None
     _skip_first_run_tour(server.user_directory)
     try:
         steps.begin("ComfyUI starts with this pack in it")
-        server.start(tick=lambda seconds: steps.counter(f"{seconds:.0f} s"))
+        server.start(timeout=300, tick=lambda seconds: steps.counter(f"{seconds:.0f} s"))
         steps.clear()
         steps.begin(f"The workflow runs: {WORKFLOW.relative_to(ROOT)}")
         workflow = _load()

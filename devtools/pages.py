@@ -40,7 +40,7 @@ def opened(viewport: ViewportSize, settings: Mapping[str, Any] | None = None, *,
         file = server.user_directory / "default" / "comfy.settings.json"
         file.parent.mkdir(parents=True)
         file.write_text(json.dumps({**SETTINGS, **(settings or {})}), encoding="utf-8")
-        server.start()
+        server.start(timeout=300)
         try:
             with sync_playwright() as playwright:
                 chromium = playwright.chromium.launch(executable_path=browser.ensure(), args=["--no-sandbox"])

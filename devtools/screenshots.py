@@ -13,10 +13,15 @@ from playwright.sync_api import Page, ViewportSize
 
 from .pages import opened, run
 from .paths import ROOT
+from .thumbnails import graph_of
 
 IMAGES = ROOT / "docs" / "images"
 VIEWPORT: ViewportSize = {"width": 1600, "height": 860}
-TOOLBAR = ".graph-canvas-panel .p-buttongroup, .p-toast, .workflow-tabs-container {visibility: hidden}"
+# With what is in the tabs: the chosen one's cross is visible by a rule of its own.
+TOOLBAR = (
+    ".graph-canvas-panel .p-buttongroup, .p-toast, .workflow-tabs-container, .workflow-tabs-container *"
+    " {visibility: hidden !important}"
+)
 # ComfyUI's note of a finished run, which lies over the graph for a while.
 WITHOUT_NOTE = """() => {
     for (const words of document.querySelectorAll('span, div')) {
@@ -32,7 +37,8 @@ def main() -> int:
         with opened(VIEWPORT, {"Comfy.Locale": locale}) as page:
             page.add_style_tag(content=TOOLBAR)
             run(page, "generate_local_edit")
-            _take(page, f"workflow{ending}")
+            page.evaluate(WITHOUT_NOTE)
+            _save(graph_of(page), f"workflow{ending}")
             _take_sidebar(page, f"sidebar{ending}")
         with opened(VIEWPORT, {"Comfy.Locale": locale}, key=False) as page:
             page.add_style_tag(content=TOOLBAR)
@@ -51,9 +57,13 @@ def _take_sidebar(page: Page, picture: str) -> None:
 
 
 def _take(page: Page, name: str) -> None:
-    """The whole page as a PNG of 256 colours, which is enough for a dark interface."""
+    """The whole page."""
     page.evaluate(WITHOUT_NOTE)
-    picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+    _save(Image.open(io.BytesIO(page.screenshot())).convert("RGB"), name)
+
+
+def _save(picture: Image.Image, name: str) -> None:
+    """As a PNG of 256 colours, which is enough for a dark interface."""
     path = IMAGES / f"{name}.png"
     picture.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
     print(f"docs/images/{path.name}: {path.stat().st_size} bytes", flush=True)

@@ -18,14 +18,18 @@ from .pages import WORKFLOWS, opened, run
 WIDTH = 640  # pixels
 MAX_BYTES = 60_000
 MARGIN = 24  # pixels of the page around the graph
+BADGES = 24  # units of the graph above a node, where its badges stand
 VIEWPORT: ViewportSize = {"width": 2400, "height": 1500}
 # Everything that lies over the canvas without being part of the graph.
-HIDE = ".side-tool-bar-container, .comfyui-body-top, .graph-canvas-panel .p-buttongroup, .p-toast {visibility: hidden}"
-BOX = """() => {
+HIDE = (
+    ".side-tool-bar-container, .comfyui-body-top, .subgraph-breadcrumb, .graph-canvas-panel .p-buttongroup, .p-toast"
+    " {visibility: hidden !important}"
+)
+BOX = """badges => {
     const canvas = window.app.canvas, boxes = [...window.app.graph.nodes, ...window.app.graph.groups];
     const sides = boxes.map(box => [...(box.getBounding?.() ?? box.boundingRect ?? box._bounding)]);
     const at = (x, y) => [(x + canvas.ds.offset[0]) * canvas.ds.scale, (y + canvas.ds.offset[1]) * canvas.ds.scale];
-    const [left, top] = at(Math.min(...sides.map(box => box[0])), Math.min(...sides.map(box => box[1])));
+    const [left, top] = at(Math.min(...sides.map(box => box[0])), Math.min(...sides.map(box => box[1])) - badges);
     const [right, bottom] = at(
         Math.max(...sides.map(box => box[0] + box[2])), Math.max(...sides.map(box => box[1] + box[3])));
     const {x, y} = canvas.canvas.getBoundingClientRect();
@@ -35,18 +39,17 @@ BOX = """() => {
 
 def main(names: Sequence[str]) -> int:
     with opened(VIEWPORT) as page:
-        page.add_style_tag(content=HIDE)
         for name in names or sorted(path.stem for path in WORKFLOWS.glob("*.json")):
             run(page, name)
-            size = _save(_graph_of(page), WORKFLOWS / f"{name}.jpg")
+            size = _save(graph_of(page), WORKFLOWS / f"{name}.jpg")
             print(f"workflows/{name}.jpg: {size} bytes", flush=True)
     return 0
 
 
-def _graph_of(page: Page) -> Image.Image:
-    """The part of the page where the graph is."""
-    left, top, right, bottom = page.evaluate(BOX)
-    shot = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+def graph_of(page: Page) -> Image.Image:
+    """The part of the page where the graph is, without what lies over it."""
+    left, top, right, bottom = page.evaluate(BOX, BADGES)
+    shot = Image.open(io.BytesIO(page.screenshot(style=HIDE))).convert("RGB")
     return shot.crop(
         (
             max(0, int(left) - MARGIN),
