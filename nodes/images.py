@@ -194,6 +194,7 @@ def _to_uint8(image: torch.Tensor) -> NDArray[np.uint8]:
     import torch
 
     image = image.detach()
+    half = image.dtype == torch.float16
     height, width, channels = image.shape
     out = np.empty((height, width, channels), np.uint8)
     rows = max(1, _STRIPE_VALUES // (width * channels))
@@ -201,7 +202,10 @@ def _to_uint8(image: torch.Tensor) -> NDArray[np.uint8]:
     for top in range(0, height, rows):
         source = image[top : top + rows].to(device="cpu", dtype=torch.float32).numpy()
         stripe = scratch[: source.shape[0]]
-        np.multiply(source, np.float32(255.0), out=stripe)
+        with np.errstate(over="ignore"):
+            np.multiply(source, np.float32(255.0), out=stripe)
+            if half:  # SaveImage multiplies in the tensor's own precision, and its rounding gives v / 255 back as v
+                np.copyto(stripe, stripe.astype(np.float16))
         # As unsigned integers the floats from 0 to 255 end at 255.0's own bits; negatives, NaN and larger ones follow.
         if stripe.view(np.uint32).max() > _BITS_OF_255:
             np.nan_to_num(stripe, copy=False, nan=0.0)

@@ -114,14 +114,35 @@ def test_any_shape_dtype_and_layout(
         assert opened(encoded).size == (width, height)
     pixels = images.tensor_pixels(tensor)
     assert all(item.shape == (height, width, 4 if channels == 4 else 3) for item in pixels)
-    expected = (tensor[-1].float() * scale).clamp(0, 255).numpy().astype(np.uint8)
+    if dtype == torch.float16:
+        expected = save_image(tensor[-1])
+    else:
+        expected = (tensor[-1].float() * scale).clamp(0, 255).numpy().astype(np.uint8)
     assert (pixels[-1][..., :channels] == expected).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+def test_a_result_is_recognised_in_half_precision(dtype: torch.dtype) -> None:
+    values = np.arange(256, dtype=np.uint8).repeat(3).reshape(16, 16, 3)
+    result = images.DecodedImage(values)
+    halved = images.to_tensor([result])[0].to(dtype)
+    assert (images.tensor_pixels(halved)[0] == values).all()
+    assert only(halved).identity == f"pixels:{result.digest}"
 
 
 def test_not_a_number_and_infinity_become_pixels(recwarn: pytest.WarningsRecorder) -> None:
     tensor = torch.tensor([[[[float("nan"), float("inf"), -float("inf")]]]])
     assert images.tensor_pixels(tensor)[0].tolist() == [[[0, 255, 0]]]
     assert [str(warning.message) for warning in recwarn] == [], "what a processor makes of NaN by itself differs"
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64], ids=str)
+def test_the_largest_numbers_become_pixels_without_a_word(dtype: torch.dtype, recwarn: pytest.WarningsRecorder) -> None:
+    most = torch.finfo(dtype).max
+    tensor = torch.tensor([[[[most, -most, 0.5]]]], dtype=dtype)
+    with np.errstate(all="raise"):  # what a custom node may have set for the whole process
+        assert images.tensor_pixels(tensor)[0].tolist() == [[[255, 0, 127]]]
+    assert [str(warning.message) for warning in recwarn] == []
 
 
 def test_conversion_in_stripes_covers_large_images() -> None:
