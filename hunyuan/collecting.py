@@ -14,6 +14,7 @@ from .errors import (
     JournalError,
     LinkDeadError,
     Money,
+    NotAnImageError,
     SettingsError,
     UnknownTaskError,
     UnreadableAnswerError,
@@ -269,13 +270,16 @@ def _fetch(driver: Driver, index: int, url: str) -> tuple[StoredImage, Decoded]:
     """Blocking: download, decode (which verifies), store, and remember which content has which link."""
     tools, row = driver.tools, driver.row
     assert row is not None
-    data = tools.client.download(url, DOWNLOAD_DEADLINE)
+    data = b""
     try:
+        data = tools.client.download(url, DOWNLOAD_DEADLINE)
         decoded = tools.decode(data)
     except DownloadError as error:
         error.task_id = row.task_id or row.id
-        kept = tools.results.keep_rejected(row.task_id or row.id, index, data)
-        error.do = f"{error.do} The bytes are kept for a look in {kept}.".strip()
+        rejected = data or (error.body if isinstance(error, NotAnImageError) else b"")
+        if rejected:
+            kept = tools.results.keep_rejected(row.task_id or row.id, index, rejected)
+            error.do = f"{error.do} The bytes are kept for a look in {kept}.".strip()
         raise
     link = "" if url.startswith("data:") else url
     stored = tools.results.store(row.task_id or row.id, index, data, decoded.mime, link)

@@ -79,11 +79,13 @@ def _image_body(address: Address, exchange: Exchange) -> bytes:
     if not exchange.body:
         raise NotAnImageError(f"{address.place} sent an empty file instead of an image.", do=_TRY_LATER)
     if start.startswith((b"<!doctype html", b"<html")) or (kind == "text/html" and start.startswith(b"<")):
-        raise NotAnImageError(
+        page = NotAnImageError(
             f"{address.place} sent a web page (HTML) instead of an image.",
             why="A login page, a firewall or a proxy stands before the file.",
             do=_TRY_LATER,
         )
+        page.body = exchange.body
+        raise page
     return exchange.body
 
 
@@ -128,4 +130,6 @@ def _from_base64(payload: bytes) -> bytes:
     try:
         return base64.b64decode(compact + b"=" * (-len(compact) % 4), validate=True)
     except binascii.Error:
-        raise NotAnImageError("The gateway's inline image is not whole base64.", do=_TRY_LATER) from None
+        broken = NotAnImageError("The gateway's inline image is not whole base64.", do=_TRY_LATER)
+        broken.body = payload
+        raise broken from None

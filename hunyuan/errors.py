@@ -329,6 +329,10 @@ class TooLargeError(DownloadError):
 
 
 class NotAnImageError(DownloadError):
-    """The bytes are not an image that can be read here."""
+    """The bytes are not an image that can be read here.
+
+    body: what came, where it was refused before anybody else had it.
+    """
 
     code = "not_an_image"
+    body: bytes = b""

@@ -14,6 +14,7 @@ from hunyuan.journal import Journal
 from hunyuan.models import StoredImage, TaskState
 from hunyuan.results import ResultStore
 from hunyuan.settings import Settings
+from sandbox.oddities import spoiled
 from tests.rig import Rig, Unreadable, image, play
 
 
@@ -205,3 +206,16 @@ def test_an_image_that_came_inside_the_answer_and_lost_its_file_is_created_anew(
         assert isinstance(gone, errors.DownloadError)
 
     play(story, tmp_path, task={"shape": "direct_b64"})
+
+
+@pytest.mark.parametrize("kind", ["html", "garbage", "bomb"])
+def test_what_came_instead_of_the_image_is_kept_for_a_look_and_the_task_named(tmp_path: Path, kind: str) -> None:
+    async def story(rig: Rig) -> None:
+        error = await rig.failure(rig.submit(5)[0])
+        assert str(rig.rows()[0].task_id) in str(error)
+        (kept,) = (rig.results.directory / "rejected").iterdir()
+        assert str(kept) in str(error)
+        assert kept.read_bytes() == spoiled(kind, b"", "image/png")[0]
+        assert rig.rows()[0].state is TaskState.SUCCEEDED
+
+    play(story, tmp_path, {"on": "download", "times": "always", "image": kind})
