@@ -8,18 +8,19 @@ from __future__ import annotations
 import http.client
 import socket
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import requests
 import urllib3.exceptions
 
 from .addresses import Address, AddressGuard
 from .connections import Call, TlsContexts, TracedAdapter, current_call
-from .errors import AnswerLostError, HunyuanError, TooLargeError
+from .errors import AnswerLostError, DownloadError, HunyuanError, TooLargeError
 from .network_errors import answer_cut, answer_too_large, describe, proxy_wants_login
 from .route import choose
 from .settings import Settings
 from .transport import Exchange
+from .unpacking import CODINGS, unpacked
 
 _CHUNK = 65_536  # bytes
 _SLOWEST_UPLINK = 16_384  # bytes per second a body is given at least
@@ -139,8 +140,11 @@ def _read(call: Call, response: requests.Response) -> Exchange | HunyuanError:
     length = None if call.method == "HEAD" or response.status_code in (204, 304) else _length(headers)
     if wanted and length is not None and length > limit:
         return _over(call)
+    coding = headers.get("content-encoding", "").strip().lower() if wanted else ""
+    if call.guard is not None and coding not in CODINGS:
+        return _packed_oddly(call, coding)
     chunks, size = [], 0
-    for chunk in response.iter_content(_CHUNK):
+    for chunk in _pieces(response, coding):
         chunks.append(chunk)
         size += len(chunk)
         if size > limit:
@@ -152,6 +156,13 @@ def _read(call: Call, response: requests.Response) -> Exchange | HunyuanError:
         if call.expired or (length is not None and "transfer-encoding" not in headers and response.raw.tell() < length):
             return answer_cut(call)
     return Exchange(response.status_code, headers, b"".join(chunks))
+
+
+def _pieces(response: requests.Response, coding: str) -> Iterator[bytes]:
+    """The body; what only urllib3 can unpack is its own, where the gateway alone can have sent it."""
+    known = coding in CODINGS
+    raw: Iterator[bytes] = response.raw.stream(_CHUNK, decode_content=not known)
+    return unpacked(raw, coding if known else "")
 
 
 def _length(headers: Mapping[str, str]) -> int | None:
@@ -166,6 +177,13 @@ def _over(call: Call) -> HunyuanError:
         f"The file at {call.address.host} is larger than {call.max_bytes / 2**20:.0f} MiB.",
         why="Downloads are capped against files that fill memory.",
         do="Open the link in a browser if you trust it.",
+    )
+
+
+def _packed_oddly(call: Call, coding: str) -> HunyuanError:
+    return DownloadError(
+        f"{call.address.place} sent the file packed as {coding[:40]!r}, which was not asked for.",
+        do="Try again; report it if it stays so.",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import socket
 import threading
 import time
@@ -15,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hunyuan.client import Client
+from hunyuan.downloads import MAX_BYTES
 from hunyuan.errors import (
     AnswerLostError,
     DownloadError,
@@ -209,6 +211,20 @@ def test_too_large_without_a_word(client_for: Build) -> None:
     with RawServer(endless) as server:
         failure = failure_of(client_for(f"http://{server.place}"), f"http://{server.place}/", 60.0)
     assert isinstance(failure, TooLargeError)
+
+
+def test_a_packed_file_counts_as_what_it_unpacks_to(client_for: Build) -> None:
+    packed = gzip.compress(bytes(MAX_BYTES + 1), 1)
+    assert isinstance(gateway_says(client_for, answer(packed, "200 OK", "Content-Encoding: gzip"), 60.0), TooLargeError)
+    with FileServer(answer(gzip.compress(PNG), "200 OK", "Content-Encoding: gzip")) as server:
+        assert client_for(f"http://{server.place}").download(f"http://{server.place}/", 5.0) == PNG
+
+
+@pytest.mark.parametrize("coding", ["gzip, gzip", "br", "zstd"])
+def test_codings_that_cannot_be_counted_while_they_unpack_are_refused(client_for: Build, coding: str) -> None:
+    failure = gateway_says(client_for, answer(gzip.compress(PNG), "200 OK", f"Content-Encoding: {coding}"))
+    assert type(failure) is DownloadError
+    assert coding in str(failure)
 
 
 @pytest.mark.parametrize("head", [b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n"])

@@ -7,6 +7,7 @@ import socket
 import sys
 import threading
 import traceback
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -298,6 +299,7 @@ def test_body_drips_for_ever() -> None:
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{}",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(b"{}" * 100)[:-9],
         b"garbage\r\n\r\n",
     ],
 )
@@ -452,9 +454,19 @@ def test_head_and_304_have_a_length_but_no_body() -> None:
             assert ask(method, f"http://{server.place}/", None).body == b""
 
 
-def test_packed_answer_is_unpacked() -> None:
-    packed = gzip.compress(b'{"a": 1}')
-    with RawServer(saying(answer(packed, "200 OK", "Content-Encoding: gzip"))) as server:
+@pytest.mark.parametrize(
+    ("coding", "packed"),
+    [
+        ("gzip", gzip.compress(b'{"a": 1}')),
+        ("X-GZip", gzip.compress(b'{"a"') + gzip.compress(b": 1}") + bytes(8)),
+        ("deflate", zlib.compress(b'{"a": 1}')),
+        ("deflate", zlib.compress(b'{"a": 1}')[2:-4]),  # without zlib's header, as some servers have it
+        ("identity", b'{"a": 1}'),
+        ("gzip, deflate", zlib.compress(gzip.compress(b'{"a": 1}'))),
+    ],
+)
+def test_packed_answer_is_unpacked(coding: str, packed: bytes) -> None:
+    with RawServer(saying(answer(packed, "200 OK", f"Content-Encoding: {coding}"))) as server:
         assert ask("GET", f"http://{server.place}/", None).body == b'{"a": 1}'
 
 
