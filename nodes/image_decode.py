@@ -72,6 +72,8 @@ def _open(data: bytes, kind: str) -> Image.Image:
     except (UnidentifiedImageError, TypeError, KeyError) as error:
         if kind == "AVIF" and "AVIF" not in Image.OPEN:
             raise NotAnImageError("The file is AVIF, which this Pillow cannot read.", do="Update Pillow.") from error
+        if isinstance(error, UnidentifiedImageError):  # its own text shows an object of Python
+            raise NotAnImageError(f"The {kind} file of {len(data):,} bytes has a damaged beginning.") from error
         raise
 
 
@@ -130,13 +132,10 @@ def _webp_size(data: bytes) -> tuple[int, int]:
 
 def _check_complete(data: bytes, kind: str) -> None:
     """Refuses what ends too early; Pillow alone fills the rest with gray when LOAD_TRUNCATED_IMAGES is on."""
-    complete = True
-    if kind == "PNG":
-        complete = _png_has_end(data)
-    elif kind == "JPEG":
-        complete = _jpeg_has_end(data)
-    elif kind == "WEBP":
+    if kind == "WEBP":
         complete = len(data) >= 8 + int.from_bytes(data[4:8], "little")
+    else:
+        complete = _HAS_END[kind](data)
     if not complete:
         raise NotAnImageError(f"The {kind} file is cut short: it ends after {len(data):,} bytes without its end mark.")
 
@@ -167,6 +166,47 @@ def _jpeg_has_end(data: bytes) -> bool:
     return False
 
 
+def _gif_has_end(data: bytes) -> bool:
+    """Walks the blocks to the end of the first frame (GIF89a specification); what follows it is not read."""
+    position = 13 + _gif_colours(data[10:11])
+    while position < len(data):
+        block, position = data[position], position + 1
+        if block == 0x3B:  # the trailer: no frame at all, which is for Pillow to say
+            return True
+        if block not in (0x21, 0x2C):
+            continue  # Pillow and browsers pass over stray bytes between blocks
+        if block == 0x2C:
+            position += 9 + _gif_colours(data[position + 8 : position + 9])
+        position += 1  # an extension's label or a frame's code size
+        while position < len(data) and data[position]:
+            position += 1 + data[position]
+        position += 1
+        if block == 0x2C:
+            return position <= len(data)
+    return False
+
+
+def _gif_colours(flags: bytes) -> int:
+    """Bytes of the colour table that these flags announce."""
+    return 3 << ((flags[0] & 7) + 1) if flags and flags[0] & 0x80 else 0
+
+
+def _avif_has_end(data: bytes) -> bool:
+    """Walks the outermost boxes (ISO/IEC 14496-12)."""
+    position = 0
+    while position + 8 <= len(data):
+        length = int.from_bytes(data[position : position + 4], "big")
+        if length == 1:
+            length = int.from_bytes(data[position + 8 : position + 16], "big")
+        if length < 8:  # 0: up to the end of the file, wherever that is; what is no length is for Pillow to say
+            return True
+        position += length
+    return position <= len(data)
+
+
+_HAS_END = {"PNG": _png_has_end, "JPEG": _jpeg_has_end, "GIF": _gif_has_end, "AVIF": _avif_has_end}
+
+
 def _turned(image: Image.Image) -> Image.Image:
     """The image the way its EXIF orientation wants to be seen; broken EXIF counts as none."""
     try:
@@ -188,12 +228,14 @@ def _srgb(image: Image.Image) -> tuple[Image.Image, str]:
     profile = image.info.get("icc_profile")
     if not profile:
         return plain if plain.mode == "RGB" else plain.convert("RGB"), ""  # convert() copies even where it need not
-    if plain.mode not in ("RGB", "L", "CMYK"):
-        plain = plain.convert("RGB")
+    gray = plain.mode in ("L", "LA", "1")
     try:
-        transform = ImageCms.buildTransform(
-            ImageCms.ImageCmsProfile(BytesIO(profile)), ImageCms.createProfile("sRGB"), plain.mode, "RGB"
-        )
+        source = ImageCms.ImageCmsProfile(BytesIO(profile))
+        if gray and source.profile.xcolor_space.strip() == "GRAY":
+            plain = plain.convert("L")
+        elif plain.mode not in ("RGB", "CMYK"):
+            plain = plain.convert("RGB")
+        transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), plain.mode, "RGB")
         if plain.mode == "RGB" and _changes_nothing(transform):
             return plain, ""
         converted = ImageCms.applyTransform(plain, transform)
@@ -221,7 +263,10 @@ def _eight_bit(image: Image.Image) -> Image.Image:
 
 
 def _alpha(image: Image.Image) -> NDArray[np.uint8] | None:
-    if "transparency" in image.info and not image.mode.startswith("I"):
+    clear = image.info.get("transparency")
+    if image.mode.startswith("I"):  # 16-bit gray, where one value may stand for transparent
+        return None if clear is None else np.where(np.asarray(image) == clear, 0, 255).astype(np.uint8)
+    if clear is not None:
         image = image.convert("RGBA")
     if "A" not in image.getbands():
         return None

@@ -102,6 +102,25 @@ def test_gif_gives_its_first_frame() -> None:
     assert (decoded.pixels == (255, 0, 0)).all()
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_bytes_behind_the_end_do_not_cost_the_image(kind: str) -> None:
+    data = whole(kind)
+    assert (images.decode(data + b"\r\n").pixels == images.decode(data).pixels).all()
+
+
+def test_stray_bytes_between_a_gifs_blocks_do_not_cost_the_image() -> None:
+    data = saved(Image.fromarray(noise(20, 20, 1)), "GIF")
+    start = 13 + 3 * 256
+    assert data[start] == ord(",")
+    assert (images.decode(data[:start] + b"\0\0" + data[start:]).pixels == images.decode(data).pixels).all()
+
+
+def test_a_gif_that_is_cut_behind_its_first_frame_gives_that_frame() -> None:
+    frames = [Image.fromarray(noise(20, 20, 3, seed)) for seed in range(3)]
+    data = saved(frames[0], "GIF", save_all=True, append_images=frames[1:], comment=b"with extensions before it")
+    assert (images.decode(data[: len(data) * 2 // 3]).pixels == images.decode(data).pixels).all()
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
 def test_exif_rotation_is_applied(orientation: int, kind: str) -> None:
@@ -165,6 +184,46 @@ def test_a_profile_that_is_srgb_in_all_but_name_leaves_every_bit() -> None:
     assert (images.decode(saved(Image.fromarray(pixels), "PNG", icc_profile=bytes(profile))).pixels == pixels).all()
 
 
+def gray_profile(gamma: float) -> bytes:
+    """A profile for gray with a bare curve (ICC.1:2001-04), which Pillow cannot make."""
+    tags = {
+        b"desc": b"desc" + bytes(4) + struct.pack(">I", 5) + b"gray\0" + bytes(78),
+        b"wtpt": b"XYZ " + bytes(4) + struct.pack(">iii", 63_190, 65_536, 54_061),
+        b"kTRC": b"curv" + bytes(4) + struct.pack(">IHxx", 1, int(gamma * 256)),
+    }
+    table, body, start = struct.pack(">I", len(tags)), b"", 132 + 12 * len(tags)
+    for name, content in tags.items():
+        table += name + struct.pack(">II", start + len(body), len(content))
+        body += content + bytes(-len(content) % 4)
+    head = struct.pack(">I4sI12s12x4s", start + len(body), b"lcms", 0x02100000, b"mntrGRAYXYZ ", b"acsp")
+    return head.ljust(68, b"\0") + struct.pack(">iii", 63_190, 65_536, 54_061).ljust(60, b"\0") + table + body
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "I;16", "1"])
+def test_a_gray_profile_is_applied_to_every_kind_of_gray(mode: str) -> None:
+    if mode == "I;16":
+        image = Image.fromarray(np.full((8, 8), 64 * 257, np.uint16))
+    else:
+        image = Image.new(mode, (8, 8), {"L": 64, "LA": (64, 99), "1": 1}[mode])
+    decoded = images.decode(saved(image, "PNG", icc_profile=gray_profile(1.0)), alpha=True)
+    assert decoded.note == ""
+    assert decoded.pixels[0, 0].tolist() == ([255] * 3 if mode == "1" else [137] * 3), "linear light, shown in sRGB"
+    assert (decoded.alpha is None) == (mode != "LA")
+
+
+def test_gray_with_a_profile_for_colours_is_read_as_colours() -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    pixels = noise(8, 8, 1)
+    decoded = images.decode(saved(Image.fromarray(pixels), "PNG", icc_profile=profile))
+    assert decoded.note == ""
+    assert (decoded.pixels == pixels[..., None]).all()
+
+
+def test_ink_with_a_profile_for_colours_is_told() -> None:
+    decoded = images.decode(saved(Image.new("CMYK", (8, 8)), "JPEG", icc_profile=wide_gamut_profile()))
+    assert "colour profile" in decoded.note
+
+
 def test_an_unusable_profile_is_told() -> None:
     pixels = noise(8, 8, 3)
     decoded = images.decode(saved(Image.fromarray(pixels), "PNG", icc_profile=b"not a profile at all"))
@@ -189,6 +248,15 @@ def test_palette_transparency_becomes_alpha() -> None:
     alpha = images.decode(saved(image, "PNG", transparency=0), alpha=True).alpha
     assert alpha[0, 0] == 0
     assert alpha[1, 1] == 255
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+def test_a_gray_value_that_stands_for_transparent_becomes_alpha(depth: int) -> None:
+    values = np.array([[0, 100], [100, 255]], dtype=">u2" if depth == 16 else np.uint8)
+    rows = b"".join(b"\0" + row.tobytes() for row in values)
+    data = png(2, 2, depth, 0, zlib.compress(rows), (b"tRNS", struct.pack(">H", 100)))
+    assert images.decode(data).alpha is None
+    assert images.decode(data, alpha=True).alpha.tolist() == [[255, 0], [0, 255]]
 
 
 def test_palette_transparency_for_each_entry_warns_nobody(recwarn: pytest.WarningsRecorder) -> None:
@@ -247,14 +315,16 @@ def test_a_truncated_file_is_refused(kind: str, part: float) -> None:
     assert kind in str(caught.value)
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
-def test_a_truncated_file_is_refused_even_where_pillow_was_told_to_take_it(kind: str) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("part", [0.02, 0.3, 0.7, 0.99])
+def test_a_truncated_file_is_refused_even_where_pillow_was_told_to_take_it(kind: str, part: float) -> None:
     data = whole(kind)
     before = ImageFile.LOAD_TRUNCATED_IMAGES
     ImageFile.LOAD_TRUNCATED_IMAGES = True  # what several custom nodes do to the whole process
     try:
-        with pytest.raises(errors.NotAnImageError, match="cut short"):
-            images.decode(data[: int(len(data) * 0.7)])
+        with pytest.raises(errors.NotAnImageError, match="cut short" if kind != "AVIF" else "AVIF") as caught:
+            images.decode(data[: int(len(data) * part)])
+        assert "object at 0x" not in str(caught.value)
     finally:
         ImageFile.LOAD_TRUNCATED_IMAGES = before
 
