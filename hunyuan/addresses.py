@@ -54,6 +54,7 @@ _CLOSED = tuple(
 # Proxies of the Clash family answer every name with an address out of this benchmark network ("fake-ip") and
 # resolve the name themselves at the far end: a name may lead there, an address that is written out may not.
 _FAKE_IP = ipaddress.ip_network("198.18.0.0/15")
+_WRITTEN_OUT = re.compile(r":|(^|\.)(\d+|0x[0-9a-f]*)\.?$")  # a host that is an address, in any spelling
 # IPv6 networks with an IPv4 address in their last 32 bits.
 _EMBEDDED = (
     ipaddress.ip_network("::ffff:0:0/96"),  # mapped
@@ -169,7 +170,7 @@ class AddressGuard:
 
     def check(self, host: str, port: int, address: str) -> None:
         """Raises UnsafeAddressError if a download from `host` must not connect to this IP address."""
-        if self.is_exempt(host, port) or not is_closed(address, by_name=host != address):
+        if self.is_exempt(host, port) or not is_closed(address, by_name=not _WRITTEN_OUT.search(host)):
             return
         raise UnsafeAddressError(
             f"The image's link leads to {host}, which is at the closed address {address}.",

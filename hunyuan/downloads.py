@@ -6,6 +6,7 @@ import base64
 import binascii
 import re
 import time
+from contextlib import suppress
 from urllib.parse import unquote_to_bytes
 
 from .addresses import Address, AddressGuard, parse
@@ -59,6 +60,9 @@ def _next_hop(address: Address, exchange: Exchange) -> Address:
     location = exchange.headers.get("location", "")
     if not location:
         raise DownloadError(f"{address.place} redirects ({exchange.status}), but not to anywhere.", do=_TRY_LATER)
+    # Header lines are read as Latin-1 (RFC 9110, 5.5), but what stands there outside ASCII is UTF-8, as browsers take it.
+    with suppress(UnicodeError):
+        location = location.encode("latin-1").decode("utf-8")
     following = address.join(location)
     if address.scheme == "https" and following.scheme == "http":
         raise UnsafeAddressError(

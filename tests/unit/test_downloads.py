@@ -10,6 +10,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import given, settings
@@ -143,6 +144,14 @@ def test_redirect_to_no_http_address(client_for: Build, location: str) -> None:
         failure = failure_of(client_for(f"http://{server.place}"), f"http://{server.place}/")
     assert isinstance(failure, DownloadError)
     assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize("location", ["/bücher/图.png?k=ä", "/b%C3%BCcher/%e5%9b%be.png?k=%C3%a4"])
+def test_a_redirect_may_be_written_in_utf8(client_for: Build, location: str) -> None:
+    moved = redirect("@").replace(b"@", location.encode())
+    with FileServer(lambda path: moved if path == "/" else answer(PNG)) as server:
+        assert client_for(f"http://{server.place}").download(f"http://{server.place}/", 5.0) == PNG
+    assert unquote(server.targets[1]) == "/bücher/图.png?k=ä"
 
 
 def test_redirects_end(client_for: Build) -> None:
