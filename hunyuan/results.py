@@ -18,7 +18,14 @@ from .models import StoredImage, check_task_id
 from .replacing import replace
 from .rows import TaskRow
 
-_ENDINGS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp", "image/gif": "gif", "image/bmp": "bmp"}
+_ENDINGS = {
+    "image/png": "png",
+    "image/jpeg": "jpg",
+    "image/webp": "webp",
+    "image/gif": "gif",
+    "image/avif": "avif",
+    "image/bmp": "bmp",
+}
 _STALE_SECONDS = 3600.0  # a temporary file this old belongs to a process that died
 _KEEP_REJECTED = 20
 _EVICT_TO = 0.9  # of the cap: making room a little at a time would mean a look at the folder for each file

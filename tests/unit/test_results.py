@@ -88,6 +88,11 @@ def test_names_differ_on_every_file_system() -> None:
     assert file_name("n1", 0, "application/strange") == "n1_0.img"
 
 
+@pytest.mark.parametrize("kind", ["png", "jpg", "webp", "gif", "avif"])
+def test_every_format_that_is_read_has_an_ending_that_opens_it(kind: str) -> None:
+    assert file_name("n1", 0, f"image/{kind}".replace("jpg", "jpeg")) == f"n1_0.{kind}"
+
+
 def test_a_file_that_is_gone_or_changed_is_not_given_out(tmp_path: Path) -> None:
     store = make_store(tmp_path)
     image = store.store("n1", 0, IMAGE, "image/png")
