@@ -10,6 +10,7 @@ import threading
 from typing import Any
 from urllib.parse import urlsplit
 
+from ..addresses import parse
 from ..errors import InputImageError
 from ..models import EncodedImage
 from ..settings import Settings
@@ -21,6 +22,9 @@ _ATTEMPTS = 3  # putting the same bytes under the same key again does no harm
 # Stores whose endpoints take the bucket as part of the host name only (their documentation, 2025); "auto" gives all
 # others, MinIO and R2 among them, the bucket in the path, which needs no DNS entry a bucket.
 _VIRTUAL_HOSTS = (".amazonaws.com", ".amazonaws.com.cn", ".myqcloud.com", ".aliyuncs.com", ".volces.com")
+# A link ends with the keys that signed it. Keys with a session token live shorter than most links, and nobody says how
+# long still; those of a role are renewed 10 to 15 minutes before their end.
+_TEMPORARY_KEYS_LIVE = 900.0  # seconds
 _WORDS = {
     "NoSuchBucket": "the bucket does not exist there",
     "InvalidAccessKeyId": "the access key is not known there",
@@ -61,7 +65,8 @@ class S3Uploader:
             )
         except failures as error:
             raise _explained(error, settings) from None  # its own text and context may hold the access key
-        return Uploaded(url, float(settings.s3_link_seconds))
+        lives = float(settings.s3_link_seconds)
+        return Uploaded(url, min(lives, _TEMPORARY_KEYS_LIVE) if "X-Amz-Security-Token=" in url else lives)
 
     def keep(self, name: str, data: bytes, mime: str, settings: Settings) -> None:
         """Puts the bytes under prefix and name. Raises InputImageError saying what failed."""
@@ -130,8 +135,11 @@ def _client(boto3: Any, settings: Settings) -> Any:
         "read_timeout": _READ_TIMEOUT,
         "retries": {"total_max_attempts": _ATTEMPTS, "mode": "standard"},
     }
-    if settings.proxy:
-        options["proxies"] = {} if settings.proxy == "none" else {"http": settings.proxy, "https": settings.proxy}
+    if settings.proxy:  # else botocore looks into the environment by itself
+        from ..route import choose
+
+        proxy = choose(parse(settings.s3_endpoint or "https://s3.amazonaws.com"), settings).proxy
+        options["proxies"] = {"http": proxy, "https": proxy} if proxy else {}
     try:
         # From 1.36 botocore adds checksums that other makers' stores refuse; before it the options are unknown.
         config = Config(
@@ -139,10 +147,11 @@ def _client(boto3: Any, settings: Settings) -> Any:
         )
     except TypeError:
         config = Config(**options)
-    return boto3.session.Session().client(
+    session = boto3.session.Session()
+    return session.client(
         "s3",
         endpoint_url=settings.s3_endpoint or None,
-        region_name=region(settings),
+        region_name=region(settings, session.region_name or ""),
         aws_access_key_id=settings.s3_access_key or None,
         aws_secret_access_key=settings.s3_secret_key or None,
         verify=settings.ca_file or None,
@@ -158,8 +167,13 @@ def addressing(settings: Settings) -> str:
     return "virtual" if not host or host.endswith(_VIRTUAL_HOSTS) else "path"
 
 
-def region(settings: Settings) -> str:
-    """The user's choice, or what the endpoint's host says (`cos.ap-guangzhou.myqcloud.com`), or the API's default."""
+def region(settings: Settings, environments: str = "") -> str:
+    """The user's choice, or what the endpoint's host says (`cos.ap-guangzhou.myqcloud.com`), or the API's default.
+
+    environments: the region of boto3's own environment or profile, which counts for AWS, where no endpoint is set.
+    """
+    if environments and not settings.s3_endpoint:
+        return settings.s3_region or environments
     host = urlsplit(settings.s3_endpoint).hostname or ""
     named = re.search(r"(?:^|\.)(?:cos|s3|oss|tos-s3)[.\-]([a-z]{2,}-[a-z0-9\-]+)\.", host)
     found = named[1] if named else ("auto" if host.endswith(".r2.cloudflarestorage.com") else "us-east-1")

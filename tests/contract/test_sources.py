@@ -390,6 +390,46 @@ def test_s3_settings_changed_in_the_dialog_count_at_once(house: House, s3: S3Sto
     assert house.chain.resolve(image(b"a")).way == "s3"
 
 
+def test_s3_gives_the_bucket_in_the_hosts_name_where_the_store_wants_it(house: House, s3: S3Store) -> None:
+    # moto, asked as a proxy, sees the host that was meant.
+    use_s3(house, s3, proxy=s3.address, s3_prefix="a/b")
+    house.set(s3_endpoint="http://s3.eu-central-1.amazonaws.com")
+    resolved = house.chain.resolve(image(b"virtual host"))
+    assert resolved.way == "s3", resolved.note
+    (key,) = s3.objects()
+    assert resolved.url.startswith(f"http://{BUCKET}.s3.eu-central-1.amazonaws.com/{key}?")
+    assert house.download(resolved.url, 5) == b"virtual host"
+
+
+def test_s3_heeds_no_proxy_as_everything_else_does(
+    house: House, s3: S3Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_s3(house, s3, proxy="http://127.0.0.1:1")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    assert house.chain.resolve(image(b"in this house")).way == "s3"
+
+
+def test_s3_without_keys_and_region_takes_those_of_the_environment(
+    house: House, s3: S3Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+        "AWS_SESSION_TOKEN": "token-of-the-session",
+        "AWS_DEFAULT_REGION": "eu-west-1",
+        "AWS_ENDPOINT_URL_S3": s3.address,
+    }.items():
+        monkeypatch.setenv(name, value)
+    house.set(s3_bucket=BUCKET, s3_addressing="path")
+    first = house.chain.resolve(image(b"by a role"))
+    assert first.way == "s3", first.note
+    assert "eu-west-1" in first.url
+    assert "X-Amz-Security-Token=token-of-the-session" in first.url
+    assert house.chain.resolve(image(b"by a role")).url == first.url
+    house.clock.seconds += HOUR / 2
+    assert house.chain.resolve(image(b"by a role")).uploaded > 0, "the link ends with keys of unknown life"
+
+
 # --- once ------------------------------------------------------------------------------------------------------
 
 

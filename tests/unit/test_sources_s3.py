@@ -32,6 +32,12 @@ def test_addressing_and_region_of_the_common_stores(endpoint: str, style: str, p
     assert region(settings) == place
 
 
+def test_the_environments_region_counts_for_aws_alone() -> None:
+    assert region(Settings(), "eu-west-1") == "eu-west-1"
+    assert region(Settings(s3_region="mars"), "eu-west-1") == "mars"
+    assert region(Settings(s3_endpoint="http://minio.local:9000"), "eu-west-1") == "us-east-1"
+
+
 def test_the_users_choice_wins() -> None:
     settings = Settings(s3_endpoint="https://cos.ap-beijing.myqcloud.com", s3_addressing="path", s3_region="mars")
     assert addressing(settings) == "path"
