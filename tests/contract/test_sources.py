@@ -270,6 +270,8 @@ def test_put_sends_the_bytes_to_the_named_place(house: House, service: UploadSer
         ("files[0].url", '{"files":[{"url":"%s"}]}'),
         ("files.-1.url", '{"files":[{}, {"url":"%s"}]}'),
         ("[0]", '["%s"]'),
+        ("$['data'][\"the.url\"]", '{"data":{"the.url":"%s"}}'),
+        ("$", '"%s"'),
         ("", "%s\n"),
     ],
 )
