@@ -403,9 +403,7 @@ def test_s3_gives_the_bucket_in_the_hosts_name_where_the_store_wants_it(house: H
     assert house.download(resolved.url, 5) == b"virtual host"
 
 
-def test_s3_heeds_no_proxy_as_everything_else_does(
-    house: House, s3: S3Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_s3_heeds_no_proxy_as_everything_else_does(house: House, s3: S3Store, monkeypatch: pytest.MonkeyPatch) -> None:
     use_s3(house, s3, proxy="http://127.0.0.1:1")
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     assert house.chain.resolve(image(b"in this house")).way == "s3"

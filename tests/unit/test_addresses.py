@@ -88,7 +88,15 @@ def test_fake_ip_of_a_proxy_program_is_open_by_name_only() -> None:
     guard = AddressGuard("https://gateway.example")
     guard.check("images.example", 443, "198.18.3.4")
     guard.check("0x.example", 443, "198.18.3.4")
-    for written in ("198.18.3.4", "198.18.3.4.", "198.18.772", "3323069188", "0xc6120304", "198.18.3.0x4", "0306.022.3.4"):
+    for written in (
+        "198.18.3.4",
+        "198.18.3.4.",
+        "198.18.772",
+        "3323069188",
+        "0xc6120304",
+        "198.18.3.0x4",
+        "0306.022.3.4",
+    ):
         with pytest.raises(UnsafeAddressError):
             guard.check(written, 443, "198.18.3.4")
     with pytest.raises(UnsafeAddressError):

@@ -204,7 +204,7 @@ def test_a_gray_profile_is_applied_to_every_kind_of_gray(mode: str) -> None:
     if mode == "I;16":
         image = Image.fromarray(np.full((8, 8), 64 * 257, np.uint16))
     else:
-        image = Image.new(mode, (8, 8), {"L": 64, "LA": (64, 99), "1": 1}[mode])
+        image = Image.new(mode, (8, 8), (64, 99) if mode == "LA" else {"L": 64, "1": 1}[mode])
     decoded = images.decode(saved(image, "PNG", icc_profile=gray_profile(1.0)), alpha=True)
     assert decoded.note == ""
     assert decoded.pixels[0, 0].tolist() == ([255] * 3 if mode == "1" else [137] * 3), "linear light, shown in sRGB"
