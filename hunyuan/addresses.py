@@ -133,7 +133,7 @@ def _unusable(why: str) -> UnsafeAddressError:
     return UnsafeAddressError(
         "The image's link is not an address that can be fetched.",
         why=f"{why[0].upper()}{why[1:]}.",
-        do="Report it to the gateway.",
+        do="Report it to whoever gave the link.",
     )
 
 

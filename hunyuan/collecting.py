@@ -236,7 +236,8 @@ async def _collect_one(driver: Driver, index: int, url: str) -> tuple[StoredImag
             await driver.heed(error)
             if decision.next is not Next.AGAIN or (not driver.watches and seen.total() >= ALONE_TRIES):
                 if isinstance(error, LinkDeadError):
-                    error.do = f"{error.do} For a new image instead, for new credits, turn reuse off.".strip()
+                    again = "Run the node again while the task is young: it asks the gateway for the link anew."
+                    error.do = f"{again} For a new image instead, for new credits, turn reuse off."
                 raise
             await driver.clock.sleep(decision.delay)
             if isinstance(error, LinkDeadError):

@@ -28,7 +28,7 @@ from .transport import Exchange, Transport
 MAX_BYTES = 64 * 2**20
 _MAX_REDIRECTS = 5
 _REDIRECTS = (301, 302, 303, 307, 308)
-_TRY_LATER = "The task is paid for and stays collectable."
+_TRY_LATER = "Try again later."
 
 
 def download(transport: Transport, settings: Settings, url: str, deadline_seconds: float) -> bytes:
@@ -60,7 +60,7 @@ def _next_hop(address: Address, exchange: Exchange) -> Address:
     location = exchange.headers.get("location", "")
     if not location:
         raise DownloadError(f"{address.place} redirects ({exchange.status}), but not to anywhere.", do=_TRY_LATER)
-    # Header lines are read as Latin-1 (RFC 9110, 5.5), but what stands there outside ASCII is UTF-8, as browsers take it.
+    # A header is read as Latin-1 (RFC 9110, 5.5), but what stands in it outside ASCII is UTF-8, as browsers take it.
     with suppress(UnicodeError):
         location = location.encode("latin-1").decode("utf-8")
     following = address.join(location)
@@ -68,7 +68,7 @@ def _next_hop(address: Address, exchange: Exchange) -> Address:
         raise UnsafeAddressError(
             f"The image's link redirects from https to http at {following.place}.",
             why="What comes unencrypted may come from anybody.",
-            do="Report it to the gateway.",
+            do="Report it to whoever gave the link.",
         )
     return following
 
@@ -98,8 +98,7 @@ def _refusal(address: Address, exchange: Exchange) -> HunyuanError:
     if status in (401, 403, 404, 410):
         return LinkDeadError(
             f"The image's link is dead: {address.place} answered {status}.",
-            why="Links expire, after seven days at the latest.",
-            do="Run the node again while the task is young: it asks the gateway for the link anew.",
+            why="Links expire, those of results after seven days at the latest.",
         )
     if status == 429:
         what = f"{address.place} takes no more downloads at the moment (429)."
@@ -118,14 +117,14 @@ def decode_inline(text: str, max_bytes: int) -> bytes:
         payload = text
     if len(payload) > max_bytes * 4 // 3 + 4096:
         raise TooLargeError(
-            f"The inline image is larger than {max_bytes / 2**20:.0f} MiB.", do="Report it to the gateway."
+            f"The inline image is larger than {max_bytes / 2**20:.0f} MiB.", do="Report it to whoever gave it."
         )
     if is_uri and not head.lower().rstrip().endswith(";base64"):
         data = unquote_to_bytes(payload)
     else:
         data = _from_base64(unquote_to_bytes(payload) if "%" in payload else payload.encode("utf-8", "replace"))
     if not data:
-        raise NotAnImageError("The gateway's inline image is empty.", do=_TRY_LATER)
+        raise NotAnImageError("The inline image is empty.", do=_TRY_LATER)
     return data
 
 
@@ -134,6 +133,6 @@ def _from_base64(payload: bytes) -> bytes:
     try:
         return base64.b64decode(compact + b"=" * (-len(compact) % 4), validate=True)
     except binascii.Error:
-        broken = NotAnImageError("The gateway's inline image is not whole base64.", do=_TRY_LATER)
+        broken = NotAnImageError("The inline image is not whole base64.", do=_TRY_LATER)
         broken.body = payload
         raise broken from None

@@ -16,7 +16,7 @@ _GZIP = 16 + zlib.MAX_WBITS
 
 
 def unpacked(pieces: Iterable[bytes], coding: str) -> Iterator[bytes]:
-    """The body's own bytes, in pieces of any size; coding: one of CODINGS. Raises ValueError for a broken or cut one."""
+    """The body's own bytes, piece by piece; coding: one of CODINGS. Raises ValueError for a broken or cut body."""
     if coding in ("", "identity"):
         yield from pieces
         return

@@ -132,11 +132,7 @@ def _webp_size(data: bytes) -> tuple[int, int]:
 
 def _check_complete(data: bytes, kind: str) -> None:
     """Refuses what ends too early; Pillow alone fills the rest with gray when LOAD_TRUNCATED_IMAGES is on."""
-    if kind == "WEBP":
-        complete = len(data) >= 8 + int.from_bytes(data[4:8], "little")
-    else:
-        complete = _HAS_END[kind](data)
-    if not complete:
+    if not _HAS_END[kind](data):
         raise NotAnImageError(f"The {kind} file is cut short: it ends after {len(data):,} bytes without its end mark.")
 
 
@@ -204,7 +200,17 @@ def _avif_has_end(data: bytes) -> bool:
     return position <= len(data)
 
 
-_HAS_END = {"PNG": _png_has_end, "JPEG": _jpeg_has_end, "GIF": _gif_has_end, "AVIF": _avif_has_end}
+def _webp_has_end(data: bytes) -> bool:
+    return len(data) >= 8 + int.from_bytes(data[4:8], "little")
+
+
+_HAS_END = {
+    "PNG": _png_has_end,
+    "JPEG": _jpeg_has_end,
+    "WEBP": _webp_has_end,
+    "GIF": _gif_has_end,
+    "AVIF": _avif_has_end,
+}
 
 
 def _turned(image: Image.Image) -> Image.Image:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from comfy_api.latest import io
@@ -59,9 +60,10 @@ class HunyuanImageToURL(io.ComfyNode):
         from .runtime import runtime
 
         built = await runtime()
-        settings = await built.run(built.settings_store.load)
-        inputs: list[ImageInput] = await built.run(image_inputs, image, EncodeOptions.of(settings))
-        resolved: Sequence[ResolvedImage] = await _each(inputs, lambda item: built.run(built.sources.resolve, item))
+        with _in_the_users_language():
+            settings = await built.run(built.settings_store.load)
+            inputs: list[ImageInput] = await built.run(image_inputs, image, EncodeOptions.of(settings))
+            resolved: Sequence[ResolvedImage] = await _each(inputs, lambda item: built.run(built.sources.resolve, item))
         inputs_told = [{"way": item.way, "bytes": item.uploaded, "note": item.note} for item in resolved]
         return io.NodeOutput("\n".join(item.url for item in resolved), _json({"inputs": inputs_told}))
 
@@ -97,10 +99,10 @@ class HunyuanImageFromURL(io.ComfyNode):
         from .images import to_mask, to_tensor
         from .runtime import runtime
 
-        urls = _lines(image_urls)
         built = await runtime()
-        numbered = list(enumerate(urls, 1))
-        decoded = await _each(numbered, lambda line: _fetch(built, *line))
+        with _in_the_users_language():
+            numbered = list(enumerate(_lines(image_urls), 1))
+            decoded = await _each(numbered, lambda line: _fetch(built, *line))
         images, notes = await built.run(to_tensor, decoded)
         mask = await built.run(to_mask, decoded)
         described = [{"width": item.width, "height": item.height, "type": item.mime} for item in decoded]
@@ -113,6 +115,9 @@ def _lines(image_urls: str) -> list[str]:
     urls = [line.strip() for line in image_urls.splitlines() if line.strip()]
     if not urls:
         raise InvalidRequestError("image_urls is empty.", do="Enter or link at least one URL, one a line.")
+    for number, url in enumerate(urls, 1):
+        if not url.lower().startswith(("http://", "https://", "data:")):
+            raise InvalidRequestError(f"Line {number} of image_urls is no http, https or data: URL: {url[:80]!r}.")
     return urls
 
 
@@ -153,6 +158,20 @@ async def _each(items: Sequence[T], work: Callable[[T], Awaitable[R]]) -> list[R
     finally:
         for task in tasks:
             task.cancel()
+
+
+@contextmanager
+def _in_the_users_language() -> Iterator[None]:
+    """A failure gets a sentence in the language that ComfyUI is set to."""
+    from ..hunyuan.errors import HunyuanError
+
+    try:
+        yield
+    except HunyuanError as error:
+        from .texts import translate
+
+        error.translation = translate(error)
+        raise
 
 
 def _json(value: object) -> str:

@@ -66,7 +66,7 @@ _ERRORS_ZH = {
     "task_failed": "任务失败。",
     "task_timeout": "等待超时；任务会在后台继续收取，可凭任务 ID 取回图像。",
     "billing_unknown": "提交后未收到应答：可能已计费，不会自动重发。",
-    "download": "图像下载失败；任务仍可收取。",
+    "download": "图像下载失败。",
     "link_dead": "图像链接已失效。",
     "unsafe_address": "图像链接指向不允许访问的地址。",
     "too_large": "图像超过大小上限。",

@@ -125,7 +125,7 @@ def _from_json(answer: Exchange, path: str, place: str, settings: Settings) -> s
 
 
 def at_path(value: Any, path: str) -> Any:
-    """What stands at `data.files[0].url` (also `$.data…`, `data.files.0.url`, `data["url"]`), None where nothing does."""
+    """What stands at `data.files[0].url` (also `$.data…`, `data.files.0.url`, `data["url"]`), None where nothing."""
     for quoted, double_quoted, plain in re.findall(
         r"\['([^']*)'\]|\[\"([^\"]*)\"\]|([^.\[\]]+)", path.removeprefix("$")
     ):

@@ -295,6 +295,36 @@ def test_image_from_url_names_the_line_that_is_no_image(server: PaidServer, serv
     assert told is not None
     assert "Line 2 of image_urls" in told["exception_message"]
     assert "HTML" in told["exception_message"]
+    assert "paid" not in told["exception_message"], "no task, so nothing was paid"
+
+
+def test_the_image_nodes_speak_the_users_language(server: PaidServer) -> None:
+    set_up(server, upload_order=["s3"])
+    settings = server.base / "user" / "default" / "comfy.settings.json"
+    before = settings.read_text() if settings.exists() else "{}"
+    settings.parent.mkdir(parents=True, exist_ok=True)
+    settings.write_text(json.dumps({**json.loads(before), "Comfy.Locale": "zh"}))
+    try:
+        link = server.run(
+            {
+                "1": {"class_type": "HunyuanImageFromURL", "inputs": {"image_urls": "http://10.0.0.1/"}},
+                "2": save(["1", 0]),
+            }
+        )
+        file = server.upload(picture(9), "nowhere.png")
+        upload = server.run(
+            {
+                "1": {"class_type": "LoadImage", "inputs": {"image": file}},
+                "2": {"class_type": "HunyuanImageToURL", "inputs": {"image": ["1", 0]}},
+                "3": show(["2", 0]),
+            }
+        )
+    finally:
+        settings.write_text(before)
+    for entry, words in ((link, "不允许访问的地址"), (upload, "输入图像无法变成")):
+        told = server.error(entry)
+        assert told is not None
+        assert words in told["exception_message"]
 
 
 def test_image_from_url_tries_again_where_only_the_way_failed(server: PaidServer) -> None:
