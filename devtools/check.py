@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from . import browser, postgres, pythons
@@ -38,18 +39,27 @@ def lint() -> list[str]:
 
 def test(arguments: Sequence[str]) -> int:
     """Everything, pytest last so that its summary ends the output; 0 only if all of it passed."""
-    failed = lint()
-    for name, seconds, ran in pythons.run_all(clean_environment()):
-        _report(name, ran.returncode == 0, seconds, _last_line(ran.stdout))
-        if ran.returncode:
-            print(ran.stdout + ran.stderr, flush=True)
-            failed.append(name)
     postgres.ensure()
     environment = {**clean_environment(), "CHROMIUM_PATH": str(browser.ensure())}
+    failed = _checks_and_pythons()
     if failed:
         print(f"FAILED before the tests: {', '.join(failed)}", flush=True)
-    command = [str(venv_python()), "-m", "pytest", *arguments]
+    # The whole suite on two workers, each with servers of its own; a choice of tests runs as the user says.
+    command = [str(venv_python()), "-m", "pytest", *(arguments or ["-n", "2", "--dist", "loadfile"])]
     return run_child(command, environment) or (1 if failed else 0)
+
+
+def _checks_and_pythons() -> list[str]:
+    """The linters beside the library's tests under the other Pythons; the names of those that failed."""
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        linting = beside.submit(lint)
+        failed = []
+        for name, seconds, ran in pythons.run_all(clean_environment()):
+            _report(name, ran.returncode == 0, seconds, _last_line(ran.stdout))
+            if ran.returncode:
+                print(ran.stdout + ran.stderr, flush=True)
+                failed.append(name)
+        return linting.result() + failed
 
 
 def _passes(name: str, command: Sequence[str], extra: dict[str, str]) -> bool:
