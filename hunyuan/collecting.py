@@ -118,7 +118,8 @@ async def _pause(driver: Driver, times: Iterator[float]) -> None:
     elapsed = driver.clock.monotonic() - driver.created_at
     if elapsed > SLOT_PATIENCE:
         driver.release_slot()
-    at = next_poll(times, elapsed, driver.answered.progress if driver.answered else None)
+    said = driver.answered
+    at = next_poll(times, elapsed, said.progress if said else None, said.retry_after if said else None)
     driver.nudged.clear()
     sleeping = asyncio.ensure_future(driver.clock.sleep(at - elapsed))
     nudged = asyncio.ensure_future(driver.nudged.wait())

@@ -171,15 +171,16 @@ class TaskStatus:
 
     state: SUBMITTED, RUNNING, SUCCEEDED or FAILED. images: URLs or `data:` URIs of the finished images.
     progress: 0..1 where the gateway gives one. words: the gateway's own words on a failure.
+    retry_after: seconds after which the gateway wants to be asked again, where it says so.
     """
 
     state: TaskState
     task_id: str | None = None
     images: tuple[str, ...] = field(default=(), repr=False)
     progress: float | None = None
+    retry_after: float | None = None
     words: str = ""
     gateway_code: str = ""
-    raw: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True)

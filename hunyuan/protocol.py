@@ -7,6 +7,7 @@ cannot be read is reported as it came, shortened and redacted, never guessed.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from . import answers
@@ -72,12 +73,12 @@ def read_create(
         task_id = ""
     if isinstance(found, TaskStatus):
         if task_id or found.state in (TaskState.SUCCEEDED, TaskState.FAILED):
-            return _with_id(found, task_id)
+            return _named(found, task_id, reply)
         raise unreadable(reply, "it names no usable task id")
     if not task_id:
         no_word = not answers.status_word(root)
         raise unreadable(reply, "it holds neither a task id nor an image") if no_word else found
-    return TaskStatus(TaskState.SUBMITTED, task_id)
+    return _named(TaskStatus(TaskState.SUBMITTED), task_id, reply)
 
 
 def read_task(
@@ -97,7 +98,7 @@ def read_task(
     found = _read(reply, root := _accepted(reply), request_inputs)
     if isinstance(found, GatewayError):
         raise found
-    return _with_id(found, answers.task_id(root))
+    return _named(found, answers.task_id(root), reply)
 
 
 def _accepted(reply: Reply) -> answers.Json:
@@ -151,12 +152,6 @@ def _read(reply: Reply, root: answers.Json, request_inputs: Collection[str]) -> 
     return unreadable(reply, "it says that the task is done, but holds no image" if word else "it names no status")
 
 
-def _with_id(found: TaskStatus, task_id: str) -> TaskStatus:
-    return TaskStatus(
-        found.state,
-        task_id or None,
-        images=found.images,
-        progress=found.progress,
-        words=found.words,
-        gateway_code=found.gateway_code,
-    )
+def _named(found: TaskStatus, task_id: str, reply: Reply) -> TaskStatus:
+    """With the task's id, and when to ask again."""
+    return replace(found, task_id=task_id or None, retry_after=reply.retry_after)

@@ -170,15 +170,20 @@ def _window(history: Sequence[float]) -> tuple[float, float, float] | None:
     return None if wide else (low, high, step)
 
 
-def next_poll(times: Iterator[float], elapsed: float, progress: float | None = None) -> float:
-    """The next time to poll, in seconds after the create, later than now; aimed by the gateway's progress."""
-    earliest = elapsed + SHORTEST_POLL_GAP
+def next_poll(
+    times: Iterator[float], elapsed: float, progress: float | None = None, retry_after: float | None = None
+) -> float:
+    """The next time to poll, in seconds after the create, later than now; aimed by the gateway's progress.
+
+    retry_after: seconds from now before which the gateway does not want to be asked.
+    """
+    earliest = elapsed + max(SHORTEST_POLL_GAP, min(retry_after or 0.0, LONGEST_HEEDED))
     planned = next(time for time in times if time >= earliest)
     if progress is None or not 0.05 <= progress < 1:
         return planned
     aimed = elapsed / progress
     longest = elapsed + min(LONGEST_POLL_GAP, max(elapsed * 0.5, 1.0))
-    return min(max(earliest, aimed), longest)
+    return max(earliest, min(aimed, longest))
 
 
 def measured(last_pending: float | None, done: float, *, aimed: bool) -> float:

@@ -214,6 +214,17 @@ def test_retry_after_is_kept_to_by_creates_and_polls_alike(tmp_path: Path) -> No
     play(story, tmp_path, *rules)
 
 
+def test_a_retry_after_beside_running_is_kept_to(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        await rig.collected(rig.submit(1)[0])
+        asked = [float(poll["t"]) for poll in rig.state["tasks"][0]["polls"]]
+        assert 6.0 <= asked[0] < 7.0, "the create's answer named the first"
+        assert asked[1] - asked[0] >= 9.0
+
+    rules = [{"on": "create", "retry_after": 6}, {"on": "poll", "retry_after": 9, "times": 1}]
+    play(story, tmp_path, *rules, task={"seconds": 14.0})
+
+
 def test_the_gateways_progress_is_heeded(tmp_path: Path) -> None:
     async def story(rig: Rig) -> None:
         _, end = await ended(rig, rig.submit(1)[0])
