@@ -28,7 +28,7 @@ class Steps(Workers):
         super().__init__(*arguments, **options)
         self._guard = threading.Lock()
         self._debts: dict[str, Callable[[], None]] = {}
-        self._owed_ids = OwedIds(self._db.directory, self.worker_id)
+        self._owed_ids = OwedIds(self._db.directory)
 
     def submitted(self, row_id: str, task_id: str) -> None:
         """The gateway accepted the task under this id. The id proves it: a row that was given up as `unknown`

@@ -8,44 +8,47 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Callable
 from pathlib import Path
 
 from .errors import InvalidTaskIdError
 from .models import check_task_id
+from .replacing import replace
 
-_PATTERN = "owed-*.jsonl"
+_NAME = "owed-{}.json"
 
 
 class OwedIds:
-    """One file a worker in one directory."""
+    """One file an id in one directory: nothing is ever added to a file that another process may be about to remove."""
 
-    def __init__(self, directory: Path, worker_id: str) -> None:
+    def __init__(self, directory: Path) -> None:
         self._directory = directory
-        name = re.sub(r"[^A-Za-z0-9_-]", "_", worker_id)[:64]
-        self._file = directory / f"owed-{name}.jsonl"
 
     def add(self, row_id: str, task_id: str) -> None:
         """Write an id down, on the disk itself. Raises OSError."""
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle = os.open(self._file, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
-        with open(handle, "a", encoding="utf-8") as file:
-            file.write(json.dumps({"row_id": row_id, "task_id": task_id}) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        file = self._directory / _NAME.format(row_id)
+        scratch = file.with_suffix(f".{os.getpid()}.part")
+        handle = os.open(scratch, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+        with open(handle, "w", encoding="utf-8") as out:
+            json.dump({"row_id": row_id, "task_id": task_id}, out)
+            out.flush()
+            os.fsync(out.fileno())
+        replace(scratch, file)
 
     def pay(self, write: Callable[[str, str], None]) -> None:
-        """Hand every id of every worker of this machine to `write`, then remove the files it stood in.
+        """Hand every id of every worker of this machine to `write`, then remove its file.
 
-        What `write` raises leaves the rest where it is. An id may be handed over twice.
+        What `write` raises leaves the rest where it is. An id may be handed over twice. A file that cannot be read as
+        one of these stays, for somebody to look at.
         """
-        for file in sorted(self._directory.glob(_PATTERN)):
-            for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
-                try:
-                    owed = json.loads(line)
-                    row_id, task_id = str(owed["row_id"]), check_task_id(str(owed["task_id"]))
-                except (ValueError, KeyError, TypeError, InvalidTaskIdError):
-                    continue  # the half line of a process that died in it
-                write(row_id, task_id)
-            file.unlink()
+        for file in sorted(self._directory.glob(_NAME.format("*"))):
+            try:
+                owed = json.loads(file.read_text(encoding="utf-8"))
+                row_id, task_id = str(owed["row_id"]), check_task_id(str(owed["task_id"]))
+            except FileNotFoundError:
+                continue  # another process was faster
+            except (ValueError, KeyError, TypeError, InvalidTaskIdError):
+                continue
+            write(row_id, task_id)
+            file.unlink(missing_ok=True)

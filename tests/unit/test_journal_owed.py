@@ -12,6 +12,7 @@ import pytest
 from hunyuan.errors import JournalError, Money
 from hunyuan.journal import Journal
 from hunyuan.models import TaskState
+from hunyuan.owed import OwedIds
 from hunyuan.rows import Attached, Begun, Busy, Limits, RowMoney
 from tests.journal_kit import ACCOUNT, HandClock, begin, begun, fresh, open_journal
 
@@ -54,14 +55,31 @@ def test_ids_that_cannot_be_written_yet_stay_where_they_are(tmp_path: Path) -> N
                 journal.submitted(row.id, task_id)
         with pytest.raises(JournalError):
             journal.recover()
-    (file,) = tmp_path.glob("owed-*")
-    assert file.stat().st_mode & 0o777 == 0o600
-    with open(file, "a") as damaged:
-        damaged.write('{"row_id": "x", "task_id": "../x"}\nhalf a li')
+    kept = sorted(tmp_path.glob("owed-*"))
+    assert len(kept) == 2
+    assert {file.stat().st_mode & 0o777 for file in kept} == {0o600}
+    strange = {"owed-0.json": '{"row_id": "x", "task_id": "../x"}', "owed-1.json": '{"row_id": "half a li'}
+    for name, text in strange.items():
+        (tmp_path / name).write_text(text)
     journal.recover()
     assert fresh(journal, first).task_id == "n1"
     assert fresh(journal, second).task_id == "n2"
-    assert list(tmp_path.glob("owed-*")) == []
+    assert sorted(file.name for file in tmp_path.glob("owed-*")) == list(strange), "what nobody can read is not removed"
+
+
+def test_an_id_that_another_process_keeps_while_the_ids_are_paid_is_not_lost(tmp_path: Path) -> None:
+    owed, written = OwedIds(tmp_path), {}
+    owed.add("row1", "n1")
+
+    def write(row_id: str, task_id: str) -> None:
+        written[row_id] = task_id
+        if row_id == "row1":
+            OwedIds(tmp_path).add("row2", "n2")
+
+    owed.pay(write)
+    owed.pay(write)
+    assert written == {"row1": "n1", "row2": "n2"}
+    assert list(tmp_path.iterdir()) == []
 
 
 ENDINGS: dict[str, tuple[Callable[[Journal, str], None], TaskState, RowMoney]] = {
