@@ -93,6 +93,7 @@ class Driver:
     row: TaskRow | None = None
     reuse: bool = True
     phase: Phase = Phase.LOOKING
+    counts: bool = False  # let in as a new task by the credit limits
     paid: bool = False
     quiet: bool = False  # begun by the collector: looks once, unless somebody begins to watch
     first: Watch | None = None  # of the node that asked for it: the one to whom it costs
@@ -123,6 +124,11 @@ class Driver:
             return float(self.clock.monotonic() - self.created_at)
         since = (self.row.submitted_at or self.row.created_at) if self.row else math.inf
         return max(0.0, float(self.clock.time()) - since)
+
+    @property
+    def is_promised(self) -> bool:
+        """Whether its credits are let in by the limits, and not yet counted by the journal."""
+        return self.counts and self.row is None and self.phase is not Phase.ENDED
 
     @property
     def is_only_here(self) -> bool:

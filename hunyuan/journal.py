@@ -113,15 +113,16 @@ class Journal(Steps, Queries, Links):
             self._owe(row_id, lambda: self.dropped(row_id))
             raise
 
-    def check_credits(self, count: int, account: str, context: RunContext, limits: Limits) -> None:
-        """Whether `count` tasks fit into the credit limits; raises CreditLimitError with the figures."""
+    def check_credits(self, count: int, account: str, context: RunContext, limits: Limits, promised: int = 0) -> None:
+        """Whether `count` tasks fit into the credit limits beside `promised` ones that were let in but are not written
+        down yet; raises CreditLimitError with the figures."""
+        wanted, waiting = count * CREDITS_PER_TASK, promised * CREDITS_PER_TASK
+
+        def work(connection: Connection) -> None:
+            self._check(connection, wanted, account, context, limits, self._db.backend.now(connection), waiting)
+
         if limits.credits_per_day or limits.credits_per_session:
-            self._db.read(
-                lambda connection: self._check(
-                    connection, count * CREDITS_PER_TASK, account, context, limits, self._db.backend.now(connection)
-                ),
-                money=Money.NOT_SPENT,
-            )
+            self._db.read(work, money=Money.NOT_SPENT)
 
     def adopt(self, task_id: str, *, base_url: str, account: str, context: RunContext) -> TaskRow:
         """The row of a task id that the user typed: the one there is, else a new one with 0 credits (paid elsewhere),
@@ -169,15 +170,24 @@ class Journal(Steps, Queries, Links):
         return lost, dead
 
     def _check(
-        self, connection: Connection, wanted: int, account: str, context: RunContext, limits: Limits, now: float
+        self,
+        connection: Connection,
+        wanted: int,
+        account: str,
+        context: RunContext,
+        limits: Limits,
+        now: float,
+        waiting: int = 0,
     ) -> None:
         if limits.credits_per_day:
             since, until = local_day(now)
             used = sum_up(connection.execute(DAY_TOTALS, {"account": account, "since": since, "until": until}))
-            _refuse_over("today", "credit_limit_per_day", limits.credits_per_day, used, wanted)
+            _refuse_over("today", "credit_limit_per_day", limits.credits_per_day, used, wanted, waiting)
         if limits.credits_per_session:
             used = sum_up(connection.execute(SESSION_TOTALS, {"session": context.session}))
-            _refuse_over("in this session", "credit_limit_per_session", limits.credits_per_session, used, wanted)
+            _refuse_over(
+                "in this session", "credit_limit_per_session", limits.credits_per_session, used, wanted, waiting
+            )
 
     def _new_row(self, request: GenerationRequest, fingerprint: str, context: RunContext, now: float) -> TaskRow:
         prompt = storable(request.prompt)
@@ -208,14 +218,14 @@ def new_row_id() -> str:
     return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
 
 
-def _refuse_over(period: str, setting: str, limit: int, used: CreditTotals, wanted: int) -> None:
+def _refuse_over(period: str, setting: str, limit: int, used: CreditTotals, wanted: int, waiting: int) -> None:
     counted = used.spent + used.maybe
-    if counted + wanted <= limit:
+    if counted + waiting + wanted <= limit:
         return
     maybe = f" (of these {used.maybe} may have been billed)" if used.maybe else ""
     raise CreditLimitError(
         f"{wanted} credits more would pass the limit of {limit} credits {period}: "
-        f"{counted} are counted already{maybe}.",
+        f"{counted} are counted already{maybe}" + (f", {waiting} wait to be sent." if waiting else "."),
         why=f"The setting {setting} refuses it before anything is sent.",
         do=f"Raise {setting} in the settings (0 = no limit), or wait for the next period.",
     )

@@ -29,6 +29,7 @@ class TaskRunner:
         self._by_fingerprint: dict[str, Driver] = {}
         self._by_row: dict[str, Driver] = {}
         self._drivers: set[Driver] = set()
+        self._admitting = asyncio.Lock()  # of the engine's loop
         self.collector = Collector(tools, self._drive_quietly, self._driven)
 
     @property
@@ -91,38 +92,42 @@ class TaskRunner:
         watches: Sequence[Watch],
     ) -> None:
         """The whole of a node's requests must fit into the credit limits before the first is sent."""
-        tools = self.tools
-        try:
-            settings = tools.settings()
-            prints = [request.fingerprint(settings.base_url) for request, _ in requests]
-            limits = Limits(settings.credit_limit_per_day, settings.credit_limit_per_session)
-            if limits.credits_per_day or limits.credits_per_session:
-                known = [
-                    options.reuse
-                    and (
-                        fingerprint in self._by_fingerprint
-                        or await tools.engine.blocking(tools.journal.find_reusable, fingerprint) is not None
-                    )
-                    for fingerprint in prints
-                ]
-                new = known.count(False)
-                if new:
-                    check = tools.journal.check_credits
-                    await tools.engine.blocking(check, new, settings.account, options.context, limits)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the nodes must hear of it, or they wait for ever
-            for watch in watches:
-                watch.fail(error)
-            return
-        for (request, inputs), fingerprint, watch in zip(requests, prints, watches, strict=True):
-            if watch.left:
-                continue
-            running = self._by_fingerprint.get(fingerprint)
-            if running is not None and options.reuse:
-                self._watch(running, watch)
-                continue
-            driver = Driver(tools, options, request, inputs, reuse=options.reuse, first=watch)
-            self._by_fingerprint[fingerprint] = driver
-            self._start(driver, watch)
+        async with self._admitting:  # another node's check must count what this one lets in
+            try:
+                prints = [request.fingerprint(self.tools.settings().base_url) for request, _ in requests]
+                new = await self._check_limits(prints, options)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the nodes must hear of it, or they wait for ever
+                for watch in watches:
+                    watch.fail(error)
+                return
+            for (request, inputs), fingerprint, watch in zip(requests, prints, watches, strict=True):
+                if watch.left:
+                    continue
+                running = self._by_fingerprint.get(fingerprint)
+                if running is not None and options.reuse:
+                    self._watch(running, watch)
+                    continue
+                counts = fingerprint in new
+                driver = Driver(self.tools, options, request, inputs, reuse=options.reuse, first=watch, counts=counts)
+                self._by_fingerprint[fingerprint] = driver
+                self._start(driver, watch)
+
+    async def _check_limits(self, prints: Sequence[str], options: Options) -> set[str]:
+        """Which of these requests will cost credits, where there are limits; raises CreditLimitError if too many."""
+        blocking, journal, settings = self.tools.engine.blocking, self.tools.journal, self.tools.settings()
+        limits = Limits(settings.credit_limit_per_day, settings.credit_limit_per_session)
+        if not limits.credits_per_day and not limits.credits_per_session:
+            return set()
+        new = [
+            fingerprint
+            for fingerprint in prints
+            if not options.reuse
+            or (fingerprint not in self._by_fingerprint and await blocking(journal.find_reusable, fingerprint) is None)
+        ]
+        if new:
+            promised = sum(driver.is_promised for driver in self._drivers)
+            await blocking(journal.check_credits, len(new), settings.account, options.context, limits, promised)
+        return set(new)
 
     def _start(self, driver: Driver, watch: Watch | None) -> None:
         self._drivers.add(driver)

@@ -321,6 +321,21 @@ def test_the_credit_limit_refuses_the_whole_batch_before_anything_is_sent(tmp_pa
     play(story, tmp_path, settings={"credit_limit_per_day": 100})
 
 
+def test_the_credit_limit_refuses_the_whole_of_one_of_two_nodes_that_come_at_once(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        first, second = rig.submit(*range(8), node="1"), rig.submit(*range(8, 16), node="2")
+        await asyncio.gather(*map(rig.collected, first))
+        for watch in second:
+            error = await rig.failure(watch)
+            assert isinstance(error, errors.CreditLimitError)
+            assert "100 are counted already, 100 wait to be sent" in str(error)
+        assert rig.count("creates") == 8
+        await asyncio.gather(*map(rig.collected, rig.submit(*range(8, 12), node="3")))
+        assert rig.billed == 12, "what was let in is counted once"
+
+    play(story, tmp_path, settings={"credit_limit_per_day": 300, "max_in_flight": 4})
+
+
 def test_partial_success_gives_the_good_ones(tmp_path: Path) -> None:
     async def story(rig: Rig) -> None:
         watches = rig.submit(1, 2, 3)
