@@ -140,7 +140,7 @@ async def poll(driver: Driver) -> TaskStatus:
         _check_gateway(driver)
         await tools.limiter.resume()
         try:
-            return await driver.remote(tools.client.status, task_id, [image.url for image in driver.resolved])
+            return await driver.remote(tools.client.status, task_id, driver.input_urls)
         except HunyuanError as error:
             seen[type(error)] += 1
             age = driver.age

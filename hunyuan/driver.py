@@ -126,6 +126,13 @@ class Driver:
         return max(0.0, float(self.clock.time()) - since)
 
     @property
+    def input_urls(self) -> list[str]:
+        """What the gateway may echo and is not the result; after a restart those that the user gave."""
+        if self.resolved or self.row is None:
+            return [image.url for image in self.resolved]
+        return [identity.removeprefix("url:") for identity in self.row.images if identity.startswith("url:")]
+
+    @property
     def is_promised(self) -> bool:
         """Whether its credits are let in by the limits, and not yet counted by the journal."""
         return self.counts and self.row is None and self.phase is not Phase.ENDED

@@ -282,6 +282,7 @@ def _redirected(reply: Reply) -> GatewayError:
     place = reply.shown(given.get("location", ""), 200) or "another address"
     what = f"The gateway's address redirects to {place} (HTTP {reply.status}), which is not followed with the key."
     do = "Set the base URL to the gateway's final address; behind a public network, log in to it first."
-    if reply.is_create:
+    if reply.is_create and reply.status != 303:
         return _made(RejectedRequestError, reply, what, do=do)
-    return _made(UnreadableAnswerError, reply, what, do=do)
+    # "See other": what was asked for may have been done (RFC 9110, 15.4.4).
+    return _made(UnreadableAnswerError, reply, what, do=do, money=Money.MAYBE_SPENT)

@@ -26,6 +26,7 @@ from hunyuan.errors import (
 from hunyuan.models import TaskState
 from hunyuan.protocol import read_create, read_task
 from hunyuan.refusals import retry_after
+from hunyuan.retry import Next, after_create
 from hunyuan.settings import Settings
 
 HTML = b"<html><head><title>502 Bad Gateway</title></head></html>"
@@ -218,6 +219,9 @@ def test_redirect_is_not_followed_and_named() -> None:
     create = error_of(read_create, 307, b"", Location="https://login.example/x?token=abc")
     assert (type(create), create.money) == (RejectedRequestError, Money.NOT_SPENT)
     assert "https://login.example/x?…" in str(create)
+    done = error_of(read_create, 303, b"", Location="https://login.example/done")
+    assert (type(done), done.money) == (UnreadableAnswerError, Money.MAYBE_SPENT), "it may have been accepted"
+    assert after_create(done, 1, 0.5).next is Next.UNKNOWN
     assert type(error_of(read_task, 302, HTML, location="https://login.example/")) is UnreadableAnswerError
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -11,10 +12,10 @@ import pytest
 
 from hunyuan import errors
 from hunyuan.journal import Journal
-from hunyuan.models import TaskState
+from hunyuan.models import ImageInput, TaskState
 from hunyuan.watch import Phase
 from sandbox.control import Control
-from tests.rig import DRAWN, Rig, play
+from tests.rig import DRAWN, Rig, image, play
 
 
 def test_a_task_from_request_to_file(tmp_path: Path) -> None:
@@ -304,6 +305,25 @@ def test_every_answer_shape_ends_in_an_image(tmp_path: Path, shape: str) -> None
         assert rig.billed == 1
 
     play(story, tmp_path, task={"shape": shape})
+
+
+def test_an_input_that_is_echoed_after_a_restart_is_no_result(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        encode = image().encode
+        assert encode is not None
+        url = f"data:image/png;base64,{base64.b64encode(encode().data).decode()}"
+        inputs = (ImageInput(f"url:{url}", url=url),)
+        watch = rig.submit(5, inputs=inputs)[0]
+        await rig.clock.sleep(2)
+        for task in list(rig.engine._tasks):  # the process is killed
+            task.cancel()
+        await rig.ended(watch)
+        echo = {"code": 200, "data": {"status": "completed", "images": [url]}}
+        rig.gateway.script.add({"on": "poll", "body": echo, "times": 2})
+        got = await rig.collected(rig.another().submit(5, inputs=inputs)[0])
+        assert got.images[0].digest == "a lighthouse|5"
+
+    play(story, tmp_path)
 
 
 def test_the_credit_limit_refuses_the_whole_batch_before_anything_is_sent(tmp_path: Path) -> None:
