@@ -39,7 +39,10 @@ class Run:
 
 async def create_and_collect(run: Run, build: Callable[[Runtime], Prepared]) -> io.NodeOutput:
     """Creates what `build` asks for (blocking, on a worker) and gives the images, or with wait = False the ids."""
-    here = await runtime()
+    try:
+        here = await runtime()
+    except HunyuanError as error:
+        return _refused(run, error)
     context = _context(here)
     try:
         prepared, watches = await _submit(here, build, Options(context, run.reuse, run.timeout_s))
@@ -81,7 +84,10 @@ def _let_go(watches: Sequence[Watch]) -> None:
 
 async def collect_by_id(run: Run, task_ids: str) -> io.NodeOutput:
     """Gives the images of tasks by their ids, one a line; all are asked for at once."""
-    here = await runtime()
+    try:
+        here = await runtime()
+    except HunyuanError as error:
+        return _refused(run, error)
     context = _context(here)
     lines = list(dict.fromkeys(line.strip() for line in task_ids.splitlines() if line.strip()))
     options = Options(context, True, run.timeout_s)
@@ -112,12 +118,14 @@ def _attach(here: Runtime, line: str, options: Options) -> Watch:
 def run_mark(seed: int | None) -> str:
     """What ComfyUI compares between runs: changes where the cached output must not be used again.
 
-    That is for seed -1 (also a linked one) and after a failure that `block` or a partial success let pass.
+    That is for seed -1 (also a linked one), after a failure that `block` or a partial success let pass, and before the
+    runtime is built.
     """
     if seed == -1:
         return secrets.token_hex(8)
     here = ready_runtime()
-    return "0" if here is None else str(here.again[_node_id()])
+    # Where there is no runtime, it may be that none can be built: what the node gives then must not be kept.
+    return secrets.token_hex(8) if here is None else str(here.again[_node_id()])
 
 
 def _node_id() -> str:
@@ -171,9 +179,9 @@ async def _finish(
     collected = [outcome.collected for outcome in outcomes if outcome.collected is not None]
     images, sized = await here.run(_to_images, collected)
     urls = "\n".join(url for each in collected for url in each.row.urls)
-    ui = await here.run(previews, here, [each.row for each in collected])
+    ui, unshown = await here.run(previews, here, [each.row for each in collected])
     here.runner.delivered([each.row for each in collected])
-    return io.NodeOutput(images, urls, ids, info_json(outcomes, [*notes, *sized]), ui=ui)
+    return io.NodeOutput(images, urls, ids, info_json(outcomes, [*notes, *sized, *unshown]), ui=ui)
 
 
 def _to_images(collected: Sequence[Collected]) -> tuple[torch.Tensor, tuple[str, ...]]:
@@ -182,37 +190,49 @@ def _to_images(collected: Sequence[Collected]) -> tuple[torch.Tensor, tuple[str,
     return to_tensor([image for each in collected for image in each.images])
 
 
-def previews(here: Runtime, rows: Sequence[TaskRow]) -> dict[str, list[dict[str, str]]]:
-    """The originals, as files in ComfyUI's temp directory: nothing is encoded again for the picture on the node."""
+def previews(here: Runtime, rows: Sequence[TaskRow]) -> tuple[dict[str, list[dict[str, str]]], list[str]]:
+    """The originals, as files in ComfyUI's temp directory: nothing is encoded again for the picture on the node.
+
+    Also notes on what could not be shown: no reason to withhold an image that is paid for.
+    """
     import shutil
     from pathlib import Path
 
     import folder_paths
 
-    shown = []
+    shown, notes = [], []
     directory = Path(folder_paths.get_temp_directory())
-    directory.mkdir(parents=True, exist_ok=True)
     for row in rows:
         for stored in row.files:
             source = here.results.path_of(stored)
             name = f"hunyuan_{secrets.token_hex(4)}_{source.name}"
             try:
+                directory.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(source, directory / name)
             except FileNotFoundError:
                 continue  # evicted in this moment; the node has its pixels all the same
+            except OSError as error:
+                notes.append(f"The preview could not be written to ComfyUI's temp directory: {error.strerror}.")
+                continue
             shown.append({"filename": name, "subfolder": "", "type": "temp"})
-    return {"images": shown}
+    return {"images": shown}, notes
 
 
 def _failed(here: Runtime, run: Run, context: RunContext, errors: Sequence[HunyuanError]) -> io.NodeOutput:
     """Everything failed: stops the prompt, or with `block` only what hangs on this node."""
     error = errors[0]
-    error.translation = translate(error)
     others = len(errors) - 1
     if others:
         ids = ", ".join(each.task_id for each in errors[1:] if each.task_id)
         error.do = f"{error.do} {others} more failed{f' (task ids: {ids})' if ids else ''}: {errors[-1].what}".strip()
+    if run.on_failure == BLOCK:
+        here.again[context.node_id] += 1  # ComfyUI keeps a blocked output like any other: the next run must try again
+    return _refused(run, error)
+
+
+def _refused(run: Run, error: HunyuanError) -> io.NodeOutput:
+    """Ends the node as `on_failure` says, with a sentence in the user's language."""
+    error.translation = translate(error)
     if run.on_failure != BLOCK:
         raise error
-    here.again[context.node_id] += 1  # ComfyUI keeps a blocked output like any other: the next run must try again
     return io.NodeOutput(None, None, None, None, block_execution=str(error))

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.comfy.harness_fixtures import PaidServer, ServerFactory
-from tests.comfy.story_kit import info_of, saved
+from tests.comfy.story_kit import grey, info_of, save, saved
 from tests.studio.postgres import PASSWORD, PostgresServer
 
 
@@ -93,4 +93,6 @@ def test_a_wrong_url(comfy_server: ServerFactory, given: str, told: str) -> None
     assert told in text
     assert "HUNYUAN_JOURNAL_URL" in text
     assert "hunter2secret" not in text
+    entry = server.run({**saved("to a wrong address", on_failure="block"), "8": grey(8, 8), "9": save(["8", 0])})
+    assert list(server.succeeded(entry)) == ["9"], "only what hangs on the node stops"
     without_secrets(server, "hunter2secret")
