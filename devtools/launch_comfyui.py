@@ -5,15 +5,30 @@ PyPI's torchvision finds no compiled operators beside a CPU build of torch and f
 fails, their schemas are declared and it is tried again.
 
 It ends when its standard input does: with whoever started it, however that went.
+
+With `--nursery <main.py>` it imports what ComfyUI imports from others, and forks one ComfyUI for each line of its
+standard input (see nursery.py).
 """
 
 from __future__ import annotations
 
+import contextlib
+import importlib
+import json
 import os
 import runpy
+import select
+import signal
 import sys
 import threading
 from pathlib import Path
+from typing import Any
+
+# Most of what a start takes, in ComfyUI 0.3.75 and in 0.33.0. Nothing of these reads a command line or a port.
+PRELOADED = (
+    "torch", "torchvision", "transformers", "scipy.stats", "torchsde", "einops", "safetensors.torch", "alembic.command",
+    "sqlalchemy", "aiohttp.web", "av", "PIL.Image", "kornia", "spandrel", "psutil", "yaml", "pydantic",
+)  # fmt: skip
 
 
 def _declare_missing_operators() -> None:
@@ -43,11 +58,87 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-if __name__ == "__main__":
-    main_file = Path(sys.argv[1]).resolve()
-    sys.argv = [str(main_file), *sys.argv[2:]]
+def _run(arguments: list[str]) -> None:
+    main_file = Path(arguments[0]).resolve()
+    sys.argv = [str(main_file), *arguments[1:]]
     # This file's own folder would shadow ComfyUI's modules, and ours must not be importable there.
     sys.path[0] = str(main_file.parent)
     threading.Thread(target=_end_with_parent, name="end with parent", daemon=True).start()
     _declare_missing_operators()
     runpy.run_path(str(main_file), run_name="__main__")
+
+
+def _tend() -> dict[str, Any] | None:
+    """Forks for every line of the standard input until that ends: None. In a fork: what to run."""
+    woken, wake = os.pipe()
+    os.set_blocking(wake, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(wake)
+    waiting = b""
+    keep_open: list[int] = []  # the forks' standard inputs end with this process
+    while True:
+        ready, _, _ = select.select([0, woken], [], [])
+        if woken in ready:
+            os.read(woken, 4096)
+            _tell_the_ended()
+        if 0 not in ready:
+            continue
+        piece = os.read(0, 1 << 20)
+        if not piece:
+            return None
+        *lines, waiting = (waiting + piece).split(b"\n")
+        for line in lines:
+            inner, outer = os.pipe()
+            pid = os.fork()
+            if pid == 0:
+                signal.set_wakeup_fd(-1)
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                os.dup2(inner, 0)
+                for used in (inner, outer, woken, wake, *keep_open):
+                    os.close(used)
+                told: dict[str, Any] = json.loads(line)
+                return told
+            os.close(inner)
+            keep_open.append(outer)
+            _tell(born=pid)
+
+
+def _tell_the_ended() -> None:
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                return
+            _tell(ended=pid, code=os.waitstatus_to_exitcode(status))
+
+
+def _tell(**told: int) -> None:
+    os.write(1, (json.dumps(told) + "\n").encode())
+
+
+def _become(told: dict[str, Any]) -> None:
+    log = os.open(told["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.close(log)
+    os.environ.clear()
+    os.environ.update(told["env"])
+    os.chdir(told["cwd"])
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+if __name__ == "__main__":
+    run = sys.argv[1:]
+    if run[0] == "--nursery":
+        sys.path[0] = str(Path(run[1]).resolve().parent)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for whoever started it, who ends it in order
+        _declare_missing_operators()
+        for name in PRELOADED:
+            with contextlib.suppress(ImportError):  # not every ComfyUI needs every one
+                importlib.import_module(name)
+        child = _tend()
+        if child is None:
+            sys.exit()
+        _become(child)
+        run = child["argv"]
+    _run(run)

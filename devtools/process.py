@@ -17,6 +17,7 @@ import urllib.request
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from .paths import LAUNCHER, ROOT, comfyui_path, comfyui_python
 
@@ -43,6 +44,21 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+class Process(Protocol):
+    """What is needed of a subprocess.Popen."""
+
+    @property
+    def pid(self) -> int: ...
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float | None = None) -> int: ...
+
+    def send_signal(self, sig: int) -> None: ...
+
+    def kill(self) -> None: ...
 
 
 class ServerFailed(AssertionError):
@@ -73,7 +89,7 @@ class ComfyProcess:
         self.port = port
         self._wanted_port = port
         self.log_file = base / f"comfyui-{uuid.uuid4().hex[:8]}.log"  # two processes may share a base
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
         for name in ("custom_nodes", "input", "output", "temp", "user", "models"):
             (base / name).mkdir(parents=True, exist_ok=True)
         _link(pack, base / "custom_nodes" / PACK)
@@ -116,18 +132,10 @@ class ComfyProcess:
         assert not self.running, "this ComfyUI runs already"
         self.port = port or self._wanted_port or free_port()
         began, before = time.monotonic(), len(self.log())
-        with self.log_file.open("ab") as log:
-            self._process = subprocess.Popen(
-                self._command(),
-                env=self.child_environment(),
-                cwd=self.base,
-                stdin=subprocess.PIPE,  # open as long as this process lives
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
+        self._process = self._spawn()
         while (waited := time.monotonic() - began) < timeout:
-            if self._process.poll() is not None:
-                raise ServerFailed(f"ComfyUI ended with {self._process.returncode} at its start.\n{self.log_tail()}")
+            if (code := self._process.poll()) is not None:
+                raise ServerFailed(f"ComfyUI ended with {code} at its start.\n{self.log_tail()}")
             if self._answers():
                 self._check_pack(self.log()[before:])
                 return
@@ -144,7 +152,7 @@ class ComfyProcess:
             try:
                 self._process.wait(timeout)
             except subprocess.TimeoutExpired:
-                self._process.kill()
+                self.kill()
         self.ended()
 
     def kill(self) -> None:
@@ -157,7 +165,7 @@ class ComfyProcess:
         """Called when it has been told to end: waits for it."""
         if self._process is not None:
             self._process.wait(20)
-            if self._process.stdin is not None:
+            if isinstance(self._process, subprocess.Popen) and self._process.stdin is not None:
                 self._process.stdin.close()
 
     def join(self) -> int:
@@ -183,9 +191,21 @@ class ComfyProcess:
         tail = "\n".join(self.log().splitlines()[-lines:])
         return f"--- the last lines of ComfyUI's log ---\n{tail}\n---"
 
+    def _spawn(self) -> Process:
+        """Start the process; `_command`, `child_environment`, `base` and `log_file` say what it gets."""
+        with self.log_file.open("ab") as log:
+            return subprocess.Popen(
+                [str(comfyui_python()), str(LAUNCHER), *self._command()],
+                env=self.child_environment(),
+                cwd=self.base,
+                stdin=subprocess.PIPE,  # open as long as this process lives
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
     def _command(self) -> list[str]:
-        command = [str(comfyui_python()), str(LAUNCHER), str(comfyui_path() / "main.py"), "--cpu", "--port"]
-        command += [str(self.port), "--base-directory", str(self.base), "--disable-auto-launch"]
+        command = [str(comfyui_path() / "main.py"), "--cpu", "--port", str(self.port)]
+        command += ["--base-directory", str(self.base), "--disable-auto-launch"]
         command += ["--database-url", f"sqlite:///{self.log_file.with_suffix('.db')}"]
         if self.frontend_root is not None:
             command += ["--front-end-root", str(self.frontend_root)]

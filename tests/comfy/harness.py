@@ -16,8 +16,9 @@ import requests
 from PIL import Image
 
 from devtools.listener import Message, PromptSocket
+from devtools.nursery import nursery
 from devtools.paths import ROOT
-from devtools.process import ComfyProcess
+from devtools.process import ComfyProcess, Process
 
 Workflow = Mapping[str, Mapping[str, Any]]
 
@@ -31,7 +32,12 @@ class PromptRejected(Exception):
 
 
 class ComfyServer(ComfyProcess):
-    """One ComfyUI with this pack in it, on directories of its own under `base`."""
+    """One ComfyUI with this pack in it, on directories of its own under `base`.
+
+    fork: off where the start itself is looked at; else it is forked from a process that has imported torch already.
+    """
+
+    fork = True
 
     def __init__(
         self,
@@ -53,6 +59,12 @@ class ComfyServer(ComfyProcess):
         else:
             self.stop()
         self.start()
+
+    def _spawn(self) -> Process:
+        forking = nursery() if self.fork else None
+        if forking is None:
+            return super()._spawn()
+        return forking.start(self._command(), self.child_environment(), self.base, self.log_file)
 
     def ended(self) -> None:
         for opened in self._sockets.values():
