@@ -39,12 +39,14 @@ _FAULTS: tuple[tuple[type[HunyuanError], str], ...] = (
 class KeyCheck:
     """fault: empty, or which is to blame: `key`, `dns`, `proxy`, `tls`, `connection`, `address`, `gateway`.
 
-    message: for the user, without the key. ok: the key was accepted.
+    message: for the user, without the key. ok: the key was accepted. said: which sentence the message is, where it is
+    one of ours that the page has in other languages too.
     """
 
     ok: bool
     fault: str
     message: str
+    said: str = ""
 
 
 def judge_failure(failure: HunyuanError) -> KeyCheck:
@@ -59,18 +61,16 @@ def judge_answer(failure: GatewayError | None, base_url: str, *, is_json: bool) 
     """
     if isinstance(failure, UnknownTaskError) and not is_json:
         message = f"{base_url} answers, but not as the gateway does. Check the base URL in the settings."
-        return KeyCheck(False, "address", message)
+        return KeyCheck(False, "address", message, "not_the_gateway")
     if isinstance(failure, OutOfCreditsError):
-        return KeyCheck(True, "", f"The key is accepted, but: {failure}")
+        return KeyCheck(True, "", f"The key is accepted, but: {failure}", "no_credits")
     if failure is None or isinstance(failure, (UnknownTaskError, RejectedRequestError)):
-        return KeyCheck(True, "", f"The gateway at {base_url} answers and accepts the key.{_plain_text(base_url)}")
+        message = f"The gateway at {base_url} answers and accepts the key."
+        if base_url.startswith("https:"):
+            return KeyCheck(True, "", message, "accepted")
+        message += " Note that the address begins with http: the key travels without encryption."
+        return KeyCheck(True, "", message, "accepted_plain")
     return KeyCheck(False, _fault(failure), str(failure))
-
-
-def _plain_text(base_url: str) -> str:
-    if base_url.startswith("https:"):
-        return ""
-    return " Note that the address begins with http: the key travels without encryption."
 
 
 def _fault(failure: HunyuanError) -> str:

@@ -9,6 +9,7 @@ import dataclasses
 from typing import Any
 
 from ..hunyuan.client import Client
+from ..hunyuan.key_check import KeyCheck
 from ..hunyuan.setting_rules import UPLOAD_WAYS
 from ..hunyuan.settings import Settings, SettingsStore
 from ..hunyuan.sources import SourceChain
@@ -22,8 +23,9 @@ _NO_KEY = (
 
 
 def test(store: SettingsStore, what: Any, changes: Any) -> dict[str, Any]:
-    """`{"ok", "fault", "message"}` for `gateway` or an upload way. fault: empty, or which part is to blame: `dns`,
-    `proxy`, `tls`, `connection`, `address`, `key`, `key_not_sent`, `gateway`, `upload`. Blocks for seconds.
+    """`{"ok", "fault", "message", "said", "place"}` for `gateway` or an upload way. fault: empty, or which part is to
+    blame: `dns`, `proxy`, `tls`, `connection`, `address`, `key`, `key_not_sent`, `gateway`, `upload`. said: the name of
+    the message's sentence, where the page has it in the user's language (with `place` in it). Blocks for seconds.
     """
     if what != "gateway" and what not in UPLOAD_WAYS:
         raise Refused(400, "what", f"what must be gateway or one of {', '.join(UPLOAD_WAYS)}.")
@@ -40,22 +42,28 @@ def test(store: SettingsStore, what: Any, changes: Any) -> dict[str, Any]:
 def _test_gateway(transport: RequestsTransport, settings: Settings) -> dict[str, Any]:
     if settings.api_key:
         check = Client(transport, lambda: settings).check_key()
-        return {"ok": check.ok, "fault": check.fault, "message": check.message}
+        return _told(check, settings)
     keyless = dataclasses.replace(settings, api_key=_NO_KEY)
     check = Client(transport, lambda: keyless).check_key()
     if check.ok or check.fault == "key":
         message = f"The gateway at {settings.base_url} answers. No key was sent: enter one to test it."
-        return {"ok": False, "fault": "key_not_sent", "message": message}
-    return {"ok": False, "fault": check.fault, "message": check.message}
+        check = KeyCheck(False, "key_not_sent", message, "no_key_sent")
+    return _told(check, settings)
+
+
+def _told(check: KeyCheck, settings: Settings) -> dict[str, Any]:
+    return {**dataclasses.asdict(check), "place": settings.base_url}
 
 
 def _test_way(transport: RequestsTransport, settings: Settings, way: str, withheld: bool) -> dict[str, Any]:
     client = Client(transport, lambda: settings)
     found = SourceChain(lambda: settings, _NoLinks(), transport, client.download).test_source(way)
-    message = found.text
+    message, said = found.text, found.said
     if withheld and not found.ok:
         message += " The stored headers were not sent to the new address: enter them again to test it."
-    return {"ok": found.ok, "fault": "" if found.ok else "upload", "message": message}
+        said = "headers_withheld"
+    fault = "" if found.ok else "upload"
+    return {"ok": found.ok, "fault": fault, "message": message, "said": said, "place": found.place}
 
 
 class _NoLinks:

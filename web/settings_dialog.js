@@ -92,10 +92,10 @@ class SettingsForm {
     result.textContent = t("settings.testing");
     if (pressed) pressed.setAttribute("aria-busy", "true");
     try {
-      const { ok, fault, message } = await post("test", { what, changes: this.#changes() });
+      const { ok, fault, message, said, place } = await post("test", { what, changes: this.#changes() });
       const key = ok ? "tests.ok" : `tests.${fault}`;
       result.dataset.ok = String(ok);
-      result.replaceChildren(h("strong", {}, has(key) ? t(key) : t("tests.failed")), " ", message);
+      result.replaceChildren(h("strong", {}, has(key) ? t(key) : t("tests.failed")), " ", inWords(said, place, message));
     } catch (error) {
       result.dataset.ok = "false";
       result.textContent = "";
@@ -147,4 +147,10 @@ class SettingsForm {
     if (section) section.open = true;
     view.control.focus();
   }
+}
+
+/** A test's outcome in the user's language where we have its sentence. @param {string} said @param {string} place @param {string} message */
+function inWords(said, place, message) {
+  const key = `tests.said.${said}`;
+  return has(key) ? t(key, { place, detail: message }) : message;
 }

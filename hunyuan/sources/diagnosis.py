@@ -22,15 +22,15 @@ _SIDE = 8  # pixels
 def diagnose(way: str, uploader: Uploader | None, settings: Settings, download: Download) -> SourceDiagnosis:
     """One way's state as the user reads it. uploader: None for the ways that upload nothing."""
     if way == "remembered":
-        return SourceDiagnosis(way, True, "Needs no setup: links of earlier results are used while they live (7 days).")
+        text = "Needs no setup: links of earlier results are used while they live (7 days)."
+        return SourceDiagnosis(way, True, text, "remembered")
     if way == "data":
-        return SourceDiagnosis(
-            way, True, "Needs no setup: the image travels inside the request. The gateway does not document this way."
-        )
+        text = "Needs no setup: the image travels inside the request. The gateway does not document this way."
+        return SourceDiagnosis(way, True, text, "data")
     if uploader is None:
         return SourceDiagnosis(way, False, f'There is no way named "{way[:40]}".')
     if not uploader.is_set_up(settings):
-        return SourceDiagnosis(way, False, "Not set up: its address or bucket is empty.")
+        return SourceDiagnosis(way, False, "Not set up: its address or bucket is empty.", "not_set_up")
     return _diagnose_upload(uploader, settings, download)
 
 
@@ -40,7 +40,7 @@ def _diagnose_upload(uploader: Uploader, settings: Settings, download: Download)
         made = uploader.upload(picture, f"connection-test-{secrets.token_hex(8)}.png", settings)
     except HunyuanError as error:
         text = " ".join(filter(None, ("The upload failed:", error.what, error.why, error.do)))
-        return SourceDiagnosis(uploader.way, False, settings.redact(text))
+        return SourceDiagnosis(uploader.way, False, settings.redact(text), "upload_failed")
     host = urlsplit(made.url).hostname or ""
     try:
         got = download(made.url, _DEADLINE)
@@ -49,14 +49,15 @@ def _diagnose_upload(uploader: Uploader, settings: Settings, download: Download)
             f"The upload worked, but its link leads to {host}, a closed address that the gateway cannot reach. "
             "Use a store or service with a public address."
         )
-        return SourceDiagnosis(uploader.way, False, text)
+        return SourceDiagnosis(uploader.way, False, text, "link_closed", host)
     except HunyuanError as error:
         text = f"The upload worked, but its link at {host} cannot be fetched: {error.what}"
-        return SourceDiagnosis(uploader.way, False, settings.redact(text))
+        return SourceDiagnosis(uploader.way, False, settings.redact(text), "link_not_fetched", host)
     if got != picture.data:
         text = f"The upload worked, but its link at {host} gives other bytes than were sent ({len(got):,} bytes)."
-        return SourceDiagnosis(uploader.way, False, text)
-    return SourceDiagnosis(uploader.way, True, f"Works: a test image went up and came back from {host}.")
+        return SourceDiagnosis(uploader.way, False, text, "link_differs", host)
+    text = f"Works: a test image went up and came back from {host}."
+    return SourceDiagnosis(uploader.way, True, text, "works", host)
 
 
 def _test_picture() -> EncodedImage:

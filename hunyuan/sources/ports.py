@@ -69,8 +69,13 @@ class Uploader(Protocol):
 
 @dataclass(frozen=True)
 class SourceDiagnosis:
-    """The outcome of "test this way" in the settings dialog: one sentence or two, no secret in it."""
+    """The outcome of "test this way" in the settings dialog: one sentence or two, no secret in it.
+
+    said: which sentence it is, for the page's own language. place: the host of the link that came of it.
+    """
 
     way: str
     ok: bool
     text: str
+    said: str = ""
+    place: str = ""

@@ -129,7 +129,8 @@ def test_a_broken_settings_file_can_be_mended_but_not_used_to_send_the_key_elsew
 def test_testing_names_what_is_at_fault(plain: PaidServer) -> None:
     with start_in_process() as gateway:
         good = {"base_url": gateway.url, "api_key": gateway.key}
-        assert try_(plain, "gateway", **good)["ok"] is True
+        told = try_(plain, "gateway", **good)
+        assert (told["ok"], told["said"], told["place"]) == (True, "accepted_plain", gateway.url)
         assert faults(plain, {**good, "api_key": "aio_wrong"}) == "key"
         assert faults(plain, {**good, "base_url": "http://no-such-host.invalid"}) == "dns"
         assert faults(plain, {**good, "proxy": "http://127.0.0.1:9"}) == "proxy"

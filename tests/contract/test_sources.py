@@ -542,6 +542,7 @@ def test_testing_a_way_uploads_and_fetches(house: House, service: UploadService,
         diagnosis = house.chain.test_source(way)
         assert diagnosis.ok, diagnosis.text
         assert "127.0.0.1" in diagnosis.text
+        assert (diagnosis.said, diagnosis.place) == ("works", "127.0.0.1")
     assert len(service.uploads) == 1
     assert len(s3.objects()) == 1
 
@@ -549,6 +550,7 @@ def test_testing_a_way_uploads_and_fetches(house: House, service: UploadService,
 @pytest.mark.parametrize("way", ["remembered", "data"])
 def test_ways_without_setup_are_fine(house: House, way: str) -> None:
     assert house.chain.test_source(way).ok
+    assert house.chain.test_source(way).said == way
 
 
 def test_testing_names_what_is_wrong(house: House, service: UploadService) -> None:
@@ -564,11 +566,13 @@ def test_testing_names_what_is_wrong(house: House, service: UploadService) -> No
     lost = house.chain.test_source("http")
     assert not lost.ok
     assert "cannot be fetched" in lost.text
+    assert (refused.said, lost.said) == ("upload_failed", "link_not_fetched")
     service.reply = None
     house.set(allowed_hosts=())
     closed = house.chain.test_source("http")
     assert not closed.ok
     assert "closed address" in closed.text
+    assert closed.said == "link_closed"
     service.files["other.png"] = b"other"
     house.set(allowed_hosts=("127.0.0.1",))
     service.reply = lambda request, url: (200, {}, b'{"url":"/files/other.png"}')

@@ -96,10 +96,18 @@ def test_every_word_the_server_and_the_settings_use_has_a_text() -> None:
     assert shown == set(fields)
 
 
+def test_the_page_has_each_sentence_of_a_test_in_its_own_words() -> None:
+    places = ("hunyuan/key_check.py", "hunyuan/sources/diagnosis.py", "nodes/routes_test.py")
+    source = "".join((ROOT / place).read_text(encoding="utf-8") for place in places)
+    known = {key.rpartition(".")[2] for key in texts("en", "main") if ".tests.said." in key}
+    assert {name for name in known if f'"{name}"' not in source} == set(), "nobody says these"
+    assert set(re.findall(r'said = "(\w+)"', source)) <= known
+
+
 def test_the_dialog_shows_every_setting_that_the_server_takes_from_it() -> None:
     from tests import pack
 
-    fields = re.findall(r'\{ name: "(\w+)", kind: "(\w+)"', (ROOT / "web" / "settings_fields.js").read_text())
+    fields = re.findall(r'\{ name: "(\w+)", kind: "(\w+)"', (ROOT / "web" / "settings_fields.js").read_text("utf-8"))
     settings = pack.load("nodes.routes_settings")
     assert sorted(name for name, _ in fields) == sorted(settings.PAGE_FIELDS)
     from hunyuan.settings import SECRET_FIELDS
