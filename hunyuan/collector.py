@@ -62,19 +62,20 @@ class Collector:
             await self._clock.sleep(BEAT)
 
     async def _show_life(self) -> None:
-        """Heartbeat, the key's shared pause, and what dead processes left about to be sent."""
+        """Heartbeat, and what dead processes left about to be sent."""
         blocking, journal, account = self._tools.engine.blocking, self._tools.journal, self._tools.settings().account
         await blocking(journal.heartbeat, account)
-        self._tools.limiter.pause(await blocking(journal.paused_for, account))
         for row in await blocking(journal.recover):
             self._tools.on_change(row)
 
     async def _sweep(self, at_once: asyncio.Semaphore) -> None:
-        """Looks at each open task when it is due; sparser the older it is."""
+        """Keeps to the key's shared pause, and looks at each open task when it is due; sparser the older it is."""
         blocking, journal, settings = self._tools.engine.blocking, self._tools.journal, self._tools.settings()
+        found = await blocking(journal.survey, settings.account)
+        self._tools.limiter.pause(found.paused_for)
         if not settings.api_key:
             return
-        now, rows = await blocking(journal.now), await blocking(journal.open_rows)
+        now, rows = found.now, found.open_rows
         driven, looked = self._driven(), self._looked
         self._looked = {row.id: looked[row.id] for row in rows if row.id in looked}
         for row in rows:

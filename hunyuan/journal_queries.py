@@ -12,7 +12,7 @@ from . import journal_statements as sql
 from .journal_workers import Workers
 from .models import ImageSize, TaskState, TaskType
 from .row_codec import row_from
-from .rows import CreditTotals, TaskRow
+from .rows import CreditTotals, Survey, TaskRow
 from .tables import tasks
 
 t = tasks.c
@@ -33,11 +33,17 @@ class Queries(Workers):
         """Tasks whose image is still to be had and that no other living worker drives, oldest first."""
 
         def work(connection: Connection) -> list[TaskRow]:
-            others = self._living(connection, self._db.backend.now(connection))[1:]
-            wanted = sql.OPEN_ROWS.where(t.owner.not_in(others))
-            if account:
-                wanted = wanted.where(t.account == account)
-            return [row_from(row) for row in connection.execute(wanted).mappings()]
+            rows = self._open_rows(connection, self._db.backend.now(connection))
+            return [row for row in rows if account in ("", row.account)]
+
+        return self._db.read(work)
+
+    def survey(self, account: str) -> Survey:
+        """All that a round of the collector looks at, read at once."""
+
+        def work(connection: Connection) -> Survey:
+            now = self._db.backend.now(connection)
+            return Survey(now, self._rest(connection, account, now), self._open_rows(connection, now))
 
         return self._db.read(work)
 
@@ -116,6 +122,10 @@ class Queries(Workers):
         """
         wanted = select(tasks).where(t.delivered_at.is_not(None), t.files != "").order_by(t.delivered_at)
         return self._rows(wanted if everywhere else wanted.where(t.evicted_at.is_(None)).limit(limit))
+
+    def _open_rows(self, connection: Connection, now: float) -> list[TaskRow]:
+        others = self._living(connection, now)[1:]
+        return [row_from(row) for row in connection.execute(sql.OPEN_ROWS, {"others": others}).mappings()]
 
     def _rows(self, wanted: Select[Any]) -> list[TaskRow]:
         return self._db.read(lambda connection: [row_from(row) for row in connection.execute(wanted).mappings()])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import and_, bindparam, case, func, or_, select, update
+from sqlalchemy import and_, bindparam, case, delete, func, or_, select, update
 
 from .models import CREDITS_PER_TASK, TaskState
 from .tables import pauses, tasks, workers
@@ -47,7 +47,21 @@ DAY_TOTALS = TOTALS.where(
     t.account == bindparam("account"), t.created_at >= bindparam("since"), t.created_at < bindparam("until")
 )
 BY_ID = select(tasks).where(_row)
-OPEN_ROWS = select(tasks).where(t.state.in_(OPEN), t.lost_at.is_(None), _reachable).order_by(t.created_at)
+OPEN_ROWS = (
+    select(tasks)
+    .where(
+        t.state.in_(OPEN),
+        t.lost_at.is_(None),
+        _reachable,
+        t.owner.not_in(bindparam("others", expanding=True)),
+    )
+    .order_by(t.created_at)
+)
+# What the dead had begun, and the workers that are forgotten.
+ORPHANS = select(t.id).where(t.state == INTENDED, t.owner.not_in(bindparam("living", expanding=True)))
+_forgotten = workers.c.heartbeat_at < bindparam("since")
+FORGOTTEN = select(workers.c.worker_id).where(_forgotten).limit(1)
+FORGET = delete(workers).where(_forgotten)
 PAUSED_UNTIL = select(pauses.c.until).where(pauses.c.account == bindparam("account"))
 FRESH_WORKERS = select(workers.c.worker_id).where(workers.c.heartbeat_at > bindparam("since"))
 

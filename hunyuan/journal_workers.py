@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import TypeVar
 
 from sqlalchemy import Connection, delete, select, update
 
-from .database import Database, HasTime
+from .database import Database, HasTime, Insert
 from .errors import Money
-from .journal_statements import FRESH_WORKERS, INTENDED, OPEN, PAUSED_UNTIL, UNKNOWN
+from .journal_statements import FORGET, FORGOTTEN, FRESH_WORKERS, INTENDED, OPEN, ORPHANS, PAUSED_UNTIL, UNKNOWN
 from .row_codec import row_from
 from .rows import TaskRow
 from .tables import pauses, tasks, workers
@@ -58,16 +59,19 @@ class Workers:
     def recover(self) -> list[TaskRow]:
         """`intended` rows of dead workers become `unknown` (sent or not, nobody knows); returns them."""
 
+        def look(connection: Connection) -> bool:
+            now = self._db.backend.now(connection)
+            if self._orphans(connection, now):
+                return True
+            return connection.execute(FORGOTTEN, {"since": now - _FORGET_WORKER_SECONDS}).first() is not None
+
         def work(connection: Connection, now: float) -> list[TaskRow]:
-            living = self._living(connection, now)
-            ids = connection.execute(
-                select(tasks.c.id).where(tasks.c.state == INTENDED, tasks.c.owner.not_in(living))
-            ).scalars()
-            changed = self._mark_unknown(connection, ids.all(), now)
-            connection.execute(delete(workers).where(workers.c.heartbeat_at < now - _FORGET_WORKER_SECONDS))
+            changed = self._mark_unknown(connection, self._orphans(connection, now), now)
+            connection.execute(FORGET, {"since": now - _FORGET_WORKER_SECONDS})
             return changed
 
-        return self._write(work, durable=True)
+        # There is nearly never anything to write: no writer is held up for it every few seconds.
+        return self._write(work, durable=True) if self._db.read(look) else []
 
     def claim(self, row_id: str) -> bool:
         """Take an open task over from a dead worker; False if a living one has it or it is no longer open."""
@@ -97,10 +101,6 @@ class Workers:
             )
 
         self._write(work)
-
-    def paused_for(self, account: str) -> float:
-        """For how many more seconds no worker begins a task of this account; 0 = not paused."""
-        return self._db.read(lambda connection: self._rest(connection, account, self._db.backend.now(connection)))
 
     def close(self) -> None:
         """The orderly end of this worker: its tasks are free for others at once."""
@@ -148,15 +148,25 @@ class Workers:
 
     def _beat(self, connection: Connection, now: float, account: str | None) -> None:
         self._db.backend.enter(self.worker_id)
-        values = {"heartbeat_at": now, "account": self._account if account is None else account}
-        insert = self._db.backend.insert(workers).values(worker_id=self.worker_id, **values)
-        connection.execute(insert.on_conflict_do_update(index_elements=[workers.c.worker_id], set_=values))
+        account = self._account if account is None else account
+        values = {"worker_id": self.worker_id, "heartbeat_at": now, "account": account}
+        connection.execute(self._beat_statement, values)
+
+    @cached_property
+    def _beat_statement(self) -> Insert:
+        insert = self._db.backend.insert(workers)
+        news = {name: insert.excluded[name] for name in ("heartbeat_at", "account")}
+        return insert.on_conflict_do_update(index_elements=[workers.c.worker_id], set_=news)
 
     def _living(self, connection: Connection, now: float) -> list[str]:
         """The workers alive, this one first."""
         fresh = connection.execute(FRESH_WORKERS, {"since": self._since(now)}).scalars().all()
         others = [worker for worker in fresh if worker != self.worker_id and not self._db.backend.gone(worker)]
         return [self.worker_id, *others]
+
+    def _orphans(self, connection: Connection, now: float) -> Sequence[str]:
+        """The ids of the `intended` rows of the dead."""
+        return connection.execute(ORPHANS, {"living": self._living(connection, now)}).scalars().all()
 
     def _since(self, now: float) -> float:
         """Whoever has not shown life since then is dead.

@@ -140,6 +140,18 @@ class Busy:
 
 
 @dataclass(frozen=True)
+class Survey:
+    """What a round of the collector looks at. now: unix seconds by the journal's clock.
+
+    paused_for: seconds that the account's creates rest after a 429. open_rows: as `Journal.open_rows` gives them.
+    """
+
+    now: float
+    paused_for: float
+    open_rows: list[TaskRow]
+
+
+@dataclass(frozen=True)
 class Link:
     """A remembered URL of an input image. expires_at: unix seconds, None = not known to expire."""
 

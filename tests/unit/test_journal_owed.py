@@ -126,12 +126,12 @@ def test_a_429_pauses_all_workers_of_the_account(tmp_path: Path) -> None:
     limits = Limits(max_in_flight=5)
     first.pause(ACCOUNT, 30)
     first.pause(ACCOUNT, 5)
-    assert second.paused_for(ACCOUNT) == 30
-    assert second.paused_for("another") == 0
+    assert second.survey(ACCOUNT).paused_for == 30
+    assert second.survey("another").paused_for == 0
     assert begin(second, limits=limits) == Busy(0, 30.0)
     assert isinstance(begin(second, 2, limits=limits, account="another"), Begun)
     clock.now += 10
     assert begin(second, limits=limits) == Busy(0, 20.0)
     clock.now += 20
     assert isinstance(begin(second, limits=limits), Begun)
-    assert second.paused_for(ACCOUNT) == 0
+    assert second.survey(ACCOUNT).paused_for == 0

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, event
 
 from hunyuan.models import ImageSize, TaskState, TaskType
 from hunyuan.rows import Limits, Link, RunContext
-from tests.journal_kit import NOON, HandClock, begun, collect, open_journal, request
+from tests.journal_kit import ACCOUNT, NOON, HandClock, begun, collect, open_journal, request
 
 
 def test_pages_newest_first_without_gaps_or_repeats(tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ def test_no_step_of_a_task_reads_through_the_whole_table(tmp_path: Path) -> None
         journal.find_reusable(row.fingerprint)
         collect(journal, row, "n2")
         journal.delivered(row.id)
-        journal.open_rows()
+        journal.survey(ACCOUNT)
         journal.recover()
         journal.undelivered()
         journal.left_behind("s2")

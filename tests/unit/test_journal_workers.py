@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -256,3 +258,29 @@ def test_a_worker_whose_begin_was_refused_still_counts_as_alive_later(tmp_path: 
         begin(first, 1, limits=Limits(credits_per_day=24))
     row = begun(first, 2)
     assert second.find_reusable(request(2).fingerprint(row.base_url)) == row
+
+
+def test_a_round_that_finds_nothing_to_recover_waits_for_no_writer(tmp_path: Path) -> None:
+    clock = HandClock()
+    journal = open_journal(tmp_path, clock=clock, busy_seconds=0.0)
+    row = begun(journal)
+    journal.submitted(row.id, "n1")
+    with closing(sqlite3.connect(tmp_path / "journal.sqlite3", isolation_level=None)) as another:
+        another.execute("BEGIN IMMEDIATE")
+        assert journal.recover() == []
+        found = journal.survey(row.account)
+    assert (found.now, [each.id for each in found.open_rows]) == (clock.now, [row.id])
+
+
+def test_workers_silent_for_a_week_are_forgotten(tmp_path: Path) -> None:
+    clock = HandClock()
+    old, new = open_journal(tmp_path, "old", clock), open_journal(tmp_path, "new", clock)
+    old.heartbeat()
+    for days, known in ((0.0, ["new", "old"]), (6.9, ["new", "old"]), (0.2, ["new"])):
+        clock.now += days * 86400
+        new.heartbeat("an account")
+        new.recover()
+        with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as connection:
+            rows = connection.execute("SELECT worker_id, heartbeat_at FROM workers ORDER BY worker_id").fetchall()
+        assert [name for name, _ in rows] == known
+        assert rows[0][1] == clock.now
