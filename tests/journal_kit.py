@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +43,27 @@ def open_journal(directory: Path, worker: str = "worker-1", clock: Any = None, *
 def open_database(directory: Path, clock: Any = None, **options: Any) -> Database:
     """The database under a journal."""
     return Database(directory, **{"clock": clock or HandClock(), "announce": _unexpected, **options})
+
+
+def lay_blank_journal(directory: Path) -> None:
+    """An empty journal, for tests of what is done with one: to open a new one waits a tenth of a second for the disk.
+
+    A copy of what the library itself made at its first use in this run.
+    """
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file = directory / "journal.sqlite3"
+    if not file.exists():
+        file.write_bytes(_blank())
+        file.chmod(0o600)
+
+
+@cache
+def _blank() -> bytes:
+    with tempfile.TemporaryDirectory() as directory:
+        database = open_database(Path(directory))
+        database.read(lambda connection: None)
+        database.close()
+        return (Path(directory) / "journal.sqlite3").read_bytes()
 
 
 def _unexpected(text: str) -> None:

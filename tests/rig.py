@@ -39,6 +39,7 @@ from sandbox.pictures import Picture
 from sandbox.replies import Reply
 from sandbox.rules import Script
 from sandbox.settings import Settings as SandboxSettings
+from tests.journal_kit import lay_blank_journal
 from tests.virtual_time import VirtualClock, run
 
 T = TypeVar("T")
@@ -214,6 +215,13 @@ class Rig:
             return error
         raise AssertionError(f"ended well: {got}")
 
+    async def until(self, happened: Callable[[], bool], within: float) -> None:
+        """Waits until it has happened, looking every second; fails where it has not `within` so many seconds."""
+        deadline = self.clock.monotonic() + within
+        while not happened():
+            assert self.clock.monotonic() < deadline, f"not within {within:g} s"
+            await self.clock.sleep(1)
+
     async def ended(self, *watches: Watch) -> None:
         """Waits until all have ended, well or not."""
         await asyncio.gather(*(asyncio.wrap_future(watch.done) for watch in watches), return_exceptions=True)
@@ -255,6 +263,7 @@ def play(
 ) -> T:
     """Runs a story; rules and `sandbox` script the gateway, `settings` are the user's."""
     clock = VirtualClock()
+    lay_blank_journal(directory)
 
     def draw(picture: Picture) -> bytes:
         return DRAWN + f"{picture.prompt}|{picture.seed}".encode()
