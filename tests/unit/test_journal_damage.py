@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import tempfile
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -18,10 +20,17 @@ PAGE = 4096
 
 def fill(directory: Path, count: int) -> None:
     """A closed journal with so many collected tasks, all in the one file."""
-    journal = open_journal(directory, "before")
-    for number in range(count):
-        collect(journal, begun(journal, number), f"n{number}")
-    journal.close()
+    (directory / "journal.sqlite3").write_bytes(_filled(count))
+
+
+@cache
+def _filled(count: int) -> bytes:
+    with tempfile.TemporaryDirectory() as directory:
+        journal = open_journal(Path(directory), "before")
+        for number in range(count):
+            collect(journal, begun(journal, number), f"n{number}")
+        journal.close()
+        return (Path(directory) / "journal.sqlite3").read_bytes()
 
 
 def overwrite(file: Path, offset: int, count: int) -> bytes:
