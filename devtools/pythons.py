@@ -1,4 +1,4 @@
-"""The library's tests under each other Python that is at hand."""
+"""The library's tests under each other Python that is at hand, without those that say nothing of the interpreter."""
 
 from __future__ import annotations
 
@@ -40,7 +40,10 @@ def others() -> dict[tuple[int, int], str]:
 
 
 def run_all(environment: Mapping[str, str]) -> Iterator[tuple[str, float, subprocess.CompletedProcess[str]]]:
-    """The library's tests under each other Python, as many at a time as there are cores: name, seconds, outcome."""
+    """The library's tests under each other Python, without the long ones, as many at a time as there are cores.
+
+    Name, seconds, outcome.
+    """
     venvs = {version: _ensure_venv(version, python) for version, python in others().items()}
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
         for version, outcome in [(version, pool.submit(_run, venv, environment)) for version, venv in venvs.items()]:
@@ -48,13 +51,15 @@ def run_all(environment: Mapping[str, str]) -> Iterator[tuple[str, float, subpro
 
 
 def run_own(environment: Mapping[str, str]) -> int:
-    """The library's tests under the Python that runs dev.py: no ComfyUI, no browser, any platform."""
+    """All of the library's tests under the Python that runs dev.py: no ComfyUI, no browser, any platform."""
     return run_child(_command(_ensure_venv(sys.version_info[:2], sys.executable)), environment)
 
 
 def _run(venv: Path, environment: Mapping[str, str]) -> tuple[float, subprocess.CompletedProcess[str]]:
     began = time.monotonic()
-    ran = subprocess.run(_command(venv), cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    ran = subprocess.run(
+        [*_command(venv), "-m", "not long"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
     return time.monotonic() - began, ran
 
 

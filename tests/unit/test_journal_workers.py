@@ -230,6 +230,7 @@ sys.stdin.readline()
     assert sum(open_journal(tmp_path).counts().values()) == numbers
 
 
+@pytest.mark.long
 def test_processes_never_pass_the_slots_together(tmp_path: Path) -> None:
     script = """
 limits = Limits(max_in_flight=3)

@@ -22,6 +22,7 @@ CHANGES = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("change", "most"), CHANGES.values(), ids=CHANGES)
 def test_open_tasks_wait_for_their_own_key_and_gateway(tmp_path: Path, change: dict[str, Any], most: int) -> None:
     async def story(rig: Rig) -> None:

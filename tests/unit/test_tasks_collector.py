@@ -35,6 +35,7 @@ def sleep_through(rig: Rig, seconds: float) -> None:
     rig.clock.loop.instant.now += seconds
 
 
+@pytest.mark.long
 def test_an_endless_task_takes_few_polls_and_fewer_with_time(tmp_path: Path) -> None:
     async def story(rig: Rig) -> None:
         await gone(rig, 5)
@@ -138,6 +139,7 @@ def test_a_machine_whose_clock_is_wrong_collects_as_any_other(tmp_path: Path, da
     play(story, tmp_path, task={"seconds": None})
 
 
+@pytest.mark.long
 def test_many_open_tasks_are_not_asked_for_all_at_once(tmp_path: Path) -> None:
     async def story(rig: Rig) -> None:
         await gone(rig, *range(40))
@@ -182,6 +184,7 @@ def test_a_429_to_the_collector_pauses_everybody(tmp_path: Path) -> None:
     play(story, tmp_path)
 
 
+@pytest.mark.long
 def test_it_sends_nothing_that_costs(tmp_path: Path) -> None:
     async def story(rig: Rig) -> None:
         rig.submit(5, 6)
@@ -242,6 +245,7 @@ def test_a_listener_that_fails_does_not_end_it(tmp_path: Path) -> None:
     play(story, tmp_path, latency=0.4)
 
 
+@pytest.mark.long
 def test_a_sweep_in_the_moment_of_the_creates_answer_does_not_take_the_task(tmp_path: Path) -> None:
     async def story(rig: Rig) -> None:
         rig.runner.start_collector()
@@ -256,6 +260,7 @@ def test_a_sweep_in_the_moment_of_the_creates_answer_does_not_take_the_task(tmp_
     play(story, tmp_path, latency=0.25, settings={"max_in_flight": 99})
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fault", [{"status": 403}, {"image": "garbage"}, {"image": "bomb"}], ids=str)
 def test_a_download_that_never_works_is_tried_quietly(tmp_path: Path, fault: dict[str, object]) -> None:
     async def story(rig: Rig) -> None:
@@ -285,6 +290,7 @@ class Counted:
         return self._journal.get(row_id)
 
 
+@pytest.mark.long
 def test_of_two_processes_only_one_looks_after_a_dead_ones_task(tmp_path: Path) -> None:
     async def story(rig: Rig) -> None:
         await gone(rig, 5)

@@ -66,6 +66,7 @@ def test_what_cannot_be_written_down_is_not_sent(tmp_path: Path) -> None:
     play(story, tmp_path)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("shape", ["documented", "direct_url", "direct_b64"])
 def test_a_full_results_disk_loses_no_image(tmp_path: Path, shape: str) -> None:
     async def story(rig: Rig) -> None:

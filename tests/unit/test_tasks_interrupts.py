@@ -12,7 +12,9 @@ from hunyuan.watch import Phase
 from tests.rig import Rig, image, play
 
 
-@pytest.mark.parametrize("at", [each / 2 for each in range(30)])
+@pytest.mark.parametrize(
+    "at", [pytest.param(each / 2, marks=[pytest.mark.long] if each % 3 else []) for each in range(30)]
+)
 def test_an_interrupt_at_any_moment(tmp_path: Path, at: float) -> None:
     """Each exchange takes a second: create 0-1, polls from 3.1, done at 8, downloaded by 11."""
 
@@ -60,7 +62,7 @@ def test_leaving_while_another_process_has_all_slots_sends_nothing_later(tmp_pat
     play(story, tmp_path, settings={"max_in_flight": 1})
 
 
-@pytest.mark.parametrize("turns", range(30))
+@pytest.mark.parametrize("turns", [*range(8), *(pytest.param(n, marks=pytest.mark.long) for n in range(8, 30))])
 def test_leaving_while_the_intent_is_written_down(tmp_path: Path, turns: int) -> None:
     async def story(rig: Rig) -> None:
         watch = rig.submit(5)[0]

@@ -44,7 +44,7 @@ DOWNLOAD_FAULTS: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("chance", range(12))
+@pytest.mark.parametrize("chance", [0, *(pytest.param(chance, marks=pytest.mark.long) for chance in range(1, 12))])
 def test_everything_flaps_and_the_image_comes(tmp_path: Path, chance: int) -> None:
     dice = random.Random(chance)
     polls = [{"on": "poll", **dice.choice(POLL_FAULTS)} for _ in range(14)]
@@ -140,6 +140,7 @@ def test_a_malformed_id_forms_no_request(tmp_path: Path, text: str) -> None:
     play(story, tmp_path)
 
 
+@pytest.mark.long
 def test_a_dead_gateway_frees_the_slot_and_is_not_hammered_for_a_task_nobody_waits_for(tmp_path: Path) -> None:
     async def story(rig: Rig) -> None:
         rig.runner.start_collector()
@@ -196,6 +197,7 @@ def test_a_timeout_names_the_step_and_the_id(tmp_path: Path) -> None:
     play(story, tmp_path, task={"seconds": 100}, settings={"max_in_flight": 1})
 
 
+@pytest.mark.long
 def test_a_node_waits_through_an_outage_of_a_day(tmp_path: Path) -> None:
     async def story(rig: Rig) -> None:
         watch = rig.submit(5, timeout_s=86400)[0]

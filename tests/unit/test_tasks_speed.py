@@ -30,6 +30,7 @@ def polls_of(rig: Rig) -> list[int]:
     return [len(task["polls"]) for task in rig.state["tasks"]]
 
 
+@pytest.mark.long
 def test_aim_without_history(tmp_path: Path) -> None:
     durations = [3 + 17 * k / 39 for k in range(40)]
 
@@ -47,6 +48,7 @@ def test_aim_without_history(tmp_path: Path) -> None:
     assert max(shares) <= 0.14
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("centre", [4.0, 9.0, 18.0])
 def test_aim_with_the_journals_history(tmp_path: Path, centre: float) -> None:
     rng = random.Random(5)
@@ -135,6 +137,7 @@ def test_a_slot_that_another_process_frees_is_taken_within_a_second(tmp_path: Pa
     play(story, tmp_path, settings={"max_in_flight": 1})
 
 
+@pytest.mark.long
 def test_many_who_wait_for_another_process_do_not_storm_the_journal(tmp_path: Path) -> None:
     async def story(rig: Rig) -> None:
         for watch in rig.submit(*range(8)):
@@ -162,6 +165,7 @@ def test_eight_nodes_lists_and_counts_all_run_at_once(tmp_path: Path) -> None:
     play(story, tmp_path, latency=0.05)
 
 
+@pytest.mark.long
 def test_two_hundred_prompts_end_within_fifteen_percent_of_the_ideal(tmp_path: Path) -> None:
     async def story(rig: Rig) -> None:
         watches = [rig.submit(seed, node="list")[0] for seed in range(200)]
@@ -174,6 +178,7 @@ def test_two_hundred_prompts_end_within_fifteen_percent_of_the_ideal(tmp_path: P
     play(story, tmp_path, task={"seconds": 2.0}, settings={"max_in_flight": 16})
 
 
+@pytest.mark.long
 def test_a_long_list_does_not_starve_another_prompt(tmp_path: Path) -> None:
     async def story(rig: Rig) -> None:
         many = [rig.submit(seed, node="list", prompt_id="a")[0] for seed in range(60)]
@@ -185,6 +190,7 @@ def test_a_long_list_does_not_starve_another_prompt(tmp_path: Path) -> None:
     play(story, tmp_path, task={"seconds": 4.0})
 
 
+@pytest.mark.long
 def test_a_429_pauses_all_and_all_get_through_without_a_storm(tmp_path: Path) -> None:
     async def story(rig: Rig) -> None:
         watches = rig.submit(*range(24))

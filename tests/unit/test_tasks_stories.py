@@ -450,6 +450,7 @@ def test_a_process_takes_its_create_back_and_the_one_that_followed_sends_it(tmp_
     play(story, tmp_path, {"on": "create", "status": 429, "retry_after": 3}, latency=1.0)
 
 
+@pytest.mark.long
 def test_the_collector_is_quiet_and_gives_up_when_upstream_has_thrown_it_away(tmp_path: Path) -> None:
     async def story(rig: Rig) -> None:
         watch = rig.submit(6)[0]
