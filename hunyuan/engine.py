@@ -135,8 +135,11 @@ class ThreadEngine:
         """Runs a blocking call of any length on a worker; from any thread."""
         return _submit(self._remote, work, *arguments)
 
-    def stop(self, farewell: Callable[[], Coroutine[Any, Any, None]], patience: float = 2.0) -> None:
-        """Ends the loop after `farewell`, which has `patience` seconds: an answer under way is written down."""
+    def stop(self, farewell: Callable[[], Coroutine[Any, Any, None]], patience: float = 8.0) -> None:
+        """Ends the loop after `farewell`, which has `patience` seconds: an answer under way is written down.
+
+        Eight: a service manager or Docker kills after ten, and an answer that is lost may be an image that was paid.
+        """
 
         async def wind_down() -> None:
             await asyncio.wait([self._loop.create_task(farewell())], timeout=patience)
