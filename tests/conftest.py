@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,13 @@ _TESTS = Path(__file__).resolve().parent
 
 
 def pytest_configure() -> None:
-    """Forget what the surroundings say about keys and proxies, before anything is imported."""
+    """Forget what the surroundings say about keys, proxies and Ctrl+C, before anything is imported."""
     for name in list(os.environ):
         if name.startswith("HUNYUAN_") or name.lower() in {"http_proxy", "https_proxy", "all_proxy", "no_proxy"}:
             del os.environ[name]
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell's background job (`… &`) ignores it, and with it each ComfyUI that the tests would end by Ctrl+C.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 # The quick ones first; the browser's last, because Playwright leaves an event loop running in this thread.
