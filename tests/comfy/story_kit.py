@@ -111,12 +111,12 @@ def settings(server: ComfyServer, **values: Any) -> Iterator[None]:
             file.write_bytes(before)
 
 
-def until(what: str, condition: Callable[[], Any], seconds: float = 20.0) -> Any:
+def until(what: str, condition: Callable[[], Any], seconds: float = 60.0, every: float = 0.1) -> Any:
     """Looks until `condition` gives something; AssertionError past `seconds`. For states no event tells of."""
     end = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < end, f"not within {seconds} s: {what}"
-        time.sleep(0.05)
+        time.sleep(every)
     return found
 
 

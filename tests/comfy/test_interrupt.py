@@ -107,7 +107,7 @@ def test_while_the_task_runs(comfy: PaidServer) -> None:
     (row,) = rows(comfy, "stopped while it runs")
     assert row["state"] in ("submitted", "running")
     comfy.sandbox.finish()
-    until("the image, without anybody asking", state_is(comfy, "stopped while it runs", "collected"), 30)
+    until("the image, without anybody asking", state_is(comfy, "stopped while it runs", "collected"))
     comfy.succeeded(comfy.run(saved("stopped while it runs")))
     assert comfy.sandbox.billed == 1
 
@@ -163,6 +163,6 @@ def test_all_nodes_of_the_prompt_stop_and_all_images_come_home(comfy: PaidServer
     comfy.sandbox.tasks(seconds=0.3)
     assert_works(comfy, "while the stopped ones go on")
     comfy.sandbox.finish()
-    until("two images", state_is(comfy, "first of the stopped", "collected", "collected"), 30)
-    until("one image", state_is(comfy, "second of the stopped", "collected"), 30)
+    until("two images", state_is(comfy, "first of the stopped", "collected", "collected"))
+    until("one image", state_is(comfy, "second of the stopped", "collected"))
     assert comfy.sandbox.billed == 4

@@ -88,7 +88,7 @@ class Studio:
             else:
                 self.told += [(pack.name, seed, code) for seed, code in told.items()]
                 wanted -= {seed for seed, code in told.items() if not code}
-            wanted, ready = until("creates under way", partial(self.left, wanted), 60)
+            wanted, ready = until("creates under way", partial(self.left, wanted), every=0.5)
             if not wanted:
                 return
         raise AssertionError(f"{pack.name} still wants {wanted}; it was told {self.told[-5:]}")
