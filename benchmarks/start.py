@@ -24,7 +24,7 @@ GOAL = 50.0  # milliseconds, as ComfyUI's "Import times" show them: 0.0 seconds
 
 
 def fresh() -> dict[str, Any]:
-    """The pack in a fresh interpreter: `ms`, `heavy` (modules it should not load), `nodes`."""
+    """The pack in a fresh interpreter: `ms`, `busy_ms`, `heavy` (modules it should not load), `nodes`."""
     command = [str(comfyui_python()), str(FRESH), str(ROOT)]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True, timeout=60, env=clean_environment())
     return dict(json.loads(done.stdout))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.servers import add_baseline
 from devtools.paths import ROOT
 from tests.comfy.harness import ComfyServer
 from tests.comfy.known_durations import remember_quick_tasks
@@ -63,7 +64,7 @@ class _Servers:
 
     def stop(self) -> None:
         for server in self._servers:
-            server.stop()
+            server.kill()  # nobody looks at them any more: what an orderly end does has tests of its own
         for sandbox in self._sandboxes:
             sandbox.close()
 
@@ -88,6 +89,7 @@ def comfy_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerFac
 def shared_comfy(session_servers: ServerFactory) -> PaidServer:
     server: PaidServer = session_servers(start=False)
     remember_quick_tasks(server.state_directory)
+    add_baseline(server.base)
     server.start()
     return server
 
@@ -98,5 +100,7 @@ def comfy(shared_comfy: PaidServer) -> PaidServer:
 
     The journal outlives the tests: give prompts of your own, or `reuse: False`, where a task must be new.
     """
+    if not shared_comfy.running:  # a test that kills it failed before it started it again
+        shared_comfy.start()
     shared_comfy.sandbox.reset()
     return shared_comfy

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from benchmarks.graphs import listed
-from benchmarks.servers import add_baseline
-from tests.comfy.harness_fixtures import ServerFactory
+from tests.comfy.harness_fixtures import PaidServer
 
 ITEMS = 24
 
 
-def test_one_status_line_and_one_stop_for_a_list(comfy_server: ServerFactory) -> None:
-    server = comfy_server(start=False)
-    add_baseline(server.base)
-    server.start()
+def test_one_status_line_and_one_stop_for_a_list(comfy: PaidServer) -> None:
+    server = comfy
     server.succeeded(server.run(listed("a lighthouse", ITEMS)))
     lines = [message.data["text"] for message in server.messages("progress_text") if message.data["node"] == "0"]
     assert lines[-1].startswith(f"{ITEMS} of {ITEMS} done")
