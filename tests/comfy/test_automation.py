@@ -15,7 +15,7 @@ from PIL import Image
 
 from devtools.paths import ROOT
 from sandbox.pictures import background, prompt_colour
-from tests.comfy.harness_fixtures import PaidServer, ServerFactory
+from tests.comfy.harness_fixtures import PaidServer
 from tests.documents import commands
 
 SCRIPT = ROOT / "workflows" / "api" / "run_prompts.py"
@@ -162,9 +162,10 @@ def test_a_lost_script_is_started_again(comfy: PaidServer, prompts: Path) -> Non
     assert comfy.sandbox.billed == 3
 
 
-def test_comfyui_dies_and_the_same_command_again_pays_nothing(comfy_server: ServerFactory, prompts: Path) -> None:
+def test_comfyui_dies_and_the_same_command_again_pays_nothing(comfy: PaidServer, prompts: Path) -> None:
     """The script does not repeat the requests by itself; given again, it finds what was paid for."""
-    server = comfy_server(sandbox_arguments=("--seconds", "1000"))
+    server = comfy
+    server.sandbox.tasks(seconds=1000)
     with Relay(server.port) as relay:
         script = start(relay.url, prompts)
         until_journaled(server)

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.comfy.harness_fixtures import PaidServer, ServerFactory
-from tests.comfy.story_kit import assert_edited, edit, generate, info_of, save, show, text_of
+from tests.comfy.harness_fixtures import PaidServer
+from tests.comfy.story_kit import assert_edited, edit, generate, info_of, save, settings, show, text_of
 from tests.contract.sources_servers import (
     ACCESS_KEY,
     BUCKET,
@@ -24,18 +24,11 @@ from tests.contract.sources_servers import (
 )
 
 
-@pytest.fixture(scope="module")
-def imaging(session_servers: ServerFactory) -> PaidServer:
-    """A ComfyUI of this module's own, whose settings file the tests write."""
-    return session_servers()
-
-
 @pytest.fixture
-def server(imaging: PaidServer) -> Iterator[PaidServer]:
-    imaging.sandbox.reset()
-    set_up(imaging, allowed_hosts=["127.0.0.1"])
-    yield imaging
-    set_up(imaging)
+def server(comfy: PaidServer) -> Iterator[PaidServer]:
+    """The session's ComfyUI, with a settings file that the tests may write anew."""
+    with settings(comfy, allowed_hosts=["127.0.0.1"]):
+        yield comfy
 
 
 @pytest.fixture
@@ -300,10 +293,10 @@ def test_image_from_url_names_the_line_that_is_no_image(server: PaidServer, serv
 
 def test_the_image_nodes_speak_the_users_language(server: PaidServer) -> None:
     set_up(server, upload_order=["s3"])
-    settings = server.base / "user" / "default" / "comfy.settings.json"
-    before = settings.read_text() if settings.exists() else "{}"
-    settings.parent.mkdir(parents=True, exist_ok=True)
-    settings.write_text(json.dumps({**json.loads(before), "Comfy.Locale": "zh"}))
+    comfys = server.base / "user" / "default" / "comfy.settings.json"
+    before = comfys.read_text() if comfys.exists() else "{}"
+    comfys.parent.mkdir(parents=True, exist_ok=True)
+    comfys.write_text(json.dumps({**json.loads(before), "Comfy.Locale": "zh"}))
     try:
         link = server.run(
             {
@@ -320,7 +313,7 @@ def test_the_image_nodes_speak_the_users_language(server: PaidServer) -> None:
             }
         )
     finally:
-        settings.write_text(before)
+        comfys.write_text(before)
     for entry, words in ((link, "不允许访问的地址"), (upload, "输入图像无法变成")):
         told = server.error(entry)
         assert told is not None

@@ -14,8 +14,9 @@ import pytest
 from PIL import Image
 
 from devtools.paths import ROOT, comfyui_path
+from devtools.process import PACK
 from sandbox.pictures import TINT, background, prompt_colour, tile_boxes
-from tests.comfy.harness_fixtures import PaidServer, ServerFactory
+from tests.comfy.harness_fixtures import PaidServer
 from tests.workflow_files import TEMPLATES, Api, note, template, to_api
 
 Change = Callable[[Api], None]
@@ -39,12 +40,14 @@ def inputs_of(api: Api, class_type: str) -> dict[str, Any]:
     return next(node["inputs"] for node in api.values() if node["class_type"] == class_type)
 
 
-@pytest.fixture(scope="module")
-def shipped(session_servers: ServerFactory) -> PaidServer:
-    """A server as ComfyUI's installation leaves it: example.png in its input folder, an empty journal."""
-    server = session_servers()
-    shutil.copyfile(comfyui_path() / "input" / "example.png", server.input_directory / "example.png")
-    return server
+@pytest.fixture
+def shipped(comfy: PaidServer) -> PaidServer:
+    """The session's server with example.png in its input folder, as ComfyUI's installation leaves it.
+
+    No other test uses the prompts of the shipped workflows: what they cost is what they cost at first.
+    """
+    shutil.copyfile(comfyui_path() / "input" / "example.png", comfy.input_directory / "example.png")
+    return comfy
 
 
 def run(server: PaidServer, name: str, *, unmute: bool = False, change: Change | None = None) -> Done:
@@ -214,6 +217,14 @@ def test_only_core_nodes_and_ours(shipped: PaidServer, name: str) -> None:
         assert not told.get("deprecated"), node["class_type"]
         given = {**told["input"].get("required", {}), **told["input"].get("optional", {})}
         assert set(node["inputs"]) <= set(given), node["class_type"]
+
+
+def test_the_template_browser_is_offered_them_with_their_pictures(comfy: PaidServer) -> None:
+    assert sorted(comfy.get_json("/workflow_templates")[PACK]) == TEMPLATES
+    for name in TEMPLATES:
+        picture = comfy.http.get(f"{comfy.url}/api/workflow_templates/{PACK}/{name}.jpg", timeout=30)
+        assert picture.status_code == 200
+        assert picture.headers["Content-Type"] == "image/jpeg"
 
 
 def test_every_workflow_has_a_test_and_a_thumbnail() -> None:
