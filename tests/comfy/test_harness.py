@@ -44,16 +44,6 @@ def test_a_workflow_with_a_fault_is_refused(comfy: PaidServer) -> None:
     assert "NoSuchNode" in str(refused.value)
 
 
-def test_a_killed_server_comes_back_on_its_directories(comfy_server: ServerFactory) -> None:
-    server = comfy_server()
-    server.succeeded(server.run(GREY))
-    server.restart(kill=True)
-    server.succeeded(server.run(GREY))
-    assert sorted(path.name for path in server.output_directory.glob("*.png")) == [
-        f"grey_{number:05}_.png" for number in (1, 2, 3, 4)
-    ]
-
-
 def test_a_pack_that_does_not_load_is_no_server(comfy_server: ServerFactory, tmp_path: Path) -> None:
     (tmp_path / "__init__.py").write_text("raise RuntimeError('on purpose')\n", encoding="utf-8")
     with pytest.raises(ServerFailed, match="on purpose"):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import pytest
 
@@ -26,19 +27,37 @@ from tests.comfy.story_kit import (
     text_of,
     until,
 )
+from tests.sandbox_client import Sandbox
 
 
-def quick(server: PaidServer) -> PaidServer:
-    """Starts a server whose journal knows quick tasks."""
-    remember_quick_tasks(server.state_directory)
-    server.start()
-    return server
+@dataclass
+class Pair:
+    """Two ComfyUI on one user directory and one sandbox; neither runs yet."""
+
+    one: PaidServer
+    two: PaidServer
+
+    def running(self, *servers: PaidServer) -> Sandbox:
+        """These run and no other, their sandbox as at the start."""
+        for server in (self.one, self.two):
+            if server not in servers:
+                server.kill()
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda server: server.start(), [server for server in servers if not server.running]))
+        self.one.sandbox.reset()
+        return self.one.sandbox
 
 
-def test_killed_at_every_step_and_started_again(comfy_server: ServerFactory) -> None:
+@pytest.fixture(scope="module")
+def pair(session_servers: ServerFactory) -> Pair:
+    one = session_servers(start=False)
+    remember_quick_tasks(one.state_directory)
+    return Pair(one, session_servers(start=False, base=one.base, sandbox=one.sandbox))
+
+
+def test_killed_at_every_step_and_started_again(pair: Pair) -> None:
     """Four nodes at four steps of their tasks when SIGKILL comes: create, running, downloading, on disk."""
-    server = quick(comfy_server(start=False))
-    sandbox = server.sandbox
+    server, sandbox = pair.one, pair.running(pair.one)
     sandbox.script(on="create", prompt="killed in the create", hang=True, name="create")
     sandbox.script(on="create", prompt="killed while it runs", task={"seconds": None}, times="always")
     sandbox.script(on="download", prompt="killed in the download", hang=True, name="download", times=9)
@@ -58,7 +77,7 @@ def test_killed_at_every_step_and_started_again(comfy_server: ServerFactory) -> 
     until("the download without anybody asking", state_is(server, prompts[2], "collected"))
     until("the lost answer is known as such", state_is(server, prompts[0], "unknown"))
     sandbox.finish()
-    until("the one that ran", state_is(server, prompts[1], "collected"), 30)
+    until("the one that ran", state_is(server, prompts[1], "collected"))
     assert len(sandbox.requests("create")) == 4, "the collector sends nothing that costs"
     for prompt in prompts[1:]:
         entry = server.run(saved(prompt))
@@ -71,52 +90,31 @@ def test_killed_at_every_step_and_started_again(comfy_server: ServerFactory) -> 
     assert sandbox.billed == 5
     assert sorted(row["state"] for row in rows(server, prompts[0])) == ["collected", "unknown"]
 
-    sandbox.close()  # the gateway is gone for good
-    ids = "\n".join(row["task_id"] for prompt in prompts[1:] for row in rows(server, prompt))
-    server.restart(kill=True)
-    entry = server.run({"1": task_wait(ids), "2": save(["1", 0])})
-    server.succeeded(entry)
-    for picture, prompt in zip(server.images(entry, "2"), prompts[1:], strict=True):
+    sandbox.script(drop="before_read", times="always")  # the gateway is gone for good
+    fresh = pair.two
+    fresh.start()
+    ids = "\n".join(row["task_id"] for prompt in prompts[1:] for row in rows(fresh, prompt))
+    entry = fresh.run({"1": task_wait(ids), "2": save(["1", 0])})
+    fresh.succeeded(entry)
+    for picture, prompt in zip(fresh.images(entry, "2"), prompts[1:], strict=True):
         assert_drawn(picture, prompt, 7, (256, 256))
 
 
-def test_stopped_orderly_while_a_create_is_under_way(comfy_server: ServerFactory) -> None:
-    """Ctrl+C waits the moment that the answer takes: its id is written down."""
-    server = comfy_server()
-    server.sandbox.script(on="create", delay_s=0.8)
-    server.queue(saved("stopped orderly"))
-    server.sandbox.wait("create")
-    server.stop()
-    journal = Journal(
-        Database(server.state_directory, clock=SystemClock(), announce=print), worker_id="a look", clock=SystemClock()
-    )
-    (row,) = journal.list_tasks()
-    journal.close()
-    assert row.state is TaskState.SUBMITTED
-    assert row.task_id == server.sandbox.task()["task_id"]
-
-
-def test_two_processes_on_one_user_directory(comfy_server: ServerFactory) -> None:
+def test_two_processes_on_one_user_directory(pair: Pair) -> None:
     """The same prompt at both at once is one task; when the one that drives it is killed, the other goes on."""
-    one = comfy_server(start=False)
-    remember_quick_tasks(one.state_directory)
-    two = comfy_server(start=False, base=one.base, sandbox=one.sandbox)
-    starting = threading.Thread(target=two.start)
-    starting.start()
-    one.start()
-    starting.join()
-    one.sandbox.tasks(seconds=None)
+    one, two, sandbox = pair.one, pair.two, pair.running(pair.one, pair.two)
+    sandbox.tasks(seconds=None)
     first, second = one.queue(saved("at both at once")), two.queue(saved("at both at once"))
-    one.sandbox.wait("poll")
-    one.sandbox.finish()
+    sandbox.wait("poll")
+    sandbox.finish()
     for server, prompt_id in ((one, first), (two, second)):
         entry = server.wait(prompt_id)
         server.succeeded(entry)
         assert_drawn(server.images(entry, "2")[0], "at both at once", 7, (256, 256))
-    assert one.sandbox.billed == 1
+    assert sandbox.billed == 1
 
     one.queue(saved("its driver is killed"))
-    one.sandbox.wait("answered", 2)
+    sandbox.wait("answered", 2)
     until("the id is written down", state_is(two, "its driver is killed", "running"))
     second = two.queue(saved("its driver is killed"))
     two.wait_for(
@@ -125,11 +123,27 @@ def test_two_processes_on_one_user_directory(comfy_server: ServerFactory) -> Non
         "that the other process is followed",
     )
     one.kill()
-    one.sandbox.finish()
+    sandbox.finish()
     entry = two.wait(second)
     two.succeeded(entry)
     assert_drawn(two.images(entry, "2")[0], "its driver is killed", 7, (256, 256))
-    assert one.sandbox.billed == 2
+    assert sandbox.billed == 2
+
+
+def test_stopped_orderly_while_a_create_is_under_way(pair: Pair) -> None:
+    """Ctrl+C waits the moment that the answer takes: its id is written down."""
+    server, sandbox = pair.two, pair.running(pair.two)
+    sandbox.script(on="create", prompt="stopped orderly", delay_s=0.8)
+    server.queue(saved("stopped orderly"))
+    sandbox.wait("create")
+    server.stop()
+    journal = Journal(
+        Database(server.state_directory, clock=SystemClock(), announce=print), worker_id="a look", clock=SystemClock()
+    )
+    (row,) = [row for row in journal.list_tasks() if row.prompt == "stopped orderly"]
+    journal.close()
+    assert row.state is TaskState.SUBMITTED
+    assert row.task_id == sandbox.task()["task_id"]
 
 
 def test_the_same_prompt_queued_twice_at_once(comfy: PaidServer) -> None:
@@ -253,7 +267,7 @@ def test_a_timeout_names_the_id_and_the_image_comes_all_the_same(comfy: PaidServ
     assert f"Task id: {task_id}" in told["exception_message"]
     assert "timeout_s = 1 s" in told["exception_message"]
     comfy.sandbox.finish()
-    until("the image", state_is(comfy, "too slow for its node", "collected"), 30)
+    until("the image", state_is(comfy, "too slow for its node", "collected"))
     comfy.succeeded(comfy.run({"1": task_wait(task_id), "2": save(["1", 0])}))
     assert comfy.sandbox.billed == 1
 
@@ -273,7 +287,7 @@ def test_the_cap_evicts_what_was_delivered_and_it_comes_back_for_nothing(comfy: 
         comfy.sandbox.wait("answered", 2)
         comfy.interrupt()
         comfy.sandbox.finish()
-        until("collected", state_is(comfy, "nobody fetched it", "collected"), 30)
+        until("collected", state_is(comfy, "nobody fetched it", "collected"))
         (second,) = rows(comfy, "nobody fetched it")
         until("evicted", lambda: not files(first))
         assert files(second), "what no graph has had is never evicted"
