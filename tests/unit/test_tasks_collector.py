@@ -184,6 +184,21 @@ def test_a_429_to_the_collector_pauses_everybody(tmp_path: Path) -> None:
     play(story, tmp_path)
 
 
+def test_a_429_to_another_process_rests_this_ones_polls_too(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        rig.runner.start_collector()
+        watch = rig.submit(5)[0]
+        await asyncio.wrap_future(watch.created)
+        rig.another().journal.pause(rig.settings.account, 60.0)
+        await rig.clock.sleep(6)  # a round has seen it
+        before = rig.count("polls")
+        await rig.clock.sleep(50)
+        assert rig.count("polls") == before
+        assert (await rig.collected(watch)).paid
+
+    play(story, tmp_path)
+
+
 @pytest.mark.long
 def test_it_sends_nothing_that_costs(tmp_path: Path) -> None:
     async def story(rig: Rig) -> None:
@@ -302,7 +317,7 @@ def test_of_two_processes_only_one_looks_after_a_dead_ones_task(tmp_path: Path) 
         before = rig.count("polls")
         await rig.clock.sleep(600)
         assert rig.count("polls") - before <= 30
-        assert sum(journal.looks for journal in counted) <= 100, "nobody watches the one that has it"
+        assert sum(journal.looks for journal in counted) <= 10, "nobody watches the one that has it"
         rig.finish()
         await rig.until(lambda: others[0].rows()[0].state is TaskState.COLLECTED, within=300)
 
