@@ -104,9 +104,11 @@ def test_every_answer_shape_gives_its_pixels(comfy: PaidServer, shape: str) -> N
 
 @pytest.fixture(scope="module")
 def bare(session_servers: ServerFactory) -> PaidServer:
-    """A ComfyUI without key and address in its environment, and with a credit limit there."""
+    """A ComfyUI without key and address in its environment, with a credit limit there, and with a proxy: the sandbox,
+    for all but this machine and the names that nobody can resolve."""
     environment = {"HUNYUAN_API_KEY": None, "HUNYUAN_BASE_URL": None, "HUNYUAN_CREDIT_LIMIT_PER_DAY": "100"}
     server: PaidServer = session_servers(environment=environment, start=False)
+    server.environment |= {"http_proxy": server.sandbox.url, "no_proxy": "127.0.0.1,.invalid"}
     remember_quick_tasks(server.state_directory)
     server.start()
     return server
@@ -127,6 +129,17 @@ def test_a_key_in_the_file_works_without_a_restart(bare: PaidServer) -> None:
         entry = bare.run(saved("the key is in the file"))
     bare.succeeded(entry)
     assert_drawn(bare.images(entry, "2")[0], "the key is in the file", 7, (256, 256))
+
+
+def test_a_proxy_from_the_environment_is_used(bare: PaidServer) -> None:
+    behind = {"base_url": "http://gateway.example", "allowed_hosts": ["127.0.0.1"]}
+    before = len(bare.sandbox.requests())
+    with settings(bare, api_key=bare.sandbox.key, **behind):
+        entry = bare.run(saved("through the proxy"))
+    bare.succeeded(entry)
+    assert_drawn(bare.images(entry, "2")[0], "through the proxy", 7, (256, 256))
+    sent = [request for request in bare.sandbox.requests()[before:] if request["event"] in ("create", "poll")]
+    assert {request["proxied"] for request in sent} == {True}
 
 
 def test_a_credit_limit_in_the_environment_refuses_a_count_of_eight_naming_the_figures(bare: PaidServer) -> None:

@@ -8,8 +8,7 @@ import pytest
 from PIL import Image
 
 from tests.comfy.harness import PromptRejected
-from tests.comfy.harness_fixtures import PaidServer, ServerFactory
-from tests.comfy.known_durations import remember_quick_tasks
+from tests.comfy.harness_fixtures import PaidServer
 from tests.comfy.story_kit import (
     SMALL,
     assert_drawn,
@@ -413,25 +412,6 @@ def test_a_prompt_the_api_cannot_take_is_refused_before_anything_is_sent(comfy: 
     assert told is not None
     assert "No credits were spent." in told["exception_message"]
     assert comfy.sandbox.requests() == []
-
-
-def test_a_proxy_from_the_environment_is_used(comfy_server: ServerFactory) -> None:
-    server = comfy_server(start=False)
-    proxy = server.sandbox.url
-    server.environment |= {
-        "HUNYUAN_BASE_URL": "http://gateway.example",
-        "HUNYUAN_ALLOWED_HOSTS": "127.0.0.1",
-        "http_proxy": proxy,
-        "no_proxy": "127.0.0.1",
-    }
-    remember_quick_tasks(server.state_directory)
-    server.start()
-    entry = server.run(saved("through the proxy"))
-    server.succeeded(entry)
-    assert_drawn(server.images(entry, "2")[0], "through the proxy", 7, (256, 256))
-    assert {request["proxied"] for request in server.sandbox.requests() if request["event"] in ("create", "poll")} == {
-        True
-    }
 
 
 def test_one_item_of_a_list_blocks_and_the_others_are_saved(comfy: PaidServer) -> None:
