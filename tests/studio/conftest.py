@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.comfy.harness_fixtures import comfy_server as comfy_server
+from tests.comfy.harness_fixtures import session_servers as session_servers
 from tests.studio.postgres import PostgresServer
 
 _numbers = itertools.count(1)
