@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,8 @@ from playwright.sync_api import Browser, BrowserContext, ViewportSize, sync_play
 
 from devtools import browser as browsers
 from devtools.comfyui import FRONTEND_ROOT
-from tests.browser.harness import Face, Tab, write_settings
+from devtools.paths import comfyui_path
+from tests.browser.harness import FACES, Face, Tab, write_settings
 from tests.comfy.harness_fixtures import PaidServer, ServerFactory
 from tests.comfy.harness_fixtures import comfy_server as comfy_server
 from tests.comfy.harness_fixtures import session_servers as session_servers
@@ -46,6 +49,8 @@ def face_server(session_servers: ServerFactory) -> Callable[[str], PaidServer]:
         if frontend not in started:
             root = frontend_root(frontend)
             started[frontend] = session_servers(frontend_root=root)
+            example = comfyui_path() / "input" / "example.png"  # as every installation has it
+            shutil.copyfile(example, started[frontend].input_directory / example.name)
         return started[frontend]
 
     return server
@@ -59,13 +64,9 @@ def frontend_root(frontend: str) -> Path | None:
     return FRONTEND_ROOT
 
 
-@pytest.fixture
-def open_tab(chromium: Browser, face_server: Callable[[str], PaidServer]) -> Iterator[TabFactory]:
-    """`open_tab(face, server=…, path="/", settings={…}, context=…)`: a page, ready to be used.
-
-    Each in a browser context of its own (no cookies, no storage of another) unless `context` is given.
-    Without `server` it is the session's, its sandbox reset.
-    """
+@contextmanager
+def tabs(chromium: Browser, face_server: Callable[[str], PaidServer]) -> Iterator[TabFactory]:
+    """`open_tab`, its pages closed at the end."""
     contexts: list[BrowserContext] = []
 
     def open_(
@@ -92,12 +93,45 @@ def open_tab(chromium: Browser, face_server: Callable[[str], PaidServer]) -> Ite
         tab.ready()
         return tab
 
-    yield open_
-    for opened in contexts:
-        opened.close()
+    try:
+        yield open_
+    finally:
+        for opened in contexts:
+            opened.close()
 
 
 @pytest.fixture
-def tab(open_tab: TabFactory) -> Tab:
-    """A page in English, on the canvas, with the front-end this ComfyUI pins."""
-    return open_tab()
+def open_tab(chromium: Browser, face_server: Callable[[str], PaidServer]) -> Iterator[TabFactory]:
+    """`open_tab(face, server=…, path="/", settings={…}, context=…)`: a page, ready to be used.
+
+    Each in a browser context of its own (no cookies, no storage of another) unless `context` is given.
+    Without `server` it is the session's, its sandbox reset.
+    """
+    with tabs(chromium, face_server) as open_:
+        yield open_
+
+
+@pytest.fixture(scope="module")
+def page_of_the_module(chromium: Browser, face_server: Callable[[str], PaidServer]) -> Iterator[Tab]:
+    with tabs(chromium, face_server) as open_:
+        yield open_()
+
+
+@pytest.fixture
+def tab(page_of_the_module: Tab) -> Tab:
+    """A page in English, on the canvas, with the front-end this ComfyUI pins: one for all tests of a file."""
+    return page_of_the_module.again()
+
+
+@pytest.fixture(scope="module", params=FACES, ids=str)
+def page_of_the_face(
+    request: pytest.FixtureRequest, chromium: Browser, face_server: Callable[[str], PaidServer]
+) -> Iterator[Tab]:
+    with tabs(chromium, face_server) as open_:
+        yield open_(request.param)
+
+
+@pytest.fixture
+def face_tab(page_of_the_face: Tab) -> Tab:
+    """A page in each face of ComfyUI, one after the other: one for all tests of a file."""
+    return page_of_the_face.again()

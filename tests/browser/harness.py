@@ -14,6 +14,11 @@ from tests.comfy.harness_fixtures import PaidServer
 OURS = ("hunyuan",)  # in the text or the address of what is ours to answer for
 READY = "() => window.app?.graph && window.app?.extensionManager && !document.querySelector('#splash, .p-blockui-mask')"
 
+_EMPTY = """async () => {
+  window.app.extensionManager.sidebarTab.activeSidebarTabId = null;
+  await window.app.loadGraphData({version: 0.4, nodes: [], links: [], last_node_id: 0, last_link_id: 0});
+}"""
+
 
 @dataclass(frozen=True)
 class Face:
@@ -27,7 +32,7 @@ class Face:
         return f"{self.frontend}-{'vue' if self.vue_nodes else 'canvas'}-{self.locale}"
 
 
-# Every value of each, and every pair of front-end and renderer: for @pytest.mark.parametrize("face", FACES, ids=str).
+# Every value of each, and every pair of front-end and renderer: what the fixture `face_tab` goes through.
 FACES = (
     Face("en", False, "pinned"),
     Face("zh", True, "pinned"),
@@ -85,6 +90,14 @@ class Tab:
     def command(self, name: str) -> None:
         """Execute a command by its id, as its menu entry does."""
         self.page.evaluate("name => window.app.extensionManager.command.execute(name)", name)
+
+    def again(self) -> Tab:
+        """The same page for another test: nothing on the canvas, the sidebar closed, no complaints, a new sandbox."""
+        self.server.sandbox.reset()
+        self.page.evaluate(_EMPTY)
+        self.console.clear()
+        self.failures.clear()
+        return self
 
     def reload(self) -> None:
         """Reload the page as F5 does, and wait until it is ready."""

@@ -1,15 +1,28 @@
-"""A run in each face of ComfyUI: both front-ends, both renderers, both languages."""
+"""What must hold in each face of ComfyUI: both front-ends, both renderers, both languages.
+
+A page for each face, in which the tests follow one another.
+"""
 
 from __future__ import annotations
 
-import pytest
+import json
+from typing import Any
+
 from playwright.sync_api import expect
 
-from tests.browser.conftest import TabFactory
-from tests.browser.harness import FACES, Face, Tab
+from devtools.paths import ROOT
+from sandbox.pictures import background, prompt_colour
+from tests.browser.harness import FACES, Tab
 from tests.browser.tasks_page import expect_thumbnail, generate, open_tasks, picture, put, row, wait_for_output
+from tests.workflow_files import NOTES, TEMPLATES, template, to_api
 
+PACK = "hunyuan-image-3"
+BLUEPRINT = "Hunyuan generate then edit"
+PREVIEW_WIDGETS = ("preview", "preview_mode", "preview_markdown", "preview_text")  # PreviewAny's own, on the page only
+# What ComfyUI's page says of itself: its registry, its models, routes of a newer server, its own old calls.
+COMFYUIS_OWN = ("api.comfy.org", "huggingface.co", "jobs", "Jobs API", "/api/userdata", "input.link is deprecated")
 PROMPTS = {"en": "A paper crane on a windowsill, morning light", "zh": "窗台上的纸鹤，清晨的光线"}
+RUN = {"en": "Run", "zh": "运行"}
 TEXTS = {
     "en": {"title": "Hunyuan Generate", "size": "size", "cost": "50 credits", "running": "running", "done": "Done"},
     "zh": {"title": "混元文生图", "size": "尺寸", "cost": "50 积分", "running": "生成中", "done": "已完成"},
@@ -27,9 +40,28 @@ _NODE = """() => {
 }"""
 
 
-@pytest.mark.parametrize("face", FACES, ids=str)
-def test_a_node_tells_its_cost_its_state_and_shows_its_images(open_tab: TabFactory, face: Face) -> None:
-    tab = open_tab(face)
+def test_it_comes_up_and_runs_a_workflow(face_tab: Tab) -> None:
+    tab, face = face_tab, face_tab.face
+    colour = FACES.index(face)  # of its own, or ComfyUI's cache would answer
+    tab.load_api(
+        {
+            "1": {"class_type": "EmptyImage", "inputs": {"width": 64, "height": 64, "batch_size": 2, "color": colour}},
+            "2": {"class_type": "SaveImage", "inputs": {"images": ["1", 0], "filename_prefix": str(face)}},
+        }
+    )
+    assert {node["type"] for node in tab.graph()["nodes"]} == {"EmptyImage", "SaveImage"}
+    assert bool(tab.page.evaluate("() => window.LiteGraph.vueNodesMode")) is face.vue_nodes
+    run = tab.page.get_by_role("button", name=RUN[face.locale], exact=True).first
+    run.click()
+    tab.page.wait_for_function(
+        "() => Object.values(window.app.nodeOutputs).some(output => output.images?.length === 2)"
+    )
+    assert len(list(tab.server.output_directory.glob(f"{face}_*.png"))) == 2
+    assert tab.errors() == []
+
+
+def test_a_node_tells_its_cost_its_state_and_shows_its_images(face_tab: Tab) -> None:
+    tab, face = face_tab, face_tab.face
     texts = TEXTS[face.locale]
     tab.server.sandbox.tasks(seconds=None)  # until told
     prompt = PROMPTS[face.locale]  # one a front-end's server: nothing to be reused
@@ -39,7 +71,8 @@ def test_a_node_tells_its_cost_its_state_and_shows_its_images(open_tab: TabFacto
     assert node["size"] == texts["size"]
     assert texts["cost"] in node["badges"]
     if face.vue_nodes:  # on the canvas the badge is drawn, not written
-        expect(shown_node(tab).get_by_text(texts["cost"], exact=True)).to_be_visible()
+        check_the_estimate(tab)
+        put(tab, generate(prompt, count=2))
 
     open_tasks(tab)
     tab.queue()
@@ -62,12 +95,10 @@ def test_a_node_tells_its_cost_its_state_and_shows_its_images(open_tab: TabFacto
     assert tab.errors() == []
 
 
-@pytest.mark.parametrize("face", [FACES[1], FACES[3]], ids=str)
-def test_the_estimate_follows_the_count_and_the_mode_in_nodes_2(open_tab: TabFactory, face: Face) -> None:
-    tab = open_tab(face)
-    put(tab, generate("a paper boat", count=2))
+def check_the_estimate(tab: Tab) -> None:
+    """What a node of count 2 shows in Nodes 2.0 follows the count as it is changed there."""
     node = shown_node(tab)
-    words = "积分" if face.locale == "zh" else "credits"
+    words = "积分" if tab.face.locale == "zh" else "credits"
     expect(node.get_by_text(f"50 {words}", exact=True)).to_be_visible()
     more = node.locator("[data-testid=increment], button:has(.pi-plus), button:has([class*=plus])")
     before = int(tab.page.evaluate("() => window.app.graph.nodes[0].widgets.find(w => w.name === 'count').value"))
@@ -76,9 +107,80 @@ def test_the_estimate_follows_the_count_and_the_mode_in_nodes_2(open_tab: TabFac
         "before => window.app.graph.nodes[0].widgets.find(w => w.name === 'count').value === before + 1", arg=before
     )
     expect(node.get_by_text(f"75 {words}", exact=True)).to_be_visible()
-    assert tab.errors() == []
 
 
 def shown_node(tab: Tab):  # type: ignore[no-untyped-def]
     """The generating node in Nodes 2.0."""
     return tab.page.locator('[data-node-id="1"]').first
+
+
+def complaints(tab: Tab) -> list[str]:
+    """Everything the console warned of or the page failed at, apart from what ComfyUI's page asks elsewhere."""
+    told = [
+        f"{entry.text} ({entry.location.get('url', '')})" for entry in tab.console if entry.type in ("warning", "error")
+    ]
+    return [text for text in [*told, *tab.failures] if not any(word in text for word in COMFYUIS_OWN)]
+
+
+def settle(tab: Tab) -> None:
+    """Until the page has drawn twice and asked for nothing more."""
+    tab.page.wait_for_load_state("networkidle")
+    tab.page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+def test_each_template_loads_without_a_warning_and_with_every_value_in_its_place(face_tab: Tab) -> None:
+    tab = face_tab
+    settle(tab)
+    for name in TEMPLATES:
+        before = set(complaints(tab))
+        saved = template(name)
+        tab.load(saved)
+        settle(tab)
+        assert set(complaints(tab)) - before == set(), name
+        assert tab.page.locator(".p-dialog").count() == 0, name
+        assert titles(tab.graph()) == titles(saved), name
+        sent, expected = tab.to_api(), to_api(saved)
+        assert set(sent) == set(expected), name
+        for number, node in expected.items():
+            assert sent[number]["class_type"] == node["class_type"]
+            got = {key: value for key, value in sent[number]["inputs"].items() if key not in PREVIEW_WIDGETS}
+            assert got == node["inputs"], f"{name}: node {number}"
+
+
+def titles(workflow: dict[str, Any]) -> list[tuple[str, str]]:
+    return sorted((node["type"], node.get("title") or "") for node in workflow["nodes"] if node["type"] in NOTES)
+
+
+def test_the_blueprint_is_offered_and_runs(face_tab: Tab) -> None:
+    tab, face = face_tab, face_tab.face
+    offered = tab.server.get_json("/global_subgraphs")
+    (entry,) = [(key, each) for key, each in offered.items() if each["name"] == BLUEPRINT]
+    assert entry[1]["info"]["node_pack"] == f"custom_nodes.{PACK}"
+    told = tab.server.get_json(f"/global_subgraphs/{entry[0]}")
+    on_disk = json.loads((ROOT / "subgraphs" / f"{BLUEPRINT}.json").read_text(encoding="utf-8"))
+    assert json.loads(told["data"]) == on_disk
+
+    tab.load(on_disk)
+    settle(tab)
+    prompts = [f"A vase, {face}", f"In blue glass, {face}"]
+    tab.page.evaluate(
+        """([prompt, edit, folder]) => {
+            const [node] = window.app.graph.nodes;
+            node.widgets.find(widget => widget.name === 'prompt').value = prompt;
+            node.widgets.find(widget => widget.name === 'edit_prompt').value = edit;
+            for (const output of ['images', 'first_images']) {
+                const save = window.LiteGraph.createNode('SaveImage');
+                save.widgets[0].value = `${folder}/${output}`;
+                window.app.graph.add(save);
+                node.connect(node.outputs.findIndex(each => each.name === output), save, 0);
+            }
+        }""",
+        [*prompts, f"blueprint {face}"],
+    )
+    tab.server.succeeded(tab.server.run(tab.to_api()))
+    for output, prompt in zip(("first_images", "images"), prompts, strict=True):
+        picture = tab.server.image(f"{output}_00001_.png", f"blueprint {face}")
+        assert picture.getpixel((3, 3)) == background(1)
+        assert picture.getpixel((picture.width - 4, 3)) == prompt_colour(prompt)
+    assert tab.server.sandbox.billed == 2
+    assert tab.errors() == []

@@ -5,16 +5,34 @@ from __future__ import annotations
 import json
 import stat
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import TabFactory
 from tests.browser.harness import Face, Tab
 from tests.browser.tasks_page import expect_thumbnail, generate, open_tasks, picture, put, row, wait_for_output
-from tests.comfy.harness_fixtures import ServerFactory
+from tests.comfy.harness_fixtures import PaidServer, ServerFactory
+from tests.comfy.routes_kit import get
 
 
-def test_first_run_without_a_key_to_the_first_image(open_tab: TabFactory, comfy_server: ServerFactory) -> None:
-    server = comfy_server(environment={"HUNYUAN_API_KEY": None})
+@pytest.fixture(scope="module")
+def unset(session_servers: ServerFactory) -> PaidServer:
+    """A ComfyUI without key and address in its environment."""
+    return session_servers(environment={"HUNYUAN_API_KEY": None, "HUNYUAN_BASE_URL": None})
+
+
+@pytest.fixture
+def server(unset: PaidServer) -> PaidServer:
+    """The same, nothing saved yet."""
+    unset.sandbox.reset()
+    (unset.state_directory / "settings.json").unlink(missing_ok=True)
+    return unset
+
+
+def test_first_run_without_a_key_to_the_first_image(open_tab: TabFactory, server: PaidServer) -> None:
+    file = server.state_directory / "settings.json"
+    get(server, "settings")  # which makes its folder
+    file.write_text(json.dumps({"base_url": server.sandbox.url}))
     key = server.sandbox.key
     tab = open_tab(server=server)
     page = tab.page
@@ -39,7 +57,7 @@ def test_first_run_without_a_key_to_the_first_image(open_tab: TabFactory, comfy_
     test.click()
     expect(dialog.get_by_text("Works.")).to_be_visible()
     picture(tab, "key-dialog-en")
-    assert not (server.state_directory / "settings.json").exists()  # a test saves nothing
+    assert "api_key" not in json.loads(file.read_text())  # a test saves nothing
     dialog.get_by_role("button", name="Save").click()
     expect(dialog).to_have_count(0)
     expect(panel.get_by_text("No API key is set yet.")).to_have_count(0)
@@ -76,9 +94,8 @@ def check_the_key_is_kept_close(tab: Tab, key: str) -> None:
 
 
 def test_the_dialog_says_which_setting_is_wrong_and_binds_the_key_to_its_address(
-    open_tab: TabFactory, comfy_server: ServerFactory
+    open_tab: TabFactory, server: PaidServer
 ) -> None:
-    server = comfy_server(environment={"HUNYUAN_API_KEY": None, "HUNYUAN_BASE_URL": None})
     tab = open_tab(Face("zh"), server=server)
     page = tab.page
     tab.command("Hunyuan.SetKey")

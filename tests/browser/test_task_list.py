@@ -7,7 +7,6 @@ import uuid
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import TabFactory
 from tests.browser.harness import Tab
 from tests.browser.tasks_page import (
     expect_thumbnail,
@@ -45,8 +44,7 @@ def made(tab: Tab, prompt: str) -> Locator:
     return found
 
 
-def test_a_task_is_opened_copied_and_put_on_the_canvas(open_tab: TabFactory) -> None:
-    tab = open_tab()
+def test_a_task_is_opened_copied_and_put_on_the_canvas(tab: Tab) -> None:
     page, sandbox = tab.page, tab.server.sandbox
     tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
     found = made(tab, f"a teapot {uuid.uuid4().hex[:6]}")
@@ -78,8 +76,7 @@ def test_a_task_is_opened_copied_and_put_on_the_canvas(open_tab: TabFactory) -> 
     assert tab.errors() == []
 
 
-def test_a_task_is_run_again_for_credits_and_forgotten(open_tab: TabFactory) -> None:
-    tab = open_tab()
+def test_a_task_is_run_again_for_credits_and_forgotten(tab: Tab) -> None:
     sandbox = tab.server.sandbox
     prompt = f"a teapot {uuid.uuid4().hex[:6]}"
     found = made(tab, prompt)
@@ -106,8 +103,7 @@ def test_a_task_is_run_again_for_credits_and_forgotten(open_tab: TabFactory) -> 
     assert tab.errors() == []
 
 
-def test_it_is_filtered_searched_and_walked_through_by_keys(open_tab: TabFactory) -> None:
-    tab = open_tab()
+def test_it_is_filtered_searched_and_walked_through_by_keys(tab: Tab) -> None:
     page, sandbox = tab.page, tab.server.sandbox
     mark = uuid.uuid4().hex[:6]
     panel = open_tasks(tab)
@@ -144,17 +140,14 @@ def test_it_is_filtered_searched_and_walked_through_by_keys(open_tab: TabFactory
     for width in (None, "242px"):  # the narrow one is what the pinned front-end gives in a window of 1280 pixels
         panel.evaluate("(panel, width) => { panel.style.width = width ?? ''; }", width)
         for theme in ("light", "dark"):
-            page.evaluate("theme => window.app.extensionManager.setting.set('Comfy.ColorPalette', theme)", theme)
-            expect(page.locator("body")).to_have_class(
-                re.compile("^(?!.*dark-theme)" if theme == "light" else "dark-theme")
-            )
+            wear(page, theme)
             assert hard_to_read(panel) == [], theme
     assert tab.errors() == []
 
 
-def test_the_dialog_is_opened_from_the_settings_and_used_by_keys_alone_in_a_light_theme(open_tab: TabFactory) -> None:
-    tab = open_tab(settings={"Comfy.ColorPalette": "light"})
+def test_the_dialog_is_opened_from_the_settings_and_used_by_keys_alone_in_a_light_theme(tab: Tab) -> None:
     page = tab.page
+    wear(page, "light")
     panel = open_tasks(tab)
     assert brightness(page, panel) < 100  # dark text
     tab.command("Comfy.ShowSettingsDialog")
@@ -176,7 +169,15 @@ def test_the_dialog_is_opened_from_the_settings_and_used_by_keys_alone_in_a_ligh
     expect(dialog.get_by_label("Base URL")).to_be_visible()
     page.keyboard.press("Escape")
     expect(dialog).to_have_count(0)
+    page.keyboard.press("Escape")  # ComfyUI's own dialog
+    wear(page, "dark")
     assert tab.errors() == []
+
+
+def wear(page: Page, theme: str) -> None:
+    """One of ComfyUI's themes, as its setting changes it."""
+    page.evaluate("theme => window.app.extensionManager.setting.set('Comfy.ColorPalette', theme)", theme)
+    expect(page.locator("body")).to_have_class(re.compile("^(?!.*dark-theme)" if theme == "light" else "dark-theme"))
 
 
 def brightness(page: Page, element: Locator) -> float:
@@ -185,8 +186,7 @@ def brightness(page: Page, element: Locator) -> float:
     return sum(colour) / 3
 
 
-def test_the_credits_and_their_limit_are_shown_and_followed(open_tab: TabFactory) -> None:
-    tab: Tab = open_tab()
+def test_the_credits_and_their_limit_are_shown_and_followed(tab: Tab) -> None:
     panel = open_tasks(tab)
     today = panel.locator(".hunyuan-credits dd").first
     expect(today).to_contain_text("credits")

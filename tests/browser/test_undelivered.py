@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import TabFactory
 from tests.browser.harness import Tab
 from tests.browser.tasks_page import open_tasks
 
@@ -67,18 +66,16 @@ def restart(tab: Tab, name: str, steps: tuple[str, ...], answer: dict[str, Any],
 
 
 @pytest.mark.parametrize("answer", [NOTHING_YET, ALREADY_ONE], ids=["asked before it", "asked after it"])
-def test_it_is_told_once_in_every_order_of_the_news(open_tab: TabFactory, answer: dict[str, Any]) -> None:
-    tab = open_tab()
+def test_it_is_told_once_in_every_order_of_the_news(tab: Tab, answer: dict[str, Any]) -> None:
     badge = tab.page.locator(".hunyuan-tab-button .p-badge, .hunyuan-tab-button .sidebar-icon-badge")
     for steps in itertools.permutations(("answer", "totals", "task")):
-        told = restart(tab, "-".join(steps), steps, answer, ONE)
+        told = restart(tab, f"{answer['as_of']} {'-'.join(steps)}", steps, answer, ONE)
         assert told == ["Paid images waiting for you: 1"], steps
         expect(badge).to_have_text("1")  # no older answer took it away again
     assert tab.errors() == []
 
 
-def test_what_nodes_of_this_start_have_yet_to_deliver_is_counted_but_not_told(open_tab: TabFactory) -> None:
-    tab = open_tab()
+def test_what_nodes_of_this_start_have_yet_to_deliver_is_counted_but_not_told(tab: Tab) -> None:
     under_way = {"as_of": 11, "undelivered": 1, "left_behind": 0}
     assert restart(tab, "own", ("answer", "task", "totals"), NOTHING_YET, under_way) == []
     later = {**ONE, "as_of": 12}
@@ -88,8 +85,7 @@ def test_what_nodes_of_this_start_have_yet_to_deliver_is_counted_but_not_told(op
     assert tab.errors() == []
 
 
-def test_the_keyboard_stays_where_it_is_while_the_numbers_change(open_tab: TabFactory) -> None:
-    tab = open_tab()
+def test_the_keyboard_stays_where_it_is_while_the_numbers_change(tab: Tab) -> None:
     panel = open_tasks(tab)
     tab.page.wait_for_load_state("networkidle")
     tab.page.evaluate(_SAY, {"undelivered": 2, "as_of": 1})
