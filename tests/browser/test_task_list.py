@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import uuid
 
 from playwright.sync_api import Locator, Page, expect
@@ -175,9 +174,18 @@ def test_the_dialog_is_opened_from_the_settings_and_used_by_keys_alone_in_a_ligh
 
 
 def wear(page: Page, theme: str) -> None:
-    """One of ComfyUI's themes, as its setting changes it."""
+    """One of ComfyUI's themes, as its setting changes it. Its own text colour says when it is on, in every version."""
     page.evaluate("theme => window.app.extensionManager.setting.set('Comfy.ColorPalette', theme)", theme)
-    expect(page.locator("body")).to_have_class(re.compile("^(?!.*dark-theme)" if theme == "light" else "dark-theme"))
+    page.wait_for_function(
+        """isLight => {
+            const probe = document.body.appendChild(document.createElement("i"));
+            probe.style.color = "var(--fg-color)";
+            const [red] = getComputedStyle(probe).color.match(/[\\d.]+/g).map(Number);
+            probe.remove();
+            return isLight === red < 128;
+        }""",
+        arg=theme == "light",
+    )
 
 
 def brightness(page: Page, element: Locator) -> float:
