@@ -85,7 +85,7 @@ def tabs(chromium: Browser, face_server: Callable[[str], PaidServer]) -> Iterato
         if context is None:
             context = chromium.new_context(viewport=SIZE, locale="zh-CN" if face.locale == "zh" else "en-US")
             contexts.append(context)
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(60_000)
         context.add_init_script("localStorage.setItem('vueNodesBannerDismissed', 'true')")  # ComfyUI's advertisement
         tab = Tab(context.new_page(), context, server, face)
         tab.listen()

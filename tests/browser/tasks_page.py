@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, expect
 
 from tests.browser.harness import Tab
 
-expect.set_options(timeout=20_000)  # milliseconds; a shared machine may be slow for seconds
+expect.set_options(timeout=60_000)  # milliseconds; a shared machine may be slow for seconds
 
 # Nodes where a sidebar does not cover them, the canvas at its natural size, no banner over it.
 _ARRANGE = """async places => {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 from devtools.listener import Message
@@ -32,9 +33,15 @@ def stop(server: PaidServer, prompt_id: str, client_id: str = "test") -> None:
     def interrupted(message: Message) -> bool:
         return message.type == "execution_interrupted" and message.data["prompt_id"] == prompt_id
 
-    told = server.wait_for(interrupted, 10, "the interrupt", client_id)
-    assert told.data["timestamp"] / 1000 - pressed < HALF_A_SECOND  # ComfyUI's own clock, which is this machine's
+    told = server.wait_for(interrupted, 30, "the interrupt", client_id)
+    took = told.data["timestamp"] / 1000 - pressed  # ComfyUI's own clock, which is this machine's
+    assert took < HALF_A_SECOND * crowd()
     assert server.wait(prompt_id, client_id=client_id)["status"]["status_str"] == "error"
+
+
+def crowd() -> float:
+    """How many want each processor of this machine: what takes half a second takes so many times longer then."""
+    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)) if hasattr(os, "getloadavg") else 1.0
 
 
 def assert_works(server: PaidServer, prompt: str) -> None:

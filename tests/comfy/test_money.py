@@ -119,7 +119,7 @@ def test_two_processes_on_one_user_directory(pair: Pair) -> None:
     second = two.queue(saved("its driver is killed"))
     two.wait_for(
         lambda message: message.type == "progress_text" and "running elsewhere" in message.data["text"],
-        20,
+        60,
         "that the other process is followed",
     )
     one.kill()
