@@ -40,12 +40,9 @@ def others() -> dict[tuple[int, int], str]:
 
 
 def run_all(environment: Mapping[str, str]) -> Iterator[tuple[str, float, subprocess.CompletedProcess[str]]]:
-    """The library's tests under each other Python, without the long ones, as many at a time as there are cores.
-
-    Name, seconds, outcome.
-    """
+    """The library's tests under each other Python, without the long ones, all at once: name, seconds, outcome."""
     venvs = {version: _ensure_venv(version, python) for version, python in others().items()}
-    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+    with ThreadPoolExecutor(max_workers=len(SUPPORTED)) as pool:
         for version, outcome in [(version, pool.submit(_run, venv, environment)) for version, venv in venvs.items()]:
             yield "the library under Python {}.{}".format(*version), *outcome.result()
 
