@@ -1,4 +1,4 @@
-"""`dev.py test` and `dev.py check`: linters, types, the other Pythons, then every test."""
+"""`dev.py test` and `dev.py check`: linters, types, the other Pythons, and every test."""
 
 from __future__ import annotations
 
@@ -37,29 +37,33 @@ def lint() -> list[str]:
     return failed
 
 
+# The whole suite on three workers, each with servers of its own: one more than small machines have cores, because much
+# of it waits. In the order of tests/conftest.py, which puts what takes longest first.
+_WHOLE = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
+
+
 def test(arguments: Sequence[str]) -> int:
-    """Everything, pytest last so that its summary ends the output; 0 only if all of it passed."""
+    """Everything; 0 only if all of it passed. Linters and the other Pythons run beside pytest."""
     postgres.ensure()
     environment = {**clean_environment(), "CHROMIUM_PATH": str(browser.ensure())}
-    failed = _checks_and_pythons()
+    with ThreadPoolExecutor(max_workers=2) as beside:
+        others = [beside.submit(lint), beside.submit(_other_pythons)]
+        code = run_child([str(venv_python()), "-m", "pytest", *(arguments or _WHOLE)], environment)
+        failed = [name for other in others for name in other.result()]
     if failed:
-        print(f"FAILED before the tests: {', '.join(failed)}", flush=True)
-    # The whole suite on two workers, each with servers of its own; a choice of tests runs as the user says.
-    command = [str(venv_python()), "-m", "pytest", *(arguments or ["-n", "2", "--dist", "loadfile"])]
-    return run_child(command, environment) or (1 if failed else 0)
+        print(f"FAILED beside the tests: {', '.join(failed)}", flush=True)
+    return code or (1 if failed else 0)
 
 
-def _checks_and_pythons() -> list[str]:
-    """The linters beside the library's tests under the other Pythons; the names of those that failed."""
-    with ThreadPoolExecutor(max_workers=1) as beside:
-        linting = beside.submit(lint)
-        failed = []
-        for name, seconds, ran in pythons.run_all(clean_environment()):
-            _report(name, ran.returncode == 0, seconds, _last_line(ran.stdout))
-            if ran.returncode:
-                print(ran.stdout + ran.stderr, flush=True)
-                failed.append(name)
-        return linting.result() + failed
+def _other_pythons() -> list[str]:
+    """The library's tests under the other Pythons; the names of those that failed."""
+    failed = []
+    for name, seconds, ran in pythons.run_all(clean_environment()):
+        _report(name, ran.returncode == 0, seconds, _last_line(ran.stdout))
+        if ran.returncode:
+            print(ran.stdout + ran.stderr, flush=True)
+            failed.append(name)
+    return failed
 
 
 def _passes(name: str, command: Sequence[str], extra: dict[str, str]) -> bool:

@@ -21,16 +21,13 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-# The quick ones first; the browser's last, because Playwright leaves an event loop running in this thread.
-_ORDER = ("unit", "contract", "comfy", "browser")
+# What takes longest first, so that no worker is left alone with it in the end; the browser's last all the same, because
+# Playwright leaves an event loop running in this thread.
+_ORDER = ("studio", "comfy", "contract", "unit", "browser")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Sort by folder, otherwise as collected. Windows has no file modes and no limits to set: those stay away there."""
     if os.name != "posix":
         items[:] = [item for item in items if item.get_closest_marker("posix") is None]
-    items.sort(key=lambda item: _place(item.path.relative_to(_TESTS).parts[0]))
-
-
-def _place(folder: str) -> float:
-    return _ORDER.index(folder) if folder in _ORDER else 0.5
+    items.sort(key=lambda item: _ORDER.index(item.path.relative_to(_TESTS).parts[0]))
