@@ -57,6 +57,8 @@ export class TaskStore extends EventTarget {
   #generation = 0;
   /** @type {Promise<void> | null} */
   #loading = null;
+  /** @type {Task[]} what came while a page was on its way: the page may have been read before it */
+  #news = [];
   #opened = false;
 
   /** Listens to the server, and asks for the totals. */
@@ -124,6 +126,7 @@ export class TaskStore extends EventTarget {
     const generation = this.#generation;
     const query = { state: this.filter, search: this.search, limit };
     const last = this.rows.at(-1);
+    this.#news = [];
     try {
       const page = await get("tasks", last && !anew ? { ...query, before: last.id } : query);
       if (generation !== this.#generation) return;
@@ -132,6 +135,7 @@ export class TaskStore extends EventTarget {
       this.rows = [...known, ...page.tasks.filter((task) => !ids.has(task.id))];
       this.more = page.more;
       this.error = null;
+      for (const task of this.#news) this.#put(task);
     } catch (error) {
       if (generation !== this.#generation) return;
       this.error = error;
@@ -143,12 +147,18 @@ export class TaskStore extends EventTarget {
 
   /** One task changed, came, or was forgotten. @param {Task} task */
   #take(task) {
+    if (this.#loading) this.#news.push(task);
+    this.#put(task);
+    this.#fire("change");
+  }
+
+  /** @param {Task} task */
+  #put(task) {
     const index = this.rows.findIndex((row) => row.id === task.id);
     const wanted = !task.hidden && MATCHES[this.filter](task) && this.#isFound(task);
     if (index >= 0 && wanted) this.rows[index] = task;
     else if (index >= 0) this.rows.splice(index, 1);
     else if (wanted && this.#opened) this.#insert(task);
-    this.#fire("change");
   }
 
   /** @param {Task} task */
