@@ -1,8 +1,8 @@
 """What the journal costs a task: `python -m benchmarks.journal [rows] [--url URL]`.
 
-A task's whole work is measured, excluding nothing: the look-up, `begin` with day and session limits, the task id, two
-polls (one changes the state), success, collected, delivered. The wall time in milliseconds, on a journal that already
-holds `rows` tasks of the last 100 days.
+A task's whole work is measured: all that a node's task asks of the journal on its way, reading and writing, with day
+and session limits (a test compares it with a real one). The wall time in milliseconds, on a journal that already holds
+`rows` tasks of the last 100 days.
 """
 
 from __future__ import annotations
@@ -83,20 +83,14 @@ def _insert(rows: list[dict[str, Any]], connection: Connection) -> None:
 
 
 def one_task(journal: Journal, number: int) -> None:
-    """Everything that is written down of one task."""
-    request = _request(number)
+    """Everything that is asked for and written down of one task, in a task's own order."""
+    request, context = _request(number), RunContext("prompt", "7", "session-now")
     journal.find_reusable(request.fingerprint(BASE_URL))
-    outcome = journal.begin(
-        request,
-        base_url=BASE_URL,
-        account=ACCOUNT,
-        context=RunContext("prompt", "7", "session-now"),
-        limits=LIMITS,
-    )
+    journal.check_credits(1, ACCOUNT, context, LIMITS)
+    outcome = journal.begin(request, base_url=BASE_URL, account=ACCOUNT, context=context, limits=LIMITS)
     assert isinstance(outcome, Begun)
     row_id, task_id = outcome.row.id, f"n{number}_hunyuan3"
     journal.submitted(row_id, task_id)
-    journal.progress(row_id, TaskState.RUNNING)
     journal.progress(row_id, TaskState.RUNNING)
     journal.succeeded(row_id, [f"https://cdn.test/{task_id}.png"], 7.0)
     journal.collected(row_id, [StoredImage(f"{task_id}_0.png", "image/png", 10**6, "d" * 64)])

@@ -84,8 +84,7 @@ async def _poll_to_the_end(driver: Driver) -> None:
     pending: float | None = None
     from_start = driver.created_at is not None  # only then can its duration be measured
     if driver.created_at is None:
-        age = await driver.blocking(tools.journal.now) - (row.submitted_at or row.created_at)
-        driver.created_at = clock.monotonic() - max(0.0, age)
+        driver.created_at = clock.monotonic() - await driver.age()
     history = await driver.blocking(tools.durations.recent, row.type, row.size)
     times, silence = poll_times(history, tools.chance()), tools.journal.silence
     while True:
@@ -106,8 +105,7 @@ async def _poll_to_the_end(driver: Driver) -> None:
             return
         pending = elapsed
         if status.state is not row.state:
-            await driver.blocking(tools.journal.progress, row.id, status.state)
-            row = await driver.refresh()
+            row = await driver.note(tools.journal.progress, status.state)
         if not driver.watches and (driver.quiet or elapsed > SLOT_PATIENCE):
             raise StillRunning
 
@@ -133,7 +131,7 @@ async def _pause(driver: Driver, times: Iterator[float]) -> None:
 async def poll(driver: Driver) -> TaskStatus:
     """Asks until the gateway gives a readable answer; raises what asking again does not mend."""
     tools, seen = driver.tools, Counter[type[HunyuanError]]()
-    task_id = driver.row.task_id if driver.row else driver.task_id
+    task_id = driver.task_id or (driver.row.task_id if driver.row else None)
     assert task_id is not None
     ours = driver.row is not None
     while True:
@@ -143,7 +141,7 @@ async def poll(driver: Driver) -> TaskStatus:
             return await driver.remote(tools.client.status, task_id, driver.input_urls)
         except HunyuanError as error:
             seen[type(error)] += 1
-            age = driver.age
+            age = await driver.age()
             decision = after_poll(error, seen[type(error)], tools.chance(), age=age, ours=ours)
             await driver.heed(error)
             if decision.next is not Next.AGAIN or (not driver.watches and seen.total() >= ALONE_TRIES):
@@ -179,35 +177,30 @@ async def _write_off(driver: Driver, row: TaskRow, error: HunyuanError) -> None:
     error.money = Money.MAYBE_SPENT
     if row.urls:
         return  # its link is known and may still work
-    await driver.blocking(driver.tools.journal.lost, row.id, error.what)
-    await driver.refresh()
+    await driver.note(driver.tools.journal.lost, error.what)
 
 
 async def _heed(driver: Driver) -> None:
     """Writes down how the task ended."""
-    status, row = driver.answered, driver.row
-    assert status is not None and row is not None
+    status = driver.answered
+    assert status is not None and driver.row is not None
     try:
-        written = await _write_end(driver, row, status)
+        row = await _write_end(driver, driver.row, status)
     finally:
         driver.release_slot()  # only now: who gets it must not find this task still running in the journal
-    if written:
-        row = await driver.refresh()
     if status.state is TaskState.FAILED:
         if row.error_code == "1402":
             await driver.forget_inputs()
         raise error_of_row(row)
 
 
-async def _write_end(driver: Driver, row: TaskRow, status: TaskStatus) -> bool:
-    """Whether the journal has it. An image that is only in the answer has no state of its own: it goes to the disk."""
+async def _write_end(driver: Driver, row: TaskRow, status: TaskStatus) -> TaskRow:
+    """The row then. An image that is only in the answer has no state of its own: it goes to the disk."""
     journal = driver.tools.journal
     urls = [url for url in status.images if not url.startswith("data:")]
     if status.state is TaskState.FAILED:
-        await driver.blocking(journal.failed, row.id, status.gateway_code or "task_failed", status.words, True)
-    elif urls:
-        await driver.blocking(journal.succeeded, row.id, urls, driver.seconds)
-    return status.state is TaskState.FAILED or bool(urls)
+        return await driver.note(journal.failed, status.gateway_code or "task_failed", status.words, True)
+    return await driver.note(journal.succeeded, urls, driver.seconds) if urls else row
 
 
 async def collect(driver: Driver) -> list[Decoded]:
@@ -218,8 +211,7 @@ async def collect(driver: Driver) -> list[Decoded]:
     if not images:
         raise LinkDeadError("The gateway gives no link to this task's image any more.", task_id=driver.known_id)
     got = await asyncio.gather(*(_collect_one(driver, k, url) for k, url in enumerate(images)))
-    await driver.blocking(driver.tools.journal.collected, driver.row.id, [stored for stored, _ in got])
-    await driver.refresh()
+    await driver.note(driver.tools.journal.collected, [stored for stored, _ in got])
     await driver.blocking(driver.tools.results.evict)
     return [decoded for _, decoded in got]
 
@@ -250,8 +242,7 @@ async def keep_inline(driver: Driver) -> None:
     while driver.is_only_here:
         assert driver.row is not None and driver.answered is not None
         try:
-            await driver.blocking(driver.tools.journal.succeeded, driver.row.id, driver.answered.images, driver.seconds)
-            await driver.refresh()
+            await driver.note(driver.tools.journal.succeeded, driver.answered.images, driver.seconds)
         except JournalError as unwritten:
             driver.tools.warn(f"An image that is paid for is only in memory, trying on: {unwritten.what}")
             await driver.clock.sleep(JOURNAL_PAUSE)

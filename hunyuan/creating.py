@@ -7,7 +7,6 @@ arrow leaves either nothing or a row from which the next attempt goes on.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 
 from .driver import Driver
 from .errors import BillingUnknownError, HunyuanError, InputUnreachableError, JournalError, Money, RateLimitedError
@@ -34,7 +33,7 @@ async def obtain_row(driver: Driver) -> None:
     """
     assert driver.request is not None
     tools, asked, attempt, busy = driver.tools, driver.clock.monotonic(), 0, 0
-    if driver.reuse and await _attach(driver):
+    if driver.reuse and not driver.counts and await _attach(driver):  # what counts as new was looked up for the limits
         return
     await _prepare_inputs(driver)
     while True:
@@ -136,13 +135,13 @@ async def _create(driver: Driver, attempt: int, begun: tuple[float, float]) -> f
     try:
         status = await driver.remote(send)
     except _TooLate:
-        driver.release_slot()
         await driver.blocking(tools.journal.dropped, row.id)
+        driver.release_slot()
         return 0.0
     except HunyuanError as error:
         return await _refused(driver, row, error, attempt)
     except Exception as defect:
-        await driver.blocking(tools.journal.unknown, row.id, f"a defect of this pack: {defect!r}")
+        await driver.note(tools.journal.unknown, f"a defect of this pack: {defect!r}")
         raise
     tools.limiter.accepted()
     driver.created_at = driver.clock.monotonic()
@@ -158,14 +157,13 @@ async def _refused(driver: Driver, row: TaskRow, error: HunyuanError, attempt: i
     if decision.next is Next.AGAIN:
         await driver.blocking(journal.dropped, row.id)
     elif decision.next is Next.UNKNOWN:
-        await driver.blocking(journal.unknown, row.id, error.what)
+        await driver.note(journal.unknown, error.what)
     else:
-        await driver.blocking(journal.failed, row.id, error.code, error.what, False)
+        await driver.note(journal.failed, error.code, error.what, False)
     driver.release_slot()
     await driver.heed(error)
     if decision.next is Next.AGAIN:
         return 0.0 if isinstance(error, RateLimitedError) else decision.delay
-    await _show(driver)
     if decision.next is Next.UNKNOWN:
         raise BillingUnknownError(
             f"The create was sent, but its answer is lost: {error.what}",
@@ -178,33 +176,26 @@ async def _refused(driver: Driver, row: TaskRow, error: HunyuanError, attempt: i
     raise error
 
 
-async def _show(driver: Driver) -> None:
-    """The page learns how the create ended."""
-    try:
-        await driver.refresh()
-    except JournalError as unread:  # what the create failed with matters more, above all when it may have been billed
-        driver.tools.warn(f"The page does not know yet how a create ended: {unread.what}")
-
-
 async def _write_down(driver: Driver, status: TaskStatus) -> None:
     """The task id goes into the journal the moment it arrives; a finished image stays in memory until it is on disk."""
     assert driver.row is not None
-    journal, row_id = driver.tools.journal, driver.row.id
     driver.answered = status
     driver.phase = Phase.WAITING
     if status.task_id is not None:
-        driver.task_id = task_id = status.task_id
-        await _insist(driver, lambda: journal.submitted(row_id, task_id), task_id)
-    await driver.refresh()
+        driver.task_id = status.task_id
+        await _insist(driver, status.task_id)
+    else:
+        driver.tools.on_change(driver.row)
     driver.settled()
 
 
-async def _insist(driver: Driver, write: Callable[[], None], task_id: str) -> None:
+async def _insist(driver: Driver, task_id: str) -> None:
     """A paid task's id is not given up because a disk is full: told loudly, and tried until it is written."""
     told = False
     while True:
         try:
-            return await driver.blocking(write)
+            await driver.note(driver.tools.journal.submitted, task_id)
+            return
         except JournalError as error:
             if not told:
                 driver.tools.warn(f"Task {task_id} is paid for but could not be written down, trying on: {error}")

@@ -10,6 +10,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -32,6 +33,23 @@ class HasTime(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Writing:
+    """What a transaction that writes asks for.
+
+    durable: on the disk itself (power cut), not only safe against the end of the process.
+    locks: names that nobody else holds until it ends; everybody names them in the same order.
+    single: each of its statements may stand without the others, so that it need not hold them together.
+    """
+
+    durable: bool = False
+    locks: tuple[str, ...] = ()
+    single: bool = False
+
+
+PLAIN, DURABLE, SINGLE = Writing(), Writing(durable=True), Writing(single=True)
+
+
 class Backend(ABC):
     """What one kind of database does its own way."""
 
@@ -42,16 +60,12 @@ class Backend(ABC):
         """Connect, create or migrate the tables."""
 
     @abstractmethod
-    def transaction(self, engine: Engine, *, write: bool, durable: bool) -> AbstractContextManager[Connection]:
-        """One transaction; a writing one sees no other writer between its reads and its writes."""
+    def transaction(self, engine: Engine, writing: Writing | None) -> AbstractContextManager[Connection]:
+        """One transaction. A writing one sees no other writer between its reads and its writes."""
 
     @abstractmethod
     def now(self, connection: Connection) -> float:
         """Unix seconds by the one clock that all workers share, whatever this machine's clock says."""
-
-    @abstractmethod
-    def lock(self, connection: Connection, *names: str) -> None:
-        """Until the transaction ends, nobody else holds these names."""
 
     @abstractmethod
     def insert(self, table: Table) -> Insert:
@@ -121,22 +135,21 @@ class Database:
 
     def read(self, work: Callable[[Connection], T], *, money: Money = Money.UNTOUCHED) -> T:
         """What `work` returns from a reading transaction."""
-        return self._run(work, "read", money, write=False, durable=False)
+        return self._run(work, "read", money, None)
 
     def write(
         self,
         work: Callable[[Connection], T],
         *,
-        durable: bool = False,
+        writing: Writing = PLAIN,
         money: Money = Money.NOT_SPENT,
         task_id: str | None = None,
     ) -> T:
         """What `work` returns from a writing transaction; it may run twice (damage set aside, connection cut).
 
-        durable: on the disk itself (power cut), not only safe against the end of the process.
         money, task_id: what a failure is to say of the credits, and which task it is about.
         """
-        return self._run(work, "written", money, write=True, durable=durable, task_id=task_id)
+        return self._run(work, "written", money, writing, task_id)
 
     @property
     def backend(self) -> Backend:
@@ -166,9 +179,7 @@ class Database:
         work: Callable[[Connection], T],
         verb: str,
         money: Money,
-        *,
-        write: bool,
-        durable: bool,
+        writing: Writing | None,
         task_id: str | None = None,
     ) -> T:
         backend = self.backend
@@ -178,7 +189,7 @@ class Database:
             committing = False
             try:
                 engine = self._ready(backend)
-                with backend.transaction(engine, write=write, durable=durable) as connection:
+                with backend.transaction(engine, writing) as connection:
                     result = work(connection)
                     committing = True
                 return result

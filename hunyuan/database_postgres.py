@@ -14,7 +14,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
 
-from .database import Backend, driver_words
+from .database import Backend, Writing, driver_words
 from .errors import JournalError
 from .tables import bring_up
 from .url_secrets import url_secrets
@@ -57,8 +57,7 @@ class PostgresBackend(Backend):
     def open(self) -> Engine:
         engine = _engine(self._url)
         try:
-            with self.transaction(engine, write=True, durable=True) as connection:
-                self.lock(connection, "schema")
+            with self.transaction(engine, Writing(durable=True, locks=("schema",))) as connection:
                 bring_up(connection)
         except BaseException:
             engine.dispose()
@@ -66,14 +65,15 @@ class PostgresBackend(Backend):
         return engine
 
     @contextmanager
-    def transaction(self, engine: Engine, *, write: bool, durable: bool) -> Iterator[Connection]:
+    def transaction(self, engine: Engine, writing: Writing | None) -> Iterator[Connection]:
+        # The connections commit each statement by themselves, and most work is a single one: each message to the
+        # server and back that a BEGIN or COMMIT of its own would be costs as much as the statement.
         with engine.connect() as connection:
-            if not write:  # every statement sees what is committed; no BEGIN and no ROLLBACK on the wire
-                yield connection.execution_options(isolation_level="AUTOCOMMIT")
+            if writing is None or (writing.single and not writing.durable and not writing.locks):
+                yield connection
                 return
             with connection.begin():
-                if durable:
-                    connection.exec_driver_sql("SET LOCAL synchronous_commit = on")
+                connection.exec_driver_sql(_beginning(writing), execution_options={"no_parameters": True})
                 yield connection
 
     def now(self, connection: Connection) -> float:
@@ -86,10 +86,6 @@ class PostgresBackend(Backend):
             at, passed = float(connection.execute(_NOW).scalar_one()), 0.0
             self._asked = (at, time.monotonic(), time.time())
         return at + passed
-
-    def lock(self, connection: Connection, *names: str) -> None:
-        # In the caller's order (account before request), so that two never wait for each other.
-        connection.execute(select(*(func.pg_advisory_xact_lock(_key(name)) for name in names)))
 
     def insert(self, table: Table) -> postgresql.Insert:
         return postgresql.insert(table)
@@ -138,7 +134,7 @@ def _engine(url: URL) -> Engine:
         url,
         connect_args={name: value for name, value in _CONNECT.items() if name not in url.query},
         hide_parameters=True,
-        isolation_level="READ COMMITTED",  # each statement after the advisory lock sees what was committed before
+        isolation_level="AUTOCOMMIT",  # transactions begin in `transaction`
         max_overflow=20,
         pool_use_lifo=True,
     )
@@ -150,7 +146,6 @@ def _engine(url: URL) -> Engine:
         connection.execute("SET statement_timeout = '60s'")
         connection.execute("SET synchronous_commit = off")  # a durable transaction asks for more itself
         connection.execute("SET idle_in_transaction_session_timeout = '30s'")
-        connection.commit()
 
     return engine
 
@@ -170,6 +165,17 @@ def _read_url(url: str) -> URL:
     if read.drivername != "postgresql+psycopg":
         raise JournalError(f"{_SETTING} names the database {read.drivername!r}, which is not supported.", do=_EXAMPLE)
     return read
+
+
+def _beginning(writing: Writing) -> str:
+    """All that opens a transaction, as one message. Each statement after it sees what was committed before."""
+    statements = ["BEGIN ISOLATION LEVEL READ COMMITTED"]
+    if writing.durable:
+        statements.append("SET LOCAL synchronous_commit = on")
+    if writing.locks:
+        locks = (f"pg_advisory_xact_lock({_key(name)})" for name in writing.locks)
+        statements.append(f"SELECT {', '.join(locks)}")
+    return "; ".join(statements)
 
 
 def _key(name: str) -> int:

@@ -9,18 +9,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event
+from sqlalchemy import Connection, Engine, Table, create_engine
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from .database import Backend, HasTime, driver_words
+from .database import DURABLE, Backend, HasTime, Writing, driver_words
 from .errors import JournalError
 from .filelock import FileLocks
 from .salvage import rescue, set_aside
 from .tables import bring_up
-
-_SYNC = "hunyuan_synchronous"
 
 # By SQLite's primary result codes (sqlite.org/rescode.html); Python before 3.11 gives only the words.
 _WHY = (
@@ -37,7 +35,7 @@ _WHY = (
 class SqliteBackend(Backend):
     """A file `journal.sqlite3`, with its `-wal` and `-shm` beside it.
 
-    A transaction that writes begins with BEGIN IMMEDIATE, so that what it read stays true until it commits.
+    A transaction of several statements begins with BEGIN IMMEDIATE, so that what it read stays true until it commits.
     """
 
     def __init__(
@@ -71,7 +69,7 @@ class SqliteBackend(Backend):
         _check(self.path, self._busy_seconds)
         engine = _engine(self.path, self._busy_seconds)
         try:
-            with engine.execution_options(**{_SYNC: "FULL"}).begin() as connection:
+            with self.transaction(engine, DURABLE) as connection:
                 bring_up(connection)
                 rescue(connection, self.path, self._announce)
         except BaseException:
@@ -81,22 +79,23 @@ class SqliteBackend(Backend):
         return engine
 
     @contextmanager
-    def transaction(self, engine: Engine, *, write: bool, durable: bool) -> Iterator[Connection]:
-        if not write:
-            with engine.begin() as connection:
+    def transaction(self, engine: Engine, writing: Writing | None) -> Iterator[Connection]:
+        """One writer at a time: there is nothing to lock by name."""
+        if writing is None:
+            with engine.connect() as connection:
                 yield connection
             return
-        options = {_SYNC: "FULL" if durable else "NORMAL"}
-        with self._writing, engine.connect() as connection:
-            connection.execution_options(**options)
-            with connection.begin():
-                yield connection
+        with self._writing, engine.connect() as connection, connection.begin():
+            synchronous = "FULL" if writing.durable else "NORMAL"
+            if connection.info.get("synchronous") != synchronous:
+                connection.exec_driver_sql(f"PRAGMA synchronous={synchronous}")
+                connection.info["synchronous"] = synchronous
+            if not writing.single:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield connection
 
     def now(self, connection: Connection) -> float:
         return self._clock.time()
-
-    def lock(self, connection: Connection, *names: str) -> None:
-        """Nothing to do: BEGIN IMMEDIATE lets in one writer at a time."""
 
     def insert(self, table: Table) -> sqlite.Insert:
         return sqlite.insert(table)
@@ -159,28 +158,15 @@ def _path(directory: Path, url: str) -> Path:
 
 
 def _engine(path: Path, busy_seconds: float) -> Engine:
+    # isolation_level None: the driver begins nothing by itself, each statement stands alone unless `transaction` does.
     arguments = {"timeout": busy_seconds, "check_same_thread": False, "isolation_level": None}
-    engine = create_engine(
+    return create_engine(
         URL.create("sqlite", database=str(path)),
         connect_args=arguments,
         hide_parameters=True,
         max_overflow=-1,
         pool_use_lifo=True,
     )
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        # The driver begins nothing by itself (isolation_level None): SQLAlchemy's documented way to a real BEGIN.
-        synchronous = connection.get_execution_options().get(_SYNC)
-        if synchronous is None:
-            connection.exec_driver_sql("BEGIN")
-            return
-        if connection.info.get(_SYNC) != synchronous:
-            connection.exec_driver_sql(f"PRAGMA synchronous={synchronous}")
-            connection.info[_SYNC] = synchronous
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    return engine
 
 
 def _check(path: Path, busy_seconds: float) -> None:

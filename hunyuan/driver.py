@@ -118,14 +118,6 @@ class Driver:
         return self.task_id or (self.row.task_id if self.row else None)
 
     @property
-    def age(self) -> float:
-        """Seconds since the create's answer, by the journal where another process had it; 0 where nobody knows."""
-        if self.created_at is not None:
-            return float(self.clock.monotonic() - self.created_at)
-        since = (self.row.submitted_at or self.row.created_at) if self.row else math.inf
-        return max(0.0, float(self.clock.time()) - since)
-
-    @property
     def input_urls(self) -> list[str]:
         """What the gateway may echo and is not the result; after a restart those that the user gave."""
         if self.resolved or self.row is None:
@@ -211,12 +203,25 @@ class Driver:
             self.slot.release()
             self.slot = None
 
-    async def refresh(self) -> TaskRow:
-        """The row as the journal has it now; the page is told."""
+    async def note(self, step: Callable[..., TaskRow | None], *arguments: object) -> TaskRow:
+        """Takes a step of the journal's with this task; the page is told how it stands then."""
         assert self.row is not None
-        self.row = await self.blocking(self.tools.journal.get, self.row.id) or self.row
+        fresh = await self.blocking(step, self.row.id, *arguments)
+        if fresh is None:  # the journal was set aside or deleted meanwhile, and the row with it
+            await self.blocking(self.tools.journal.restore, self.row)
+            fresh = await self.blocking(step, self.row.id, *arguments)
+        self.row = fresh or self.row
         self.tools.on_change(self.row)
         return self.row
+
+    async def age(self) -> float:
+        """Seconds since the create's answer, by the journal where another process had it; 0 where nobody knows."""
+        if self.created_at is not None:
+            return float(self.clock.monotonic() - self.created_at)
+        if self.row is None:
+            return 0.0
+        now = await self.blocking(self.tools.journal.now)  # this machine's own clock may differ
+        return max(0.0, now - (self.row.submitted_at or self.row.created_at))
 
     async def heed(self, error: HunyuanError) -> None:
         """After a 429 everything of this key rests, in this process and in all others on the journal."""

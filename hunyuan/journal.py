@@ -10,17 +10,21 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import CompoundSelect, Connection
 
+from .database import Writing
 from .errors import CreditLimitError, JournalError, Money
 from .journal_links import Links
 from .journal_queries import Queries, local_day, sum_up
-from .journal_statements import ATTACHABLE, DAY_TOTALS, IN_FLIGHT, SAME_REQUEST, SESSION_TOTALS, UNKNOWN
+from .journal_statements import ATTACHABLE, DAY, LIMITED_TOTALS, SAME_REQUEST, SESSION, SLOTS, SLOTS_AND_TOTALS, UNKNOWN
 from .journal_steps import Steps
-from .models import CREDITS_PER_TASK, SLOT_PATIENCE, GenerationRequest, TaskState, check_task_id
-from .row_codec import columns_of, row_from, storable
+from .journal_workers import Told, row_of
+from .models import CREDITS_PER_TASK, GenerationRequest, TaskState, check_task_id
+from .row_codec import columns_of, storable
 from .rows import Attached, Begun, Busy, CreditTotals, Limits, Link, RowMoney, RunContext, TaskRow
 from .tables import tasks
 
@@ -76,9 +80,10 @@ class Journal(Steps, Queries, Links):
         """
         fingerprint = request.fingerprint(base_url)
         row_id = new_row_id()
+        # The account before the request, here as everywhere, so that two never wait for each other.
+        held = Writing(durable=True, locks=(f"account:{account}", f"request:{fingerprint}"))
 
         def work(connection: Connection, now: float) -> Begun | Attached | Busy:
-            self._db.backend.lock(connection, f"account:{account}", f"request:{fingerprint}")
             if reuse:
                 found, dead = self._reusable(connection, fingerprint, now, asked=now - waited)
                 given_up = self._mark_unknown(connection, dead, now)
@@ -86,15 +91,13 @@ class Journal(Steps, Queries, Links):
                     found = given_up[0]
                 if found:
                     return Attached(found)
-            self._check(connection, CREDITS_PER_TASK, account, context, limits, now)
+            values = {**_periods(account, context, now), **self._seen_since(now)}
+            standing = _told(connection, SLOTS_AND_TOTALS if limits.has_credits else SLOTS, values)
+            _refuse_over(limits, standing, CREDITS_PER_TASK)
             if limits.max_in_flight:
-                living = self._living(connection, now)
-                in_flight = connection.execute(
-                    IN_FLIGHT, {"account": account, "living": living, "since": now - SLOT_PATIENCE}
-                ).scalar_one()
+                in_flight, rest = self._slots(standing, now)
                 if in_flight >= limits.max_in_flight:
                     return Busy(in_flight)
-                rest = self._rest(connection, account, now)
                 if rest > 0:
                     return Busy(in_flight, rest)
             row = self._new_row(request, fingerprint, context, now)
@@ -107,7 +110,7 @@ class Journal(Steps, Queries, Links):
         except JournalError as failure:
             raise JournalError(failure.what, why=failure.why, do=failure.do, money=Money.NOT_SPENT) from None
         try:
-            return self._write(work, account=account, durable=True, money=Money.NOT_SPENT)
+            return self._write(work, account=account, writing=held, money=Money.NOT_SPENT)
         except JournalError:
             # Its commit may have failed half-way: the row may be there, but it was certainly never sent.
             self._owe(row_id, lambda: self.dropped(row_id))
@@ -119,9 +122,10 @@ class Journal(Steps, Queries, Links):
         wanted, waiting = count * CREDITS_PER_TASK, promised * CREDITS_PER_TASK
 
         def work(connection: Connection) -> None:
-            self._check(connection, wanted, account, context, limits, self._db.backend.now(connection), waiting)
+            values = _periods(account, context, self._db.backend.now(connection))
+            _refuse_over(limits, _told(connection, LIMITED_TOTALS, values), wanted, waiting)
 
-        if limits.credits_per_day or limits.credits_per_session:
+        if limits.has_credits:
             self._db.read(work, money=Money.NOT_SPENT)
 
     def adopt(self, task_id: str, *, base_url: str, account: str, context: RunContext) -> TaskRow:
@@ -131,7 +135,6 @@ class Journal(Steps, Queries, Links):
         row_id = new_row_id()
 
         def work(connection: Connection, now: float) -> TaskRow:
-            self._db.backend.lock(connection, f"task:{checked}")
             found = self._by_task_id(connection, checked, base_url)
             if found:
                 return found
@@ -147,47 +150,28 @@ class Journal(Steps, Queries, Links):
             connection.execute(tasks.insert(), columns_of(row))
             return row
 
-        return self._write(work, account=account, durable=True)
+        return self._write(work, account=account, writing=Writing(durable=True, locks=(f"task:{checked}",)))
 
     def _reusable(
         self, connection: Connection, fingerprint: str, now: float, *, asked: float
     ) -> tuple[TaskRow | None, list[str]]:
         """The row to attach to, or one that became `unknown` since `asked`; the ids of `intended` rows of the dead."""
         dead: list[str] = []
-        lost: TaskRow | None = None
+        lost: str | None = None
         living: set[str] | None = None
-        for columns in connection.execute(SAME_REQUEST, {"fingerprint": fingerprint, "asked": asked}).mappings():
-            if columns["state"] in ATTACHABLE:
-                return row_from(columns), dead
-            if columns["state"] == UNKNOWN:
-                lost = lost or row_from(columns)
+        same = connection.execute(SAME_REQUEST, {"fingerprint": fingerprint, "asked": asked}).all()
+        for row_id, state, owner in same:
+            if state in ATTACHABLE:
+                return row_of(connection, row_id), dead
+            if state == UNKNOWN:
+                lost = lost or row_id
                 continue
             if living is None:
                 living = set(self._living(connection, now))
-            if columns["owner"] in living:
-                return row_from(columns), dead
-            dead.append(columns["id"])
-        return lost, dead
-
-    def _check(
-        self,
-        connection: Connection,
-        wanted: int,
-        account: str,
-        context: RunContext,
-        limits: Limits,
-        now: float,
-        waiting: int = 0,
-    ) -> None:
-        if limits.credits_per_day:
-            since, until = local_day(now)
-            used = sum_up(connection.execute(DAY_TOTALS, {"account": account, "since": since, "until": until}))
-            _refuse_over("today", "credit_limit_per_day", limits.credits_per_day, used, wanted, waiting)
-        if limits.credits_per_session:
-            used = sum_up(connection.execute(SESSION_TOTALS, {"session": context.session}))
-            _refuse_over(
-                "in this session", "credit_limit_per_session", limits.credits_per_session, used, wanted, waiting
-            )
+            if owner in living:
+                return row_of(connection, row_id), dead
+            dead.append(row_id)
+        return row_of(connection, lost) if lost else None, dead
 
     def _new_row(self, request: GenerationRequest, fingerprint: str, context: RunContext, now: float) -> TaskRow:
         prompt = storable(request.prompt)
@@ -218,7 +202,27 @@ def new_row_id() -> str:
     return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
 
 
-def _refuse_over(period: str, setting: str, limit: int, used: CreditTotals, wanted: int, waiting: int) -> None:
+def _periods(account: str, context: RunContext, now: float) -> dict[str, object]:
+    """What the totals that limits are about are asked for with."""
+    since, until = local_day(now)
+    return {"account": account, "session": context.session, "day_since": since, "day_until": until}
+
+
+def _told(connection: Connection, wanted: CompoundSelect[Any], values: Mapping[str, object]) -> list[Told]:
+    return [tuple(row) for row in connection.execute(wanted, values)]
+
+
+def _refuse_over(limits: Limits, totals: Sequence[Told], wanted: int, waiting: int = 0) -> None:
+    for period, words, setting, limit in (
+        (DAY, "today", "credit_limit_per_day", limits.credits_per_day),
+        (SESSION, "in this session", "credit_limit_per_session", limits.credits_per_session),
+    ):
+        if limit:
+            used = sum_up(row[1:] for row in totals if row[0] == period)
+            _refuse_over_one(words, setting, limit, used, wanted, waiting)
+
+
+def _refuse_over_one(period: str, setting: str, limit: int, used: CreditTotals, wanted: int, waiting: int) -> None:
     counted = used.spent + used.maybe
     if counted + waiting + wanted <= limit:
         return

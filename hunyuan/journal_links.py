@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, delete, or_, select
 
+from .database import SINGLE
 from .errors import Money
 from .journal_workers import Workers
 from .rows import Link
@@ -33,11 +34,12 @@ class Links(Workers):
             connection.execute(insert.on_conflict_do_update(index_elements=[links.c.key], set_=values))
             connection.execute(delete(links).where(links.c.expires_at < now))
 
-        self._write(work, money=Money.NOT_SPENT)
+        self._write(work, writing=SINGLE, money=Money.NOT_SPENT)
 
     def link_drop(self, key: str) -> None:
         """Forget a URL that turned out dead."""
         self._write(
             lambda connection, now: connection.execute(delete(links).where(links.c.key == key)).close(),
+            writing=SINGLE,
             money=Money.NOT_SPENT,
         )

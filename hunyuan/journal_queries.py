@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
 
 from . import journal_statements as sql
-from .journal_workers import Workers
+from .journal_workers import Workers, row_of
 from .models import ImageSize, TaskState, TaskType
 from .row_codec import row_from
 from .rows import CreditTotals, Survey, TaskRow
@@ -23,20 +23,11 @@ class Queries(Workers):
 
     def get(self, row_id: str) -> TaskRow | None:
         """The row of a local id."""
-        return self._first(sql.BY_ID, row_id=row_id)
+        return self._db.read(lambda connection: row_of(connection, row_id))
 
     def by_task_id(self, task_id: str, base_url: str = "") -> TaskRow | None:
         """The newest row of the gateway's id, at that gateway if one is given."""
         return self._db.read(lambda connection: self._by_task_id(connection, task_id, base_url))
-
-    def open_rows(self, account: str = "") -> list[TaskRow]:
-        """Tasks whose image is still to be had and that no other living worker drives, oldest first."""
-
-        def work(connection: Connection) -> list[TaskRow]:
-            rows = self._open_rows(connection, self._db.backend.now(connection))
-            return [row for row in rows if account in ("", row.account)]
-
-        return self._db.read(work)
 
     def survey(self, account: str) -> Survey:
         """All that a round of the collector looks at, read at once."""
@@ -129,13 +120,6 @@ class Queries(Workers):
 
     def _rows(self, wanted: Select[Any]) -> list[TaskRow]:
         return self._db.read(lambda connection: [row_from(row) for row in connection.execute(wanted).mappings()])
-
-    def _first(self, wanted: Select[Any], **values: Any) -> TaskRow | None:
-        def work(connection: Connection) -> TaskRow | None:
-            found = connection.execute(wanted, values).mappings().first()
-            return row_from(found) if found else None
-
-        return self._db.read(work)
 
     def _by_task_id(self, connection: Connection, task_id: str, base_url: str) -> TaskRow | None:
         wanted = select(tasks).where(t.task_id == task_id)

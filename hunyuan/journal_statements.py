@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
-from sqlalchemy import and_, bindparam, case, delete, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    union_all,
+    update,
+)
 
 from .models import CREDITS_PER_TASK, TaskState
 from .tables import pauses, tasks, workers
@@ -18,8 +33,9 @@ _row = t.id == bindparam("row_id")
 # Something is left to fetch the image by.
 _reachable = or_(t.task_id.is_not(None), t.urls != "", t.files != "")
 
+# Not the whole rows: there is nearly never one, and each column costs time to be told of.
 SAME_REQUEST = (
-    select(tasks)
+    select(t.id, t.state, t.owner)
     .where(
         t.fingerprint == bindparam("fingerprint"),
         t.state.in_([INTENDED, UNKNOWN, *sorted(ATTACHABLE)]),
@@ -33,19 +49,29 @@ SAME_REQUEST = (
     .order_by(t.created_at.desc(), t.id.desc())
     .limit(50)
 )
-IN_FLIGHT = select(func.count()).where(
-    t.account == bindparam("account"),
-    t.state.in_([INTENDED, SUBMITTED, RUNNING]),
-    t.owner.in_(bindparam("living", expanding=True)),
-    t.created_at > bindparam("since"),
-)
 # All states by name: the indexes are sorted by state before time.
 _counted = (t.credits > 0, t.state.in_([state.value for state in TaskState]))
 TOTALS = select(t.state, func.sum(t.credits)).where(*_counted).group_by(t.state)
-SESSION_TOTALS = TOTALS.where(t.session == bindparam("session"))
-DAY_TOTALS = TOTALS.where(
-    t.account == bindparam("account"), t.created_at >= bindparam("since"), t.created_at < bindparam("until")
+
+
+def _name(text: str) -> ColumnElement[str]:
+    """What a part of a union is, so that its rows can be told apart."""
+    return literal_column(f"'{text}'", Text)
+
+
+def _totals_of(period: str) -> Select[tuple[str, str, int]]:
+    return select(_name(period), t.state, func.sum(t.credits)).where(*_counted).group_by(t.state)
+
+
+# The credits that count against the limits, in one answer: the period's name, a state, its credits.
+DAY, SESSION = "day", "session"
+_limited_totals = (
+    _totals_of(DAY).where(
+        t.account == bindparam("account"), t.created_at >= bindparam("day_since"), t.created_at < bindparam("day_until")
+    ),
+    _totals_of(SESSION).where(t.session == bindparam("session")),
 )
+LIMITED_TOTALS = union_all(*_limited_totals)
 BY_ID = select(tasks).where(_row)
 OPEN_ROWS = (
     select(tasks)
@@ -64,6 +90,21 @@ FORGOTTEN = select(workers.c.worker_id).where(_forgotten).limit(1)
 FORGET = delete(workers).where(_forgotten)
 PAUSED_UNTIL = select(pauses.c.until).where(pauses.c.account == bindparam("account"))
 FRESH_WORKERS = select(workers.c.worker_id).where(workers.c.heartbeat_at > bindparam("since"))
+# All that says whether an account has a free slot, in one answer: what it is, whose, and a number.
+WORKER, IN_FLIGHT, PAUSE = "worker", "in flight", "pause"
+_slots = (
+    select(_name(WORKER), workers.c.worker_id, literal(0.0)).where(workers.c.heartbeat_at > bindparam("alive_since")),
+    select(_name(IN_FLIGHT), t.owner, func.count())
+    .where(
+        t.account == bindparam("account"),
+        t.state.in_([INTENDED, SUBMITTED, RUNNING]),
+        t.created_at > bindparam("begun_since"),
+    )
+    .group_by(t.owner),
+    select(_name(PAUSE), pauses.c.account, pauses.c.until).where(pauses.c.account == bindparam("account")),
+)
+SLOTS = union_all(*_slots)
+SLOTS_AND_TOTALS = union_all(*_slots, *_limited_totals)
 
 # Transitions. Each names the states it may come from, so that what arrives late changes nothing.
 TO_SUBMITTED = (
@@ -142,5 +183,6 @@ TO_LOST = (
     .where(_row, t.lost_at.is_(None))
     .values(lost_at=bindparam("now"), error_code="lost", error_text=bindparam("new_text"))
 )
+TO_HIDDEN = update(tasks).where(_row).values(hidden=True)
 TO_EVICTED = update(tasks).where(_row).values(evicted_at=bindparam("now"))
 TASK_ID_OF = select(t.task_id).where(_row)

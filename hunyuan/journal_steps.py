@@ -1,20 +1,26 @@
-"""A task's transitions. Each may come late, twice or from two processes: none takes anything back."""
+"""A task's transitions. Each may come late, twice or from two processes: none takes anything back.
+
+Each gives the row as it stands then; None where the journal has no such row (any more).
+"""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Update, update
+from sqlalchemy import Connection, Update
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from . import journal_statements as sql
+from .database import DURABLE, SINGLE, Writing
 from .errors import JournalError, Money
-from .journal_workers import Workers
+from .journal_workers import Workers, row_of
 from .models import StoredImage, TaskState, check_task_id
 from .owed import OwedIds
-from .row_codec import files_json, storable, texts_json
+from .row_codec import columns_of, files_json, row_from, storable, texts_json
 from .rows import DROPPED, TaskRow
 from .tables import tasks
 
@@ -27,96 +33,98 @@ class Steps(Workers):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._guard = threading.Lock()
-        self._debts: dict[str, Callable[[], None]] = {}
+        self._debts: dict[str, Callable[[], object]] = {}
         self._owed_ids = OwedIds(self._db.directory)
 
-    def submitted(self, row_id: str, task_id: str) -> None:
+    def submitted(self, row_id: str, task_id: str) -> TaskRow | None:
         """The gateway accepted the task under this id. The id proves it: a row that was given up as `unknown`
         becomes `submitted` again. Where it cannot be written now, the next start of a worker with this directory
         writes it (`recover`), if the caller's own further tries do not."""
         checked = check_task_id(task_id)
 
-        def work(connection: Connection, now: float) -> None:
-            values = {"row_id": row_id, "gateway_id": checked, "now": now}
-            if not connection.execute(sql.TO_SUBMITTED, values).rowcount:
-                connection.execute(sql.LATE_TASK_ID, {"row_id": row_id, "gateway_id": checked})
+        def work(connection: Connection, now: float) -> TaskRow | None:
+            return _take(connection, [sql.TO_SUBMITTED, sql.LATE_TASK_ID], row_id, now, gateway_id=checked)
 
         try:
-            self._write(work, durable=True, money=Money.SPENT, task_id=checked)
+            return self._write(work, writing=DURABLE, money=Money.SPENT, task_id=checked)
         except JournalError:
             with suppress(OSError):  # the caller hears of it below
                 self._owed_ids.add(row_id, checked)
             raise
 
-    def progress(self, row_id: str, state: TaskState) -> None:
+    def progress(self, row_id: str, state: TaskState) -> TaskRow | None:
         """What a poll said. Written only when it is the first that says `running`."""
-        if state is TaskState.RUNNING:
-            self._step(sql.TO_RUNNING, row_id)
+        steps = [sql.TO_RUNNING] if state is TaskState.RUNNING else []
+        return self._write(
+            lambda connection, now: _take(connection, steps, row_id, now), writing=SINGLE, money=Money.SPENT
+        )
 
-    def succeeded(self, row_id: str, urls: Sequence[str], seconds: float | None) -> None:
+    def succeeded(self, row_id: str, urls: Sequence[str], seconds: float | None) -> TaskRow | None:
         """The gateway has the image at these URLs; the task took `seconds`. Again: newer URLs.
 
         Data URIs are kept only where no task id could fetch the image again.
         """
         remote = [url for url in urls if not url.startswith("data:")]
 
-        def work(connection: Connection, now: float) -> None:
+        def work(connection: Connection, now: float) -> TaskRow | None:
             kept = remote
             if len(remote) < len(urls) and not connection.execute(sql.TASK_ID_OF, {"row_id": row_id}).scalar():
                 kept = list(urls)
-            values = {"row_id": row_id, "new_urls": texts_json(kept), "now": now}
-            first = connection.execute(sql.TO_SUCCEEDED, {**values, "measured": seconds}).rowcount
-            if kept and not first:
-                connection.execute(sql.NEW_URLS, values)
+            steps = [sql.TO_SUCCEEDED, sql.NEW_URLS] if kept else [sql.TO_SUCCEEDED]
+            return _take(connection, steps, row_id, now, new_urls=texts_json(kept), measured=seconds)
 
         # With image data in the answer itself, this row is all there is of it until it is stored.
-        self._write(work, durable=len(remote) < len(urls), money=Money.SPENT)
+        return self._write(work, writing=DURABLE if len(remote) < len(urls) else SINGLE, money=Money.SPENT)
 
-    def collected(self, row_id: str, files: Sequence[StoredImage]) -> None:
+    def collected(self, row_id: str, files: Sequence[StoredImage]) -> TaskRow | None:
         """The original files are on disk, verified."""
-        self._step(sql.TO_COLLECTED, row_id, new_files=files_json(files))
+        return self._step(sql.TO_COLLECTED, row_id, new_files=files_json(files))
 
-    def failed(self, row_id: str, code: str, text: str, sent: bool) -> None:
+    def failed(self, row_id: str, code: str, text: str, sent: bool) -> TaskRow | None:
         """The task failed. sent: the gateway had accepted it, so its 25 credits count as refunded; False: the create
         certainly did not arrive or was refused, and it counts nothing. A task that succeeded stays so."""
+        steps = [sql.TO_FAILED] if sent else [sql.TO_NEVER_SENT, sql.TO_FAILED]
 
-        def work(connection: Connection, now: float) -> None:
-            values = {"row_id": row_id, "new_code": code, "new_text": _text(text), "now": now}
-            if sent or not connection.execute(sql.TO_NEVER_SENT, values).rowcount:
-                connection.execute(sql.TO_FAILED, values)
+        def work(connection: Connection, now: float) -> TaskRow | None:
+            return _take(connection, steps, row_id, now, new_code=code, new_text=_text(text))
 
         money = Money.REFUNDED if sent else Money.NOT_SPENT
-        self._settle(row_id, lambda: self._write(work, durable=True, money=money))
+        return self._settle(row_id, lambda: self._write(work, writing=DURABLE, money=money))
 
-    def unknown(self, row_id: str, text: str) -> None:
+    def unknown(self, row_id: str, text: str) -> TaskRow | None:
         """The create was sent and its answer is lost: it may have been billed."""
-        self._settle(
+        return self._settle(
             row_id,
-            lambda: self._step(sql.TO_UNKNOWN, row_id, Money.MAYBE_SPENT, durable=True, new_text=_text(text)),
+            lambda: self._step(sql.TO_UNKNOWN, row_id, Money.MAYBE_SPENT, DURABLE, new_text=_text(text)),
         )
 
-    def delivered(self, row_id: str) -> None:
+    def delivered(self, row_id: str) -> TaskRow | None:
         """A node gave the image to the graph."""
-        self._step(sql.TO_DELIVERED, row_id)
+        return self._step(sql.TO_DELIVERED, row_id)
 
-    def dropped(self, row_id: str) -> None:
+    def dropped(self, row_id: str) -> TaskRow | None:
         """The create was certainly never sent: `failed` with 0 credits, and not on the list."""
-        self._settle(
-            row_id, lambda: self._step(sql.TO_DROPPED, row_id, Money.NOT_SPENT, durable=True, new_code=DROPPED)
+        return self._settle(
+            row_id, lambda: self._step(sql.TO_DROPPED, row_id, Money.NOT_SPENT, DURABLE, new_code=DROPPED)
         )
 
-    def lost(self, row_id: str, text: str) -> None:
+    def lost(self, row_id: str, text: str) -> TaskRow | None:
         """The image can no longer be had (link dead, file gone): not attached to and not collected any more, but
         still counted."""
-        self._step(sql.TO_LOST, row_id, new_text=_text(text))
+        return self._step(sql.TO_LOST, row_id, new_text=_text(text))
 
-    def hide(self, row_id: str) -> None:
+    def hide(self, row_id: str) -> TaskRow | None:
         """Take a task off the list. Its credits stay counted, its files stay, and it is still attached to."""
-        self._write(lambda connection, now: self._hide(connection, row_id))
+        return self._step(sql.TO_HIDDEN, row_id)
 
-    def evicted(self, row_id: str) -> None:
+    def evicted(self, row_id: str) -> TaskRow | None:
         """Its files were removed to make room; its URLs may still fetch them again."""
-        self._step(sql.TO_EVICTED, row_id)
+        return self._step(sql.TO_EVICTED, row_id)
+
+    def restore(self, row: TaskRow) -> None:
+        """Write a row anew that went with a damaged or deleted journal; one that is there stays as it is."""
+        insert = self._db.backend.insert(tasks).values(columns_of(row)).on_conflict_do_nothing()
+        self._write(lambda connection, now: connection.execute(insert).close(), writing=DURABLE)
 
     def heartbeat(self, account: str = "") -> None:
         """Say that this worker lives, and write what the database could not take before. At least every 10 seconds."""
@@ -138,29 +146,31 @@ class Steps(Workers):
             ) from failure
         return super().recover()
 
-    def _hide(self, connection: Connection, row_id: str) -> None:
-        connection.execute(update(tasks).where(tasks.c.id == row_id).values(hidden=True))
-
     def _step(
-        self, statement: Update, row_id: str, money: Money = Money.SPENT, *, durable: bool = False, **values: Any
-    ) -> None:
-        self._write(
-            lambda connection, now: connection.execute(statement, {"row_id": row_id, "now": now, **values}).close(),
-            durable=durable,
+        self,
+        statement: Update,
+        row_id: str,
+        money: Money = Money.SPENT,
+        writing: Writing = SINGLE,
+        **values: Any,
+    ) -> TaskRow | None:
+        return self._write(
+            lambda connection, now: _take(connection, [statement], row_id, now, **values),
+            writing=writing,
             money=money,
         )
 
     # A task of ours that ended while the database was away would stay `intended` as long as this process lives, and
     # the same request would wait for it: how it ended is owed, and written before the next begin or heartbeat.
 
-    def _settle(self, row_id: str, write: Callable[[], None]) -> None:
+    def _settle(self, row_id: str, write: Callable[[], TaskRow | None]) -> TaskRow | None:
         try:
-            write()
+            return write()
         except JournalError:
             self._owe(row_id, write)
             raise
 
-    def _owe(self, row_id: str, write: Callable[[], None]) -> None:
+    def _owe(self, row_id: str, write: Callable[[], object]) -> None:
         with self._guard:
             self._debts[row_id] = write
 
@@ -171,6 +181,22 @@ class Steps(Workers):
             write()
             with self._guard:
                 self._debts.pop(row_id, None)
+
+
+def _take(connection: Connection, steps: Sequence[Update], row_id: str, now: float, **values: Any) -> TaskRow | None:
+    """The row after the first of these steps that changes it; as it stands where none does."""
+    for step in steps:
+        if not connection.dialect.update_returning:  # SQLite before 3.35
+            if connection.execute(step, {"row_id": row_id, "now": now, **values}).rowcount:
+                break
+        elif found := connection.execute(_returning(step), {"row_id": row_id, "now": now, **values}).mappings().all():
+            return row_from(found[0])
+    return row_of(connection, row_id)
+
+
+@cache
+def _returning(step: Update) -> ReturningUpdate[Any]:
+    return step.returning(*tasks.c)
 
 
 def _text(text: str) -> str:

@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, delete, select, update
 
-from .database import Database, HasTime, Insert
+from .database import DURABLE, PLAIN, SINGLE, Database, HasTime, Insert, Writing
 from .errors import Money
-from .journal_statements import FORGET, FORGOTTEN, FRESH_WORKERS, INTENDED, OPEN, ORPHANS, PAUSED_UNTIL, UNKNOWN
+from .journal_statements import (
+    BY_ID,
+    FORGET,
+    FORGOTTEN,
+    FRESH_WORKERS,
+    IN_FLIGHT,
+    INTENDED,
+    OPEN,
+    ORPHANS,
+    PAUSE,
+    PAUSED_UNTIL,
+    UNKNOWN,
+    WORKER,
+)
+from .models import SLOT_PATIENCE
 from .row_codec import row_from
 from .rows import TaskRow
 from .tables import pauses, tasks, workers
 
 T = TypeVar("T")
+Told = tuple[Any, ...]  # what it is, whose, and a number: a row of what speaks against a new task
 
 ALIVE_SECONDS = 30.0  # a worker silent for longer is dead
 _BEAT_AGAIN_SECONDS = 5.0
@@ -54,7 +69,7 @@ class Workers:
 
     def heartbeat(self, account: str = "") -> None:
         """Say that this worker lives. At least every 10 seconds."""
-        self._write(lambda connection, now: None, account=account or None, beat=True)
+        self._write(lambda connection, now: None, account=account or None, beat=True, writing=SINGLE)
 
     def recover(self) -> list[TaskRow]:
         """`intended` rows of dead workers become `unknown` (sent or not, nobody knows); returns them."""
@@ -71,7 +86,7 @@ class Workers:
             return changed
 
         # There is nearly never anything to write: no writer is held up for it every few seconds.
-        return self._write(work, durable=True) if self._db.read(look) else []
+        return self._write(work, writing=DURABLE) if self._db.read(look) else []
 
     def claim(self, row_id: str) -> bool:
         """Take an open task over from a dead worker; False if a living one has it or it is no longer open."""
@@ -85,7 +100,7 @@ class Workers:
             )
             return taken.rowcount == 1
 
-        return self._write(work, durable=True)
+        return self._write(work, writing=DURABLE)
 
     def pause(self, account: str, seconds: float) -> None:
         """After a 429: no worker begins a task of this account for so long. A longer pause is not shortened."""
@@ -100,13 +115,13 @@ class Workers:
                 )
             )
 
-        self._write(work)
+        self._write(work, writing=SINGLE)
 
     def close(self) -> None:
         """The orderly end of this worker: its tasks are free for others at once."""
         try:
             if self._beaten is not None:
-                self._db.write(lambda connection: self._leave(connection), money=Money.UNTOUCHED)
+                self._db.write(self._leave, writing=SINGLE, money=Money.UNTOUCHED)
         finally:
             self._db.backend.leave(self.worker_id)
             self._db.close()
@@ -120,7 +135,7 @@ class Workers:
         *,
         account: str | None = None,
         beat: bool = False,
-        durable: bool = False,
+        writing: Writing = PLAIN,
         money: Money = Money.UNTOUCHED,
         task_id: str | None = None,
     ) -> T:
@@ -133,7 +148,7 @@ class Workers:
                 self._beat(connection, now, account)
             return work(connection, now), now if due else None
 
-        result, beaten = self._db.write(whole, durable=durable, money=money, task_id=task_id)
+        result, beaten = self._db.write(whole, writing=writing, money=money, task_id=task_id)
         if beaten is not None:  # only what was committed counts
             if self._beaten is not None and beaten - self._beaten > ALIVE_SECONDS:
                 self._silence = (self._beaten, beaten)
@@ -160,9 +175,21 @@ class Workers:
 
     def _living(self, connection: Connection, now: float) -> list[str]:
         """The workers alive, this one first."""
-        fresh = connection.execute(FRESH_WORKERS, {"since": self._since(now)}).scalars().all()
+        return self._alive(connection.execute(FRESH_WORKERS, {"since": self._since(now)}).scalars().all())
+
+    def _alive(self, fresh: Iterable[str]) -> list[str]:
         others = [worker for worker in fresh if worker != self.worker_id and not self._db.backend.gone(worker)]
         return [self.worker_id, *others]
+
+    def _seen_since(self, now: float) -> dict[str, float]:
+        """What the slots are asked for with, beside the account."""
+        return {"alive_since": self._since(now), "begun_since": now - SLOT_PATIENCE}
+
+    def _slots(self, found: Sequence[Told], now: float) -> tuple[int, float]:
+        """How many tasks of the account living workers have in flight; for how many seconds its creates rest."""
+        living = self._alive(row[1] for row in found if row[0] == WORKER)
+        in_flight = sum(int(row[2]) for row in found if row[0] == IN_FLIGHT and row[1] in living)
+        return in_flight, next((max(0.0, row[2] - now) for row in found if row[0] == PAUSE), 0.0)
 
     def _orphans(self, connection: Connection, now: float) -> Sequence[str]:
         """The ids of the `intended` rows of the dead."""
@@ -195,3 +222,9 @@ class Workers:
         )
         found = connection.execute(select(tasks).where(still, tasks.c.state == UNKNOWN)).mappings()
         return [row_from(row) for row in found]
+
+
+def row_of(connection: Connection, row_id: str) -> TaskRow | None:
+    """The row of a local id."""
+    found = connection.execute(BY_ID, {"row_id": row_id}).mappings().first()
+    return row_from(found) if found else None

@@ -36,7 +36,7 @@ class OwedIds:
             os.fsync(out.fileno())
         replace(scratch, file)
 
-    def pay(self, write: Callable[[str, str], None]) -> None:
+    def pay(self, write: Callable[[str, str], object]) -> None:
         """Hand every id of every worker of this machine to `write`, then remove its file.
 
         What `write` raises leaves the rest where it is. An id may be handed over twice. A file that cannot be read as

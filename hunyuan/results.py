@@ -38,7 +38,7 @@ class EvictionJournal(Protocol):
         """Delivered tasks with files, the longest delivered first; everywhere: all, whoever removed theirs."""
         ...
 
-    def evicted(self, row_id: str) -> None:
+    def evicted(self, row_id: str) -> object:
         """The files of a task were removed."""
         ...
 

@@ -100,6 +100,11 @@ class Limits:
     credits_per_session: int = 0
     max_in_flight: int = 0
 
+    @property
+    def has_credits(self) -> bool:
+        """Whether credits are limited at all."""
+        return bool(self.credits_per_day or self.credits_per_session)
+
 
 @dataclass(frozen=True)
 class CreditTotals:
@@ -143,7 +148,8 @@ class Busy:
 class Survey:
     """What a round of the collector looks at. now: unix seconds by the journal's clock.
 
-    paused_for: seconds that the account's creates rest after a 429. open_rows: as `Journal.open_rows` gives them.
+    paused_for: seconds that the account's creates rest after a 429.
+    open_rows: tasks whose image is still to be had and that no other living worker drives, oldest first.
     """
 
     now: float

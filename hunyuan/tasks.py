@@ -65,8 +65,7 @@ class TaskRunner:
         async def note() -> None:
             try:
                 for row in rows:
-                    await self.tools.engine.blocking(self.tools.journal.delivered, row.id)
-                    fresh = await self.tools.engine.blocking(self.tools.journal.get, row.id)
+                    fresh = await self.tools.engine.blocking(self.tools.journal.delivered, row.id)
                     self.tools.on_change(fresh or row)
             except JournalError as error:  # an image that counts as undelivered is only kept longer
                 self.tools.warn(f"That images were delivered could not be written down: {error}")
@@ -230,7 +229,7 @@ class TaskRunner:
         try:
             return await load(driver)
         except (LinkDeadError, UnknownTaskError) as error:
-            await driver.blocking(self.tools.journal.lost, row.id, error.what)
+            await driver.note(self.tools.journal.lost, error.what)
             if driver.request is None:
                 raise
         driver.reuse = False

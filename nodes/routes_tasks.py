@@ -63,8 +63,7 @@ def details(runtime: Runtime, row_id: str) -> dict[str, Any]:
 def forget(runtime: Runtime, row_id: str) -> TaskRow:
     """Takes a task off the list; its money stays counted. Blocking."""
     row = row_of(runtime, row_id)
-    runtime.journal.hide(row.id)
-    return row_of(runtime, row_id)
+    return runtime.journal.hide(row.id) or row
 
 
 def to_input(runtime: Runtime, row_id: str, number: int) -> tuple[dict[str, Any], TaskRow]:
@@ -80,8 +79,7 @@ def to_input(runtime: Runtime, row_id: str, number: int) -> tuple[dict[str, Any]
         target = directory / f"hunyuan_{stored.digest[:12]}_{source.name}"
     if not target.exists():
         shutil.copyfile(source, target)
-    runtime.journal.delivered(row.id)
-    return {"name": target.name}, row_of(runtime, row_id)
+    return {"name": target.name}, runtime.journal.delivered(row.id) or row
 
 
 def original(runtime: Runtime, row_id: str, number: int) -> tuple[bytes, str, str]:

@@ -107,7 +107,7 @@ def test_a_silent_worker_loses_its_slots_and_its_tasks(
     assert not living.claim(submitted.id)
     silence(postgres, database, "dead", 31)
     assert isinstance(begin(living, 3, limits=limits), Begun)
-    assert [row.id for row in living.open_rows()] == [submitted.id]
+    assert [row.id for row in living.survey(ACCOUNT).open_rows] == [submitted.id]
     assert living.claim(submitted.id)
     assert [(row.id, row.state) for row in living.recover()] == [(intended.id, TaskState.UNKNOWN)]
     dead.submitted(intended.id, "n1")

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from benchmarks import __main__ as bench
 from benchmarks import waiting
 from benchmarks.graphs import CLIENT, OURS, PLAIN, beside, generate, listed
+from benchmarks.journal import one_task
 from benchmarks.lists import Listed
 from benchmarks.lists import rows as list_rows
 from benchmarks.table import BEGIN, END, Row, Spread, markdown, ratios, text
+from hunyuan.journal import Journal
 from sandbox.links import Signer
+from tests.journal_kit import open_journal
+from tests.rig import Rig, play
 
 PLAN = waiting.Plan(durations=(5.5,), repeats=3)
 
@@ -33,6 +38,36 @@ def lanes(**whole: dict[str, list[float]]) -> dict[str, waiting.Lane]:
 def named(rows: list[Row], part: str) -> Row:
     (row,) = [row for row in rows if part in row.name]
     return row
+
+
+class Asked:
+    """A journal that notes what is asked of it."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self.names: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._journal, name)
+        if callable(found):
+            self.names.append(name)
+        return found
+
+
+def test_the_journal_is_measured_with_what_a_task_asks_of_it(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> list[str]:
+        asked = Asked(rig.journal)
+        rig.runner.tools = replace(rig.runner.tools, journal=cast(Journal, asked))
+        got = await rig.collected(rig.submit(5)[0])
+        rig.runner.delivered([got.row])
+        await rig.until(lambda: rig.journal.undelivered() == 0, within=5)
+        return asked.names
+
+    limits = {"credit_limit_per_day": 10**6, "credit_limit_per_session": 10**6}
+    real = play(story, tmp_path, settings=limits)
+    measured = Asked(open_journal(tmp_path, "benchmark"))
+    one_task(cast(Journal, measured), 1)
+    assert measured.names == real
 
 
 OUR_TIMES = {

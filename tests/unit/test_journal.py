@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sqlite3
 import threading
 from pathlib import Path
 
@@ -40,6 +41,54 @@ def test_a_row_holds_the_whole_request_before_anything_is_sent(tmp_path: Path) -
     assert (again.prompt_id, again.node_id, again.session) == ("prompt-1", "12", "session-1")
     assert again.fingerprint == edit.fingerprint(GATEWAY)
     assert (again.credits, again.money) == (25, RowMoney.MAYBE)
+
+
+@pytest.mark.parametrize("version", [sqlite3.sqlite_version_info, (3, 34, 1)], ids=["this SQLite", "one of 2021"])
+def test_each_step_gives_the_row_as_it_stands_then(
+    tmp_path: Path, version: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite3.dbapi2, "sqlite_version_info", version)  # where UPDATE had no RETURNING yet
+    journal = open_journal(tmp_path)
+    row = begun(journal)
+    for step, state in (
+        (lambda: journal.progress(row.id, TaskState.RUNNING), TaskState.INTENDED),
+        (lambda: journal.submitted(row.id, "n1"), TaskState.SUBMITTED),
+        (lambda: journal.submitted(row.id, "n2"), TaskState.SUBMITTED),
+        (lambda: journal.progress(row.id, TaskState.SUBMITTED), TaskState.SUBMITTED),
+        (lambda: journal.progress(row.id, TaskState.RUNNING), TaskState.RUNNING),
+        (lambda: journal.succeeded(row.id, ["https://cdn.test/a"], 6.0), TaskState.SUCCEEDED),
+        (lambda: journal.succeeded(row.id, ["https://cdn.test/b"], 7.0), TaskState.SUCCEEDED),
+        (lambda: journal.failed(row.id, "500", "late", True), TaskState.SUCCEEDED),
+        (lambda: journal.collected(row.id, [stored("n1_0.png")]), TaskState.COLLECTED),
+        (lambda: journal.delivered(row.id), TaskState.COLLECTED),
+        (lambda: journal.hide(row.id), TaskState.COLLECTED),
+    ):
+        given = step()
+        assert given is not None
+        assert given == fresh(journal, row)
+        assert (given.state, given.task_id in ("n1", None)) == (state, True)
+    last = fresh(journal, row)
+    assert (last.urls, last.seconds) == (("https://cdn.test/b",), 6.0)
+    refused = begun(journal, 2)
+    given = journal.failed(refused.id, "400", "refused", False)
+    assert given is not None
+    assert given == fresh(journal, refused)
+    assert given.credits == 0
+    assert journal.delivered("nobody's") is None
+
+
+def test_a_row_that_was_lost_is_restored_and_one_that_is_there_is_not_undone(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path / "one")
+    row = begun(journal)
+    running = journal.submitted(row.id, "n1")
+    assert running is not None
+    collect(journal, row, "n1")
+    done = fresh(journal, row)
+    journal.restore(running)
+    assert fresh(journal, row) == done
+    other = open_journal(tmp_path / "two")
+    other.restore(running)
+    assert fresh(other, row) == running
 
 
 def test_a_whole_life(tmp_path: Path) -> None:
@@ -137,7 +186,7 @@ def test_a_collected_image_without_an_id_is_attached_to_but_an_open_task_without
     bare = begun(journal, 2)
     journal.succeeded(bare.id, [], 1.0)
     assert isinstance(begin(journal, 2), Begun)
-    assert journal.open_rows() == []
+    assert journal.survey(ACCOUNT).open_rows == []
 
 
 def test_nothing_late_takes_anything_back(tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def test_an_id_that_another_process_keeps_while_the_ids_are_paid_is_not_lost(tmp
     assert list(tmp_path.iterdir()) == []
 
 
-ENDINGS: dict[str, tuple[Callable[[Journal, str], None], TaskState, RowMoney]] = {
+ENDINGS: dict[str, tuple[Callable[[Journal, str], object], TaskState, RowMoney]] = {
     "unknown": (lambda journal, row_id: journal.unknown(row_id, "reset"), TaskState.UNKNOWN, RowMoney.MAYBE),
     "dropped": (lambda journal, row_id: journal.dropped(row_id), TaskState.FAILED, RowMoney.NONE),
     "refused": (

@@ -11,7 +11,7 @@ import pytest
 
 from hunyuan.models import TaskState
 from hunyuan.rows import Attached, Begun, Busy, Limits
-from tests.journal_kit import HandClock, Worker, begin, begun, collect, fresh, open_journal, request, stored
+from tests.journal_kit import ACCOUNT, HandClock, Worker, begin, begun, collect, fresh, open_journal, request, stored
 
 
 def test_an_intended_task_of_a_living_worker_is_attached_to(tmp_path: Path) -> None:
@@ -92,30 +92,21 @@ def test_only_the_tasks_of_the_dead_are_claimed_and_only_once(tmp_path: Path) ->
     assert not first.claim(row.id), "not sent yet: nothing to collect"
     first.submitted(row.id, "n1")
     assert first.claim(row.id)
-    assert [open_row.id for open_row in first.open_rows()] == [row.id]
-    assert second.open_rows() == []
+    assert [open_row.id for open_row in first.survey(ACCOUNT).open_rows] == [row.id]
+    assert second.survey(ACCOUNT).open_rows == []
     assert not second.claim(row.id)
     clock.now += 16
     second.heartbeat()
     third.heartbeat()
     clock.now += 15
-    assert [open_row.id for open_row in second.open_rows()] == [row.id]
+    assert [open_row.id for open_row in second.survey(ACCOUNT).open_rows] == [row.id]
     assert second.claim(row.id)
     assert not third.claim(row.id)
-    assert third.open_rows() == []
+    assert third.survey(ACCOUNT).open_rows == []
     assert fresh(third, row).owner == "second"
     collect(second, row, "n1")
     assert not second.claim(row.id), "collected: nothing left to do"
-    assert second.open_rows() == []
-
-
-def test_open_rows_can_be_those_of_one_account(tmp_path: Path) -> None:
-    journal = open_journal(tmp_path)
-    ours, theirs = begun(journal, 1), begun(journal, 2, account="another")
-    journal.submitted(ours.id, "n1")
-    journal.submitted(theirs.id, "n2")
-    assert [row.id for row in journal.open_rows("another")] == [theirs.id]
-    assert [row.id for row in journal.open_rows()] == [ours.id, theirs.id]
+    assert second.survey(ACCOUNT).open_rows == []
 
 
 def test_who_was_silent_itself_lets_the_others_speak_first(tmp_path: Path) -> None:
@@ -147,7 +138,7 @@ def test_a_closed_worker_frees_its_tasks_at_once(tmp_path: Path) -> None:
     first.submitted(row.id, "n1")
     first.close()
     second = open_journal(tmp_path, "second", clock)
-    assert [open_row.id for open_row in second.open_rows()] == [row.id]
+    assert [open_row.id for open_row in second.survey(ACCOUNT).open_rows] == [row.id]
     assert second.claim(row.id)
 
 
@@ -203,7 +194,7 @@ sys.stdin.readline()
     if step == "collected":
         assert outcome.row.files == (stored(),)
     else:
-        assert [row.id for row in journal.open_rows()] == [row_id]
+        assert [row.id for row in journal.survey(ACCOUNT).open_rows] == [row_id]
         assert journal.claim(row_id)
 
 

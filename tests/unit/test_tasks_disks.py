@@ -169,6 +169,9 @@ def test_the_journal_is_damaged_while_a_task_runs(tmp_path: Path) -> None:
         assert got.images[0].digest == "a lighthouse|5"
         (kept,) = rig.results.directory.rglob("*.png")
         assert kept.read_bytes() == DRAWN + b"a lighthouse|5", "whether or not its row could be rescued"
+        (row,) = rig.rows()
+        assert (row.state, row.task_id, row.seed) == (TaskState.COLLECTED, got.row.task_id, 5)
+        assert rig.journal.credits().spent == 25
         assert rig.billed == rig.count("creates") == 1
         other = rig.another()
         other.runner.start_collector()
@@ -180,16 +183,19 @@ def test_the_journal_is_damaged_while_a_task_runs(tmp_path: Path) -> None:
     play(story, tmp_path)
 
 
-def test_the_whole_folder_vanishes_while_a_task_runs(tmp_path: Path) -> None:
+@pytest.mark.parametrize("after", [0.5, 5.0], ids=["while it is created", "while it is polled"])
+def test_the_whole_folder_vanishes_while_a_task_runs(tmp_path: Path, after: float) -> None:
     async def story(rig: Rig) -> None:
         watch = rig.submit(5)[0]
-        await rig.clock.sleep(5)
+        await rig.clock.sleep(after)
         shutil.rmtree(rig.directory)
         got = await rig.collected(watch)
         assert got.images[0].digest == "a lighthouse|5"
+        assert [(row.state, row.task_id) for row in rig.rows()] == [(TaskState.COLLECTED, got.row.task_id)]
+        assert not (await rig.collected(rig.submit(5)[0])).paid
         assert rig.billed == rig.count("creates") == 1
 
-    play(story, tmp_path / "state")
+    play(story, tmp_path / "state", latency=1.0)
 
 
 def test_an_image_that_came_inside_the_answer_and_lost_its_file_is_created_anew(tmp_path: Path) -> None:

@@ -89,13 +89,13 @@ class NotingJournal:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._journal, name)
 
-    def succeeded(self, *arguments: Any) -> None:
+    def succeeded(self, *arguments: Any) -> object:
         self.noted.append(self._look())
-        self._journal.succeeded(*arguments)
+        return self._journal.succeeded(*arguments)
 
-    def failed(self, *arguments: Any) -> None:
+    def failed(self, *arguments: Any) -> object:
         self.noted.append(self._look())
-        self._journal.failed(*arguments)
+        return self._journal.failed(*arguments)
 
 
 class CountingJournal:

@@ -13,6 +13,7 @@ import pytest
 from hunyuan import errors
 from hunyuan.journal import Journal
 from hunyuan.models import ImageInput, TaskState
+from hunyuan.rows import TaskRow
 from hunyuan.watch import Phase
 from sandbox.control import Control
 from tests.rig import DRAWN, Rig, image, play
@@ -376,11 +377,11 @@ class FullDisk:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._journal, name)
 
-    def submitted(self, row_id: str, task_id: str) -> None:
+    def submitted(self, row_id: str, task_id: str) -> TaskRow | None:
         if self.failures:
             self.failures -= 1
             raise errors.JournalError("The disk is full.")
-        self._journal.submitted(row_id, task_id)
+        return self._journal.submitted(row_id, task_id)
 
 
 def test_an_id_that_cannot_be_written_is_told_and_not_given_up(tmp_path: Path) -> None:
