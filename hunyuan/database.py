@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import Connection, Engine, Table
+from sqlalchemy import Connection, Engine, Table, Update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -85,6 +85,10 @@ class Backend(ABC):
     @abstractmethod
     def explain(self, failure: BaseException) -> tuple[str, str]:
         """Why it failed, and what to do: one sentence each, without secrets."""
+
+    def durable(self, step: Update) -> Update:
+        """The statement as it is sent where it is all of a transaction that is durable."""
+        return step
 
     def enter(self, worker_id: str) -> None:  # noqa: B027 - optional
         """Let other processes see at once when this worker's process ends, where that is possible."""

@@ -7,9 +7,10 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, func, select
+from sqlalchemy import Connection, Engine, Table, Update, create_engine, event, func, select
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
@@ -69,7 +70,7 @@ class PostgresBackend(Backend):
         # The connections commit each statement by themselves, and most work is a single one: each message to the
         # server and back that a BEGIN or COMMIT of its own would be costs as much as the statement.
         with engine.connect() as connection:
-            if writing is None or (writing.single and not writing.durable and not writing.locks):
+            if writing is None or writing.single:
                 yield connection
                 return
             with connection.begin():
@@ -86,6 +87,9 @@ class PostgresBackend(Backend):
             at, passed = float(connection.execute(_NOW).scalar_one()), 0.0
             self._asked = (at, time.monotonic(), time.time())
         return at + passed
+
+    def durable(self, step: Update) -> Update:
+        return _durable(step)
 
     def insert(self, table: Table) -> postgresql.Insert:
         return postgresql.insert(table)
@@ -165,6 +169,12 @@ def _read_url(url: str) -> URL:
     if read.drivername != "postgresql+psycopg":
         raise JournalError(f"{_SETTING} names the database {read.drivername!r}, which is not supported.", do=_EXAMPLE)
     return read
+
+
+@cache
+def _durable(step: Update) -> Update:
+    # Set by the row that it changes, for the transaction that the statement is: no message of its own for it.
+    return step.where(func.set_config("synchronous_commit", "on", True) == "on")
 
 
 def _beginning(writing: Writing) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,9 +20,9 @@ from .database import Writing
 from .errors import CreditLimitError, JournalError, Money
 from .journal_links import Links
 from .journal_queries import Queries, local_day, sum_up
-from .journal_statements import ATTACHABLE, DAY, LIMITED_TOTALS, SAME_REQUEST, SESSION, SLOTS, SLOTS_AND_TOTALS, UNKNOWN
+from .journal_statements import ATTACHABLE, DAY, IN_FLIGHT, PAUSE, SAME, SESSION, UNKNOWN, WORKER, Told, standing
 from .journal_steps import Steps
-from .journal_workers import Told, row_of
+from .journal_workers import row_of
 from .models import CREDITS_PER_TASK, GenerationRequest, TaskState, check_task_id
 from .row_codec import columns_of, storable
 from .rows import Attached, Begun, Busy, CreditTotals, Limits, Link, RowMoney, RunContext, TaskRow
@@ -56,7 +56,8 @@ class Journal(Steps, Queries, Links):
 
         def work(connection: Connection) -> TaskRow | None:
             now = self._db.backend.now(connection)
-            return self._reusable(connection, fingerprint, now, asked=now)[0]
+            told = self._tell(connection, standing(same=True), fingerprint=fingerprint, asked=now)
+            return self._reusable(connection, told, lambda: self._living(connection, now))[0]
 
         return self._db.read(work, money=Money.NOT_SPENT)
 
@@ -84,22 +85,24 @@ class Journal(Steps, Queries, Links):
         held = Writing(durable=True, locks=(f"account:{account}", f"request:{fingerprint}"))
 
         def work(connection: Connection, now: float) -> Begun | Attached | Busy:
-            if reuse:
-                found, dead = self._reusable(connection, fingerprint, now, asked=now - waited)
-                given_up = self._mark_unknown(connection, dead, now)
-                if waited > 0 and given_up and not found:
-                    found = given_up[0]
-                if found:
-                    return Attached(found)
-            values = {**_periods(account, context, now), **self._seen_since(now)}
-            standing = _told(connection, SLOTS_AND_TOTALS if limits.has_credits else SLOTS, values)
-            _refuse_over(limits, standing, CREDITS_PER_TASK)
-            if limits.max_in_flight:
-                in_flight, rest = self._slots(standing, now)
-                if in_flight >= limits.max_in_flight:
-                    return Busy(in_flight)
-                if rest > 0:
-                    return Busy(in_flight, rest)
+            told = self._tell(
+                connection,
+                standing(same=reuse, slots=True, credits=limits.has_credits),
+                fingerprint=fingerprint,
+                asked=now - waited,
+                **_periods(account, context, now),
+                **self._seen_since(now),
+            )
+            living = self._alive(each.whose for each in told if each.what == WORKER)
+            found, dead = self._reusable(connection, told, lambda: living)
+            given_up = self._mark_unknown(connection, dead, now)
+            if waited > 0 and given_up and not found:
+                found = given_up[0]
+            if found:
+                return Attached(found)
+            _refuse_over(limits, told, CREDITS_PER_TASK)
+            if busy := _busy(limits, told, living, now):
+                return busy
             row = self._new_row(request, fingerprint, context, now)
             row = replace(row, id=row_id, base_url=base_url, account=account)
             connection.execute(tasks.insert(), columns_of(row))
@@ -122,8 +125,8 @@ class Journal(Steps, Queries, Links):
         wanted, waiting = count * CREDITS_PER_TASK, promised * CREDITS_PER_TASK
 
         def work(connection: Connection) -> None:
-            values = _periods(account, context, self._db.backend.now(connection))
-            _refuse_over(limits, _told(connection, LIMITED_TOTALS, values), wanted, waiting)
+            periods = _periods(account, context, self._db.backend.now(connection))
+            _refuse_over(limits, self._tell(connection, standing(credits=True), **periods), wanted, waiting)
 
         if limits.has_credits:
             self._db.read(work, money=Money.NOT_SPENT)
@@ -152,25 +155,23 @@ class Journal(Steps, Queries, Links):
 
         return self._write(work, account=account, writing=Writing(durable=True, locks=(f"task:{checked}",)))
 
+    def _tell(self, connection: Connection, wanted: CompoundSelect[Any], **values: object) -> list[Told]:
+        return [Told(*row) for row in connection.execute(wanted, values)]
+
     def _reusable(
-        self, connection: Connection, fingerprint: str, now: float, *, asked: float
+        self, connection: Connection, told: Sequence[Told], living: Callable[[], Collection[str]]
     ) -> tuple[TaskRow | None, list[str]]:
-        """The row to attach to, or one that became `unknown` since `asked`; the ids of `intended` rows of the dead."""
+        """The row to attach to, or one that became `unknown` meanwhile; the ids of `intended` rows of the dead."""
         dead: list[str] = []
         lost: str | None = None
-        living: set[str] | None = None
-        same = connection.execute(SAME_REQUEST, {"fingerprint": fingerprint, "asked": asked}).all()
-        for row_id, state, owner in same:
-            if state in ATTACHABLE:
-                return row_of(connection, row_id), dead
-            if state == UNKNOWN:
-                lost = lost or row_id
-                continue
-            if living is None:
-                living = set(self._living(connection, now))
-            if owner in living:
-                return row_of(connection, row_id), dead
-            dead.append(row_id)
+        same = [each for each in told if each.what == SAME]
+        for each in sorted(same, key=lambda each: (each.number, each.row_id), reverse=True):  # the newest first
+            if each.state == UNKNOWN:
+                lost = lost or each.row_id
+            elif each.state in ATTACHABLE or each.whose in living():
+                return row_of(connection, each.row_id), dead
+            else:
+                dead.append(each.row_id)
         return row_of(connection, lost) if lost else None, dead
 
     def _new_row(self, request: GenerationRequest, fingerprint: str, context: RunContext, now: float) -> TaskRow:
@@ -208,17 +209,24 @@ def _periods(account: str, context: RunContext, now: float) -> dict[str, object]
     return {"account": account, "session": context.session, "day_since": since, "day_until": until}
 
 
-def _told(connection: Connection, wanted: CompoundSelect[Any], values: Mapping[str, object]) -> list[Told]:
-    return [tuple(row) for row in connection.execute(wanted, values)]
+def _busy(limits: Limits, told: Sequence[Told], living: Collection[str], now: float) -> Busy | None:
+    """Why a task has no slot, if it has none."""
+    if not limits.max_in_flight:
+        return None
+    in_flight = sum(int(each.number) for each in told if each.what == IN_FLIGHT and each.whose in living)
+    rest = next((max(0.0, each.number - now) for each in told if each.what == PAUSE), 0.0)
+    if in_flight >= limits.max_in_flight:
+        return Busy(in_flight)
+    return Busy(in_flight, rest) if rest > 0 else None
 
 
-def _refuse_over(limits: Limits, totals: Sequence[Told], wanted: int, waiting: int = 0) -> None:
+def _refuse_over(limits: Limits, told: Sequence[Told], wanted: int, waiting: int = 0) -> None:
     for period, words, setting, limit in (
         (DAY, "today", "credit_limit_per_day", limits.credits_per_day),
         (SESSION, "in this session", "credit_limit_per_session", limits.credits_per_session),
     ):
         if limit:
-            used = sum_up(row[1:] for row in totals if row[0] == period)
+            used = sum_up((each.state, each.number) for each in told if each.what == period)
             _refuse_over_one(words, setting, limit, used, wanted, waiting)
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
+from typing import Any, NamedTuple
+
 from sqlalchemy import (
-    ColumnElement,
+    CompoundSelect,
+    Float,
     Select,
     Text,
     and_,
@@ -11,7 +15,6 @@ from sqlalchemy import (
     case,
     delete,
     func,
-    literal,
     literal_column,
     or_,
     select,
@@ -28,14 +31,36 @@ INTENDED, SUBMITTED, RUNNING = TaskState.INTENDED.value, TaskState.SUBMITTED.val
 SUCCEEDED, COLLECTED = TaskState.SUCCEEDED.value, TaskState.COLLECTED.value
 FAILED, UNKNOWN = TaskState.FAILED.value, TaskState.UNKNOWN.value
 
+EMPTY, ZERO = literal_column("''", Text), literal_column("0.0", Float)
+
 t = tasks.c
 _row = t.id == bindparam("row_id")
 # Something is left to fetch the image by.
 _reachable = or_(t.task_id.is_not(None), t.urls != "", t.files != "")
 
-# Not the whole rows: there is nearly never one, and each column costs time to be told of.
-SAME_REQUEST = (
-    select(t.id, t.state, t.owner)
+# All states by name: the indexes are sorted by state before time.
+_counted = (t.credits > 0, t.state.in_([state.value for state in TaskState]))
+TOTALS = select(t.state, func.sum(t.credits)).where(*_counted).group_by(t.state)
+
+
+class Told(NamedTuple):
+    """What speaks for or against a new task comes in one answer. Not in whole rows: each column costs time."""
+
+    what: str  # SAME … SESSION
+    row_id: str
+    state: str
+    whose: str
+    number: float  # created_at, tasks, unix seconds or credits
+
+
+def _told(what: str, row_id: Any = EMPTY, state: Any = EMPTY, whose: Any = EMPTY, number: Any = ZERO) -> Select[Any]:
+    columns = zip(Told._fields, (literal_column(f"'{what}'", Text), row_id, state, whose, number), strict=True)
+    return select(*(column.label(name) for name, column in columns))
+
+
+SAME, WORKER, IN_FLIGHT, PAUSE, DAY, SESSION = "same", "worker", "in flight", "pause", "day", "session"
+_same = (
+    _told(SAME, t.id, t.state, t.owner, t.created_at)
     .where(
         t.fingerprint == bindparam("fingerprint"),
         t.state.in_([INTENDED, UNKNOWN, *sorted(ATTACHABLE)]),
@@ -48,30 +73,40 @@ SAME_REQUEST = (
     )
     .order_by(t.created_at.desc(), t.id.desc())
     .limit(50)
+    .subquery()
+    .select()
 )
-# All states by name: the indexes are sorted by state before time.
-_counted = (t.credits > 0, t.state.in_([state.value for state in TaskState]))
-TOTALS = select(t.state, func.sum(t.credits)).where(*_counted).group_by(t.state)
-
-
-def _name(text: str) -> ColumnElement[str]:
-    """What a part of a union is, so that its rows can be told apart."""
-    return literal_column(f"'{text}'", Text)
-
-
-def _totals_of(period: str) -> Select[tuple[str, str, int]]:
-    return select(_name(period), t.state, func.sum(t.credits)).where(*_counted).group_by(t.state)
-
-
-# The credits that count against the limits, in one answer: the period's name, a state, its credits.
-DAY, SESSION = "day", "session"
-_limited_totals = (
-    _totals_of(DAY).where(
-        t.account == bindparam("account"), t.created_at >= bindparam("day_since"), t.created_at < bindparam("day_until")
-    ),
-    _totals_of(SESSION).where(t.session == bindparam("session")),
+_slots = (
+    _told(WORKER, whose=workers.c.worker_id).where(workers.c.heartbeat_at > bindparam("alive_since")),
+    _told(IN_FLIGHT, whose=t.owner, number=func.count())
+    .where(
+        t.account == bindparam("account"),
+        t.state.in_([INTENDED, SUBMITTED, RUNNING]),
+        t.created_at > bindparam("begun_since"),
+    )
+    .group_by(t.owner),
+    _told(PAUSE, number=pauses.c.until).where(pauses.c.account == bindparam("account")),
 )
-LIMITED_TOTALS = union_all(*_limited_totals)
+_used = [
+    _told(period, state=t.state, number=func.sum(t.credits)).where(*_counted, *within).group_by(t.state)
+    for period, within in {
+        DAY: [
+            t.account == bindparam("account"),
+            t.created_at >= bindparam("day_since"),
+            t.created_at < bindparam("day_until"),
+        ],
+        SESSION: [t.session == bindparam("session")],
+    }.items()
+]
+
+
+@cache
+def standing(*, same: bool = False, slots: bool = False, credits: bool = False) -> CompoundSelect[Any]:
+    """The same request's rows, newest first; the slots taken; the credits that count against the limits."""
+    parts = [*([_same] if same else []), *(_slots if slots else ()), *(_used if credits else ())]
+    return union_all(*parts)
+
+
 BY_ID = select(tasks).where(_row)
 OPEN_ROWS = (
     select(tasks)
@@ -90,22 +125,6 @@ FORGOTTEN = select(workers.c.worker_id).where(_forgotten).limit(1)
 FORGET = delete(workers).where(_forgotten)
 PAUSED_UNTIL = select(pauses.c.until).where(pauses.c.account == bindparam("account"))
 FRESH_WORKERS = select(workers.c.worker_id).where(workers.c.heartbeat_at > bindparam("since"))
-# All that says whether an account has a free slot, in one answer: what it is, whose, and a number.
-WORKER, IN_FLIGHT, PAUSE = "worker", "in flight", "pause"
-_slots = (
-    select(_name(WORKER), workers.c.worker_id, literal(0.0)).where(workers.c.heartbeat_at > bindparam("alive_since")),
-    select(_name(IN_FLIGHT), t.owner, func.count())
-    .where(
-        t.account == bindparam("account"),
-        t.state.in_([INTENDED, SUBMITTED, RUNNING]),
-        t.created_at > bindparam("begun_since"),
-    )
-    .group_by(t.owner),
-    select(_name(PAUSE), pauses.c.account, pauses.c.until).where(pauses.c.account == bindparam("account")),
-)
-SLOTS = union_all(*_slots)
-SLOTS_AND_TOTALS = union_all(*_slots, *_limited_totals)
-
 # Transitions. Each names the states it may come from, so that what arrives late changes nothing.
 TO_SUBMITTED = (
     update(tasks)

@@ -41,12 +41,9 @@ class Steps(Workers):
         becomes `submitted` again. Where it cannot be written now, the next start of a worker with this directory
         writes it (`recover`), if the caller's own further tries do not."""
         checked = check_task_id(task_id)
-
-        def work(connection: Connection, now: float) -> TaskRow | None:
-            return _take(connection, [sql.TO_SUBMITTED, sql.LATE_TASK_ID], row_id, now, gateway_id=checked)
-
+        steps = sql.TO_SUBMITTED, sql.LATE_TASK_ID
         try:
-            return self._write(work, writing=DURABLE, money=Money.SPENT, task_id=checked)
+            return self._step(steps, row_id, durable=True, about=checked, gateway_id=checked)
         except JournalError:
             with suppress(OSError):  # the caller hears of it below
                 self._owed_ids.add(row_id, checked)
@@ -54,10 +51,7 @@ class Steps(Workers):
 
     def progress(self, row_id: str, state: TaskState) -> TaskRow | None:
         """What a poll said. Written only when it is the first that says `running`."""
-        steps = [sql.TO_RUNNING] if state is TaskState.RUNNING else []
-        return self._write(
-            lambda connection, now: _take(connection, steps, row_id, now), writing=SINGLE, money=Money.SPENT
-        )
+        return self._step([sql.TO_RUNNING] if state is TaskState.RUNNING else [], row_id)
 
     def succeeded(self, row_id: str, urls: Sequence[str], seconds: float | None) -> TaskRow | None:
         """The gateway has the image at these URLs; the task took `seconds`. Again: newer URLs.
@@ -78,48 +72,39 @@ class Steps(Workers):
 
     def collected(self, row_id: str, files: Sequence[StoredImage]) -> TaskRow | None:
         """The original files are on disk, verified."""
-        return self._step(sql.TO_COLLECTED, row_id, new_files=files_json(files))
+        return self._step([sql.TO_COLLECTED], row_id, new_files=files_json(files))
 
     def failed(self, row_id: str, code: str, text: str, sent: bool) -> TaskRow | None:
         """The task failed. sent: the gateway had accepted it, so its 25 credits count as refunded; False: the create
         certainly did not arrive or was refused, and it counts nothing. A task that succeeded stays so."""
         steps = [sql.TO_FAILED] if sent else [sql.TO_NEVER_SENT, sql.TO_FAILED]
-
-        def work(connection: Connection, now: float) -> TaskRow | None:
-            return _take(connection, steps, row_id, now, new_code=code, new_text=_text(text))
-
         money = Money.REFUNDED if sent else Money.NOT_SPENT
-        return self._settle(row_id, lambda: self._write(work, writing=DURABLE, money=money))
+        return self._settle(steps, row_id, money, new_code=code, new_text=_text(text))
 
     def unknown(self, row_id: str, text: str) -> TaskRow | None:
         """The create was sent and its answer is lost: it may have been billed."""
-        return self._settle(
-            row_id,
-            lambda: self._step(sql.TO_UNKNOWN, row_id, Money.MAYBE_SPENT, DURABLE, new_text=_text(text)),
-        )
+        return self._settle([sql.TO_UNKNOWN], row_id, Money.MAYBE_SPENT, new_text=_text(text))
 
     def delivered(self, row_id: str) -> TaskRow | None:
         """A node gave the image to the graph."""
-        return self._step(sql.TO_DELIVERED, row_id)
+        return self._step([sql.TO_DELIVERED], row_id)
 
     def dropped(self, row_id: str) -> TaskRow | None:
         """The create was certainly never sent: `failed` with 0 credits, and not on the list."""
-        return self._settle(
-            row_id, lambda: self._step(sql.TO_DROPPED, row_id, Money.NOT_SPENT, DURABLE, new_code=DROPPED)
-        )
+        return self._settle([sql.TO_DROPPED], row_id, Money.NOT_SPENT, new_code=DROPPED)
 
     def lost(self, row_id: str, text: str) -> TaskRow | None:
         """The image can no longer be had (link dead, file gone): not attached to and not collected any more, but
         still counted."""
-        return self._step(sql.TO_LOST, row_id, new_text=_text(text))
+        return self._step([sql.TO_LOST], row_id, new_text=_text(text))
 
     def hide(self, row_id: str) -> TaskRow | None:
         """Take a task off the list. Its credits stay counted, its files stay, and it is still attached to."""
-        return self._step(sql.TO_HIDDEN, row_id)
+        return self._step([sql.TO_HIDDEN], row_id)
 
     def evicted(self, row_id: str) -> TaskRow | None:
         """Its files were removed to make room; its URLs may still fetch them again."""
-        return self._step(sql.TO_EVICTED, row_id)
+        return self._step([sql.TO_EVICTED], row_id)
 
     def restore(self, row: TaskRow) -> None:
         """Write a row anew that went with a damaged or deleted journal; one that is there stays as it is."""
@@ -148,22 +133,30 @@ class Steps(Workers):
 
     def _step(
         self,
-        statement: Update,
+        steps: Sequence[Update],
         row_id: str,
         money: Money = Money.SPENT,
-        writing: Writing = SINGLE,
+        *,
+        durable: bool = False,
+        about: str | None = None,
         **values: Any,
     ) -> TaskRow | None:
+        """The first of these steps that changes the row; each may stand alone. about: the task a failure names."""
+        taken = [self._db.backend.durable(step) for step in steps] if durable else steps
         return self._write(
-            lambda connection, now: _take(connection, [statement], row_id, now, **values),
-            writing=writing,
+            lambda connection, now: _take(connection, taken, row_id, now, **values),
+            writing=Writing(durable=durable, single=True),
             money=money,
+            task_id=about,
         )
 
     # A task of ours that ended while the database was away would stay `intended` as long as this process lives, and
     # the same request would wait for it: how it ended is owed, and written before the next begin or heartbeat.
 
-    def _settle(self, row_id: str, write: Callable[[], TaskRow | None]) -> TaskRow | None:
+    def _settle(self, steps: Sequence[Update], row_id: str, money: Money, **values: Any) -> TaskRow | None:
+        def write() -> TaskRow | None:
+            return self._step(steps, row_id, money, durable=True, **values)
+
         try:
             return write()
         except JournalError:

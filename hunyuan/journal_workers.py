@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from sqlalchemy import Connection, delete, select, update
 
@@ -15,14 +15,11 @@ from .journal_statements import (
     FORGET,
     FORGOTTEN,
     FRESH_WORKERS,
-    IN_FLIGHT,
     INTENDED,
     OPEN,
     ORPHANS,
-    PAUSE,
     PAUSED_UNTIL,
     UNKNOWN,
-    WORKER,
 )
 from .models import SLOT_PATIENCE
 from .row_codec import row_from
@@ -30,7 +27,6 @@ from .rows import TaskRow
 from .tables import pauses, tasks, workers
 
 T = TypeVar("T")
-Told = tuple[Any, ...]  # what it is, whose, and a number: a row of what speaks against a new task
 
 ALIVE_SECONDS = 30.0  # a worker silent for longer is dead
 _BEAT_AGAIN_SECONDS = 5.0
@@ -182,14 +178,8 @@ class Workers:
         return [self.worker_id, *others]
 
     def _seen_since(self, now: float) -> dict[str, float]:
-        """What the slots are asked for with, beside the account."""
+        """What the slots are asked for with."""
         return {"alive_since": self._since(now), "begun_since": now - SLOT_PATIENCE}
-
-    def _slots(self, found: Sequence[Told], now: float) -> tuple[int, float]:
-        """How many tasks of the account living workers have in flight; for how many seconds its creates rest."""
-        living = self._alive(row[1] for row in found if row[0] == WORKER)
-        in_flight = sum(int(row[2]) for row in found if row[0] == IN_FLIGHT and row[1] in living)
-        return in_flight, next((max(0.0, row[2] - now) for row in found if row[0] == PAUSE), 0.0)
 
     def _orphans(self, connection: Connection, now: float) -> Sequence[str]:
         """The ids of the `intended` rows of the dead."""
