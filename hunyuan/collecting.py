@@ -276,7 +276,7 @@ def _fetch(driver: Driver, index: int, url: str) -> tuple[StoredImage, Decoded]:
         raise
     link = "" if url.startswith("data:") else url
     stored = tools.results.store(row.task_id or row.id, index, data, decoded.mime, link)
-    if link:
+    if link and decoded.opaque:
         tools.sources.remember(f"pixels:{decoded.digest}", link)
     return stored, decoded
 

@@ -33,13 +33,19 @@ class Phase(str, Enum):
 
 
 class Decoded(Protocol):
-    """A result's pixels as the injected decoder gives them. digest: names the content, as `pixels:<digest>`."""
+    """A result's pixels as the injected decoder gives them. digest: names the content, as `pixels:<digest>`.
+
+    opaque: whether the file shows just these pixels, so that its URL stands for them.
+    """
 
     @property
     def digest(self) -> str: ...
 
     @property
     def mime(self) -> str: ...
+
+    @property
+    def opaque(self) -> bool: ...
 
 
 @dataclass(frozen=True)

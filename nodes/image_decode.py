@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
@@ -33,8 +33,18 @@ _TURNS = {
 _MIMES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp", "GIF": "image/gif", "AVIF": "image/avif"}
 
 
-def read_pixels(data: bytes, *, alpha: bool) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None, str, str]:
-    """Gives (pixels uint8 [H,W,3], alpha uint8 [H,W] or None, mime, note).
+class Read(NamedTuple):
+    """pixels: uint8 [H,W,3]. alpha: uint8 [H,W] or None. opaque: whether the file shows exactly these pixels."""
+
+    pixels: NDArray[np.uint8]
+    alpha: NDArray[np.uint8] | None
+    opaque: bool
+    mime: str
+    note: str
+
+
+def read_pixels(data: bytes, *, alpha: bool) -> Read:
+    """The first picture of a file.
 
     alpha: whether transparency is read; without it an image's own transparency is ignored (the colours stay).
     Raises NotAnImageError and TooLargeError, both saying what was got.
@@ -55,7 +65,7 @@ def read_pixels(data: bytes, *, alpha: bool) -> tuple[NDArray[np.uint8], NDArray
         turned = _turned(image)
         colours, note = _srgb(turned)
         transparency = _alpha(turned) if alpha else None
-        return np.asarray(colours), transparency, _MIMES[kind], note
+        return Read(np.asarray(colours), transparency, _is_opaque(turned), _MIMES[kind], note)
     except (NotAnImageError, TooLargeError):
         raise
     except (MemoryError, Image.DecompressionBombError) as error:
@@ -266,6 +276,12 @@ def _eight_bit(image: Image.Image) -> Image.Image:
         return image
     values: NDArray[Any] = np.asarray(image).astype(np.int64)
     return Image.fromarray((np.clip(values, 0, 65535) >> 8).astype(np.uint8))
+
+
+def _is_opaque(image: Image.Image) -> bool:
+    if "transparency" in image.info:
+        return False
+    return "A" not in image.getbands() or image.getchannel("A").getextrema() == (255, 255)
 
 
 def _alpha(image: Image.Image) -> NDArray[np.uint8] | None:

@@ -31,12 +31,14 @@ class DecodedImage:
     """One decoded file.
 
     pixels: uint8 [H,W,3]. alpha: uint8 [H,W], 255 opaque; None where there is none or none was asked for.
+    opaque: False where the file has transparency, so that it shows something else than `pixels`.
     """
 
     pixels: NDArray[np.uint8] = field(repr=False)
     alpha: NDArray[np.uint8] | None = field(default=None, repr=False)
     mime: str = "image/png"
     note: str = ""
+    opaque: bool = True
 
     @property
     def width(self) -> int:
@@ -78,8 +80,8 @@ def decode(data: bytes, *, alpha: bool = False) -> DecodedImage:
     """Reads a file's bytes, see image_decode. Raises NotAnImageError, TooLargeError. Blocks tens of milliseconds."""
     from .image_decode import read_pixels
 
-    pixels, transparency, mime, note = read_pixels(data, alpha=alpha)
-    return DecodedImage(pixels, transparency, mime, note)
+    read = read_pixels(data, alpha=alpha)
+    return DecodedImage(read.pixels, read.alpha, read.mime, read.note, read.opaque)
 
 
 def pixels_digest(pixels: NDArray[np.uint8]) -> str:

@@ -112,6 +112,7 @@ class Picture8:
 
     digest: str
     mime: str = "image/png"
+    opaque: bool = True
 
 
 def image(name: str = "a") -> ImageInput:

@@ -47,6 +47,7 @@ class Pixels:
 
     digest: str
     mime: str = "image/png"
+    opaque: bool = True
 
 
 def decode(data: bytes) -> Pixels:

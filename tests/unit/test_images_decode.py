@@ -241,6 +241,21 @@ def test_alpha_only_when_asked() -> None:
     assert images.to_tensor([asked])[0].shape[3] == 3
 
 
+def test_a_file_that_is_seen_through_shows_something_else_than_its_pixels() -> None:
+    clear, solid = noise(9, 7, 4), noise(9, 7, 4)
+    solid[..., 3] = 255
+    palette = Image.new("P", (4, 4), 1)
+    for data, opaque in (
+        (saved(Image.fromarray(clear), "PNG"), False),
+        (saved(Image.fromarray(clear), "WEBP", lossless=True), False),
+        (saved(palette, "PNG", transparency=0), False),
+        (saved(Image.fromarray(solid), "PNG"), True),
+        (saved(Image.fromarray(clear[..., :3]), "JPEG"), True),
+    ):
+        assert images.decode(data).opaque is opaque
+        assert images.decode(data, alpha=True).opaque is opaque
+
+
 def test_palette_transparency_becomes_alpha() -> None:
     image = Image.new("P", (4, 4), 1)
     image.putpalette([0, 0, 0, 255, 0, 0])

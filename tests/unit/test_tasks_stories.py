@@ -16,7 +16,7 @@ from hunyuan.models import ImageInput, TaskState
 from hunyuan.rows import TaskRow
 from hunyuan.watch import Phase
 from sandbox.control import Control
-from tests.rig import DRAWN, Rig, image, play
+from tests.rig import DRAWN, Rig, decode, image, play
 
 
 def test_a_task_from_request_to_file(tmp_path: Path) -> None:
@@ -392,6 +392,18 @@ def test_an_id_that_cannot_be_written_is_told_and_not_given_up(tmp_path: Path) -
         assert any(str(got.row.task_id) in warning for warning in rig.warnings)
         assert rig.journal.by_task_id(str(got.row.task_id)) is not None
         assert rig.billed == 1
+
+    play(story, tmp_path)
+
+
+@pytest.mark.parametrize("opaque", [True, False])
+def test_a_links_picture_stands_for_a_result_only_if_both_show_the_same(tmp_path: Path, opaque: bool) -> None:
+    async def story(rig: Rig) -> None:
+        rig.runner.tools = replace(rig.runner.tools, decode=lambda data: replace(decode(data), opaque=opaque))
+        first = await rig.collected(rig.submit(5)[0])
+        pixels = f"pixels:{first.images[0].digest}"
+        as_input = rig.sources.resolve(replace(image(), identity=pixels))
+        assert as_input.way == ("remembered" if opaque else "data")
 
     play(story, tmp_path)
 
