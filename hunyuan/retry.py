@@ -35,8 +35,9 @@ from .limiter import LONGEST_HEEDED
 # from 3 s to 20 s with 1.135 it is 13.5 % at worst, half of that on average, in 16 polls.
 FIRST_POLL, POLL_RATIO = 3.1, 1.135
 LONGEST_POLL_GAP = 10.0
-SHORTEST_POLL_GAP = 0.15
-LEARNED_STEP = 0.2  # seconds; the finest aim that is worth a request
+SHORTEST_POLL_GAP = 0.05  # seconds after an answer; well under LEARNED_STEP, or the time that answers take skips polls
+LEARNED_STEP = 0.12  # seconds; the finest aim that is worth a request
+TAIL_STEP = 0.2  # seconds; the first step past that window
 LEARNED_POLLS = 4  # steps across the window in which recent tasks ended: 8 polls reach a second past its strays
 # A task that was done at its first poll may have been done long before: look earlier next time, and much earlier
 # where that first poll was not aimed by history.
@@ -147,7 +148,7 @@ def poll_times(history: Sequence[float], phase: float) -> Iterator[float]:
         yield from (time for time in times[:-1] if time > 0)
         start = times[-1]
         yield start
-        gap = step
+        gap = max(step, TAIL_STEP)
         while gap < start * (POLL_RATIO - 1):  # past the window: soon sparser
             start += gap
             yield start

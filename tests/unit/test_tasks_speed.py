@@ -166,11 +166,11 @@ def test_eight_nodes_lists_and_counts_all_run_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-def test_two_hundred_prompts_end_within_fifteen_percent_of_the_ideal(tmp_path: Path) -> None:
+def test_two_hundred_prompts_of_an_unknown_kind_end_within_an_eighth_of_the_ideal(tmp_path: Path) -> None:
     async def story(rig: Rig) -> None:
         watches = [rig.submit(seed, node="list")[0] for seed in range(200)]
         await asyncio.gather(*map(rig.collected, watches))
-        assert rig.clock.monotonic() <= 1.15 * 200 * 2 / 16
+        assert rig.clock.monotonic() <= 1.125 * 200 * 2 / 16
         assert rig.state["max_in_flight"] == 16
         assert rig.billed == 200
         assert not rig.runner._drivers, "nothing stays behind in memory"
