@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Protocol
 
 from .paths import LAUNCHER, ROOT, comfyui_path, comfyui_python
+from .ports import HeldPort
 
 PACK = "hunyuan-image-3"
 _PACK_FAILED = re.compile(rf"IMPORT FAILED\): .*{PACK}")
@@ -38,12 +38,6 @@ def run_child(command: Sequence[str], environment: Mapping[str, str]) -> int:
         while True:
             with contextlib.suppress(KeyboardInterrupt):
                 return child.wait()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Process(Protocol):
@@ -88,6 +82,7 @@ class ComfyProcess:
         self.frontend_root = frontend_root
         self.port = port
         self._wanted_port = port
+        self._held = HeldPort()  # also while it does not run: a restart finds it free
         self.log_file = base / f"comfyui-{uuid.uuid4().hex[:8]}.log"  # two processes may share a base
         self._process: Process | None = None
         for name in ("custom_nodes", "input", "output", "temp", "user", "models"):
@@ -130,7 +125,7 @@ class ComfyProcess:
         `port`: for this start, where an open page looks for it.
         """
         assert not self.running, "this ComfyUI runs already"
-        self.port = port or self._wanted_port or free_port()
+        self.port = self._held.take(port or self._wanted_port)
         began, before = time.monotonic(), len(self.log())
         self._process = self._spawn()
         while (waited := time.monotonic() - began) < timeout:

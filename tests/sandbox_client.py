@@ -94,7 +94,7 @@ class Sandbox:
         """All it saw; with `full`, `data:` URIs in bodies unshortened."""
         return self._call("GET", f"state{'?full=1' if full else ''}")
 
-    def wait(self, event: str, count: int = 1, timeout: float = 30.0, **which: Any) -> int:
+    def wait(self, event: str, count: int = 1, timeout: float = 60.0, **which: Any) -> int:
         """Block until `event` happened `count` times; how often it has. AssertionError after `timeout` seconds."""
         query = urllib.parse.urlencode({"event": event, "count": count, "timeout": timeout, **which})
         answer = self._call("GET", f"wait?{query}", timeout=timeout + 10)

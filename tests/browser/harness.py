@@ -12,7 +12,34 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Response
 from tests.comfy.harness_fixtures import PaidServer
 
 OURS = ("hunyuan",)  # in the text or the address of what is ours to answer for
-READY = "() => window.app?.graph && window.app?.extensionManager && !document.querySelector('#splash, .p-blockui-mask')"
+# Newer front-ends show the page first and put the default workflow on the canvas later: the spinner ends with that.
+READY = """() => {
+  const manager = window.app?.extensionManager;
+  return Boolean(window.app?.graph && manager && !manager.spinner && manager.workflow?.activeWorkflow
+    && !document.querySelector('#splash, #splash-loader, .p-blockui-mask'));
+}"""
+# What the page has asked for by fetch: how many answers it waits for, and whose JSON it has read. Playwright tells of
+# answers when they reach the browser, which is earlier, and of "networkidle" once a page only.
+ASKING = """(() => {
+  if (window.asking) return;
+  const asking = window.asking = {open: 0, read: []};
+  const {fetch} = window;
+  window.fetch = async (...request) => {
+    asking.open++;
+    try {
+      const answer = await fetch(...request);
+      const json = answer.json.bind(answer);
+      answer.json = async () => {
+        const told = await json();
+        asking.read.push(answer.url);
+        return told;
+      };
+      return answer;
+    } finally {
+      asking.open--;
+    }
+  };
+})()"""
 
 _EMPTY = """async () => {
   window.app.extensionManager.sidebarTab.activeSidebarTabId = null;
@@ -57,6 +84,10 @@ class Tab:
         told = [f"{entry.text} ({entry.location.get('url', '')})" for entry in self.console if entry.type == "error"]
         told += self.failures
         return [text for text in told if everybodys or _ours(text)]
+
+    def forget_the_unreachable(self) -> None:
+        """Forget the requests that no server answered so far: the test took it away."""
+        self.console[:] = [entry for entry in self.console if "net::ERR_" not in entry.text]
 
     def warnings(self) -> list[str]:
         """Console warnings of ours."""
@@ -104,9 +135,28 @@ class Tab:
         self.page.reload()
         self.ready()
 
-    def ready(self, timeout: float = 60) -> None:
-        """Wait until the front-end has finished starting."""
-        self.page.wait_for_function(READY, timeout=timeout * 1000)
+    def ready(self) -> None:
+        """Wait until the front-end has finished starting, and the pack's page has its first totals."""
+        self.page.wait_for_function(READY)
+        self.has_read("summary")
+
+    def has_read(self, path: str) -> None:
+        """Wait until the page has read an answer of /hunyuan/<path> since it was opened; all that hangs on it is done.
+
+        What reads the JSON runs in the same turn: before anything that a test asks the page afterwards.
+        """
+        self.page.wait_for_function(
+            "path => window.asking.read.some(url => new URL(url).pathname.endsWith(`/hunyuan/${path}`))", arg=path
+        )
+
+    def settle(self) -> None:
+        """Wait until the page has drawn twice and waits for no answer: what it just did has asked for all it needs."""
+        self.page.wait_for_function(
+            """async () => {
+              await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+              return window.asking.open === 0;
+            }"""
+        )
 
     # -- listening: wired up by the fixture before the page is opened ---------------------------
 
@@ -132,6 +182,7 @@ def write_settings(server: PaidServer, face: Face, more: Mapping[str, Any]) -> N
         "Comfy.Locale": face.locale,
         "Comfy.VueNodes.Enabled": face.vue_nodes,
         "Comfy.Workflow.ShowMissingModelsWarning": False,
+        "Comfy.ColorPalette": "dark",  # whatever a test that failed left
         **more,
     }
     answer = server.http.post(

@@ -82,9 +82,8 @@ def put(tab: Tab, workflow: dict[str, dict[str, Any]]) -> None:
 
 
 def open_tasks(tab: Tab) -> Locator:
-    """The sidebar tab, opened."""
-    if tab.page.locator(".hunyuan-panel").count() == 0:
-        tab.command("Hunyuan.ShowTasks")
+    """The sidebar tab, opened; one that is open stays so."""
+    tab.command("Hunyuan.ShowTasks")
     panel = tab.page.locator(".hunyuan-panel")
     expect(panel).to_be_visible()
     return panel

@@ -52,6 +52,7 @@ def test_the_demo_saves_images_tells_the_cost_and_stays_open(
 
     address = re.findall(r"is open at (\S+)", told)[0]
     page = chromium.new_page()
+    page.set_default_timeout(60_000)  # milliseconds, as every page of these tests has
     page.goto(address)
     page.wait_for_function(READY)
     page.wait_for_function("() => window.app.graph.nodes.some(node => node.type === 'HunyuanEdit')")

@@ -122,20 +122,14 @@ def complaints(tab: Tab) -> list[str]:
     return [text for text in [*told, *tab.failures] if not any(word in text for word in COMFYUIS_OWN)]
 
 
-def settle(tab: Tab) -> None:
-    """Until the page has drawn twice and asked for nothing more."""
-    tab.page.wait_for_load_state("networkidle")
-    tab.page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
-
-
 def test_each_template_loads_without_a_warning_and_with_every_value_in_its_place(face_tab: Tab) -> None:
     tab = face_tab
-    settle(tab)
+    tab.settle()
     for name in TEMPLATES:
         before = set(complaints(tab))
         saved = template(name)
         tab.load(saved)
-        settle(tab)
+        tab.settle()
         assert set(complaints(tab)) - before == set(), name
         assert tab.page.locator(".p-dialog").count() == 0, name
         assert titles(tab.graph()) == titles(saved), name
@@ -161,7 +155,7 @@ def test_the_blueprint_is_offered_and_runs(face_tab: Tab) -> None:
     assert json.loads(told["data"]) == on_disk
 
     tab.load(on_disk)
-    settle(tab)
+    tab.settle()
     prompts = [f"A vase, {face}", f"In blue glass, {face}"]
     tab.page.evaluate(
         """([prompt, edit, folder]) => {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 
 from playwright.sync_api import Locator, Page, expect
@@ -17,6 +18,7 @@ from tests.browser.tasks_page import (
     row,
     wait_for_output,
 )
+from tests.comfy.routes_kit import post
 
 _NAMELESS = """panel => [...panel.querySelectorAll('button, input, select, textarea, summary, [tabindex]')]
   .filter(element => element.checkVisibility() && !element.matches('.hunyuan-list'))
@@ -112,7 +114,8 @@ def test_it_is_filtered_searched_and_walked_through_by_keys(tab: Tab) -> None:
     tab.server.run(generate(f"moderated {mark}"))
     expect(row(tab, mark)).to_have_count(3)
 
-    panel.get_by_label("Search prompt or id").fill(mark)
+    with page.expect_response(lambda answer: f"search={mark}" in answer.url):
+        panel.get_by_label("Search prompt or id").fill(mark)
     expect(page.locator(".hunyuan-row")).to_have_count(3)
     panel.get_by_label("Which tasks").select_option("failed")
     expect(page.locator(".hunyuan-row")).to_have_count(1)
@@ -194,25 +197,30 @@ def brightness(page: Page, element: Locator) -> float:
     return sum(colour) / 3
 
 
-def test_the_credits_and_their_limit_are_shown_and_followed(tab: Tab) -> None:
+def limits(tab: Tab, day: int | None, session: int | None) -> None:
+    """Saves them, as the settings dialog does."""
+    changes = {"credit_limit_per_day": day, "credit_limit_per_session": session}
+    post(tab.server, "settings", {"changes": changes}).raise_for_status()
+
+
+def test_the_credits_and_their_limits_are_shown_and_followed(tab: Tab) -> None:
     panel = open_tasks(tab)
-    today = panel.locator(".hunyuan-credits dd").first
-    expect(today).to_contain_text("credits")
-    before = int(today.inner_text().split()[0])
+    shown = panel.locator(".hunyuan-credits dd")
+    expect(shown).to_have_count(2)
+    day, session = (int(text.split()[0]) for text in shown.all_inner_texts())
     tab.server.run(generate(f"a coin {uuid.uuid4()}"))  # by another client: the page is told
-    expect(today).to_contain_text(f"{before + 25} credits")
-    tab.server.http.post(
-        f"{tab.server.url}/hunyuan/settings",
-        json={"changes": {"credit_limit_per_day": before + 40}},
-        headers={"X-Hunyuan": "1"},
-        timeout=30,
-    ).raise_for_status()
-    expect(today).to_contain_text(f"{before + 25} of {before + 40} credits")
-    expect(today).to_have_attribute("data-full", "true")
-    tab.server.http.post(
-        f"{tab.server.url}/hunyuan/settings",
-        json={"changes": {"credit_limit_per_day": None}},
-        headers={"X-Hunyuan": "1"},
-        timeout=30,
-    ).raise_for_status()
-    expect(today).to_contain_text(f"{before + 25} credits")
+    today = rf"^({day + 25}|25|0)"  # the others: a day began meanwhile, before the task or after it
+    expect(shown.nth(0)).to_have_text(re.compile(rf"{today} credits"))
+    expect(shown.nth(1)).to_have_text(re.compile(rf"^{session + 25} credits"))
+    try:
+        limits(tab, day + 40, session + 40)
+        expect(shown.nth(0)).to_have_text(re.compile(rf"{today} of {day + 40} credits"))
+        expect(shown.nth(1)).to_have_text(re.compile(rf"^{session + 25} of {session + 40} credits"))
+        expect(shown.nth(1)).to_have_attribute("data-full", "true")
+        limits(tab, None, session + 50)
+        expect(shown.nth(1)).to_have_text(re.compile(rf"^{session + 25} of {session + 50} credits"))
+        expect(shown.nth(1)).to_have_attribute("data-full", "false")  # one more fits
+    finally:  # the server is that of all tests
+        limits(tab, None, None)
+    expect(shown.nth(0)).to_have_text(re.compile(rf"{today} credits"))
+    expect(shown.nth(1)).to_have_text(re.compile(rf"^{session + 25} credits"))

@@ -15,7 +15,7 @@ _RELOAD = """async ({listed, news}) => {
   const {fetchApi} = api;
   let arrive;
   api.fetchApi = (route, ...more) => route.startsWith('/hunyuan/tasks?')
-    ? new Promise(resolve => { arrive = () => resolve(Response.json({tasks: listed, more: false})); })
+    ? new Promise(resolve => { arrive = () => resolve({ok: true, json: async () => ({tasks: listed, more: false})}); })
     : fetchApi.call(api, route, ...more);
   const turn = () => new Promise(resolve => setTimeout(resolve));
   try {
@@ -44,7 +44,7 @@ def task(prompt: str, created_at: float, **changes: Any) -> dict[str, Any]:
 
 def test_news_that_overtake_the_list_are_not_undone_by_it(tab: Tab) -> None:
     open_tasks(tab)
-    tab.page.wait_for_load_state("networkidle")  # its own first list is there
+    tab.has_read("tasks")  # its own first list is there
     before = [task("a fetched one", 30), task("a forgotten one", 20), task("an open one", 10)]
     fetched = task("a fetched one", 30, state="collected", seconds=3.0)
     forgotten = task("a forgotten one", 20, hidden=True)

@@ -13,6 +13,7 @@ from PIL import Image, ImageChops
 
 from sandbox.pictures import FRAME, background, expected_png, prompt_colour, tile_boxes, tinted
 from tests.comfy.harness import ComfyServer
+from tests.comfy.harness_fixtures import PaidServer
 
 Link = Sequence[Any]
 SMALL = {"size": "custom", "width": 256, "height": 256}
@@ -98,17 +99,35 @@ def rows(server: ComfyServer, prompt: str) -> list[dict[str, Any]]:
 def settings(server: ComfyServer, **values: Any) -> Iterator[None]:
     """These settings in the server's file, as the page saves them, for the block."""
     file = server.state_directory / "settings.json"
-    server.state_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     before = file.read_bytes() if file.exists() else None
-    file.touch(mode=0o600)
-    file.write_text(json.dumps(values), encoding="utf-8")
+    write_settings(server, json.dumps(values).encode())
     try:
         yield
     finally:
         if before is None:
             file.unlink()
         else:
-            file.write_bytes(before)
+            write_settings(server, before)
+
+
+def write_settings(server: ComfyServer, content: bytes) -> None:
+    """The server's file, at once: it may read it at any time, and half a file is none."""
+    server.state_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    scratch = server.state_directory / "settings.json.tests"
+    scratch.touch(mode=0o600)
+    scratch.write_bytes(content)
+    scratch.replace(server.state_directory / "settings.json")
+
+
+def asked(server: PaidServer, event: str | None = None) -> list[dict[str, Any]]:
+    """The requests to the gateway (of one event), without those for tasks of earlier tests.
+
+    The collector of a shared server may still look for them; a sandbox that was reset does not know their ids.
+    """
+    own = {task["task_id"] for task in server.sandbox.state()["tasks"]}
+    listed = server.get_json("/hunyuan/tasks?limit=1000")["tasks"]
+    earlier = {row["task_id"] for row in listed if row["task_id"] and row["task_id"] not in own}
+    return [seen for seen in server.sandbox.requests(event) if not any(id_ in seen["path"] for id_ in earlier)]
 
 
 def until(what: str, condition: Callable[[], Any], seconds: float = 60.0, every: float = 0.1) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any
 
@@ -49,7 +50,7 @@ def test_a_create_that_fails(
 
 
 def test_429_waits_and_goes_on(comfy: PaidServer) -> None:
-    comfy.sandbox.script(on="create", status=429, retry_after=1)
+    comfy.sandbox.script(on="create", status=429, retry_after=3)  # long enough to be told of
     entry = comfy.run(saved("too many requests"))
     comfy.succeeded(entry)
     assert_drawn(comfy.images(entry, "2")[0], "too many requests", 7, (256, 256))
@@ -81,11 +82,11 @@ def test_a_poll_that_fails_is_told_and_the_task_stays(
 
 def test_polls_and_downloads_that_flap_are_outlived(comfy: PaidServer) -> None:
     comfy.sandbox.script(
-        {"on": "poll", "status": 503},
-        {"on": "poll", "status": 200, "body": "html"},
-        {"on": "poll", "drop": "mid_body"},
-        {"on": "download", "status": 404},
-        {"on": "download", "image": "truncated"},
+        {"on": "poll", "prompt": "flapping", "status": 503},
+        {"on": "poll", "prompt": "flapping", "status": 200, "body": "html"},
+        {"on": "poll", "prompt": "flapping", "drop": "mid_body"},
+        {"on": "download", "prompt": "flapping", "status": 404},
+        {"on": "download", "prompt": "flapping", "image": "truncated"},
     )
     entry = comfy.run(saved("flapping"))
     comfy.succeeded(entry)
@@ -188,7 +189,8 @@ def test_no_key_anywhere_after_all_of_it(comfy: PaidServer, bare: PaidServer) ->
         assert key not in json.dumps([message.data for message in server.messages()])
         for path in server.base.rglob("*"):
             if path.is_file() and not path.is_symlink() and "custom_nodes" not in path.parts:
-                assert key.encode() not in path.read_bytes(), path
+                with contextlib.suppress(FileNotFoundError):  # a server that runs takes its files away when it likes
+                    assert key.encode() not in path.read_bytes(), path
 
 
 def assert_no_dialog(text: str) -> None:

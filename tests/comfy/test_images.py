@@ -12,7 +12,18 @@ import pytest
 from PIL import Image
 
 from tests.comfy.harness_fixtures import PaidServer
-from tests.comfy.story_kit import assert_edited, edit, generate, info_of, save, settings, show, text_of
+from tests.comfy.story_kit import (
+    asked,
+    assert_edited,
+    edit,
+    generate,
+    info_of,
+    save,
+    settings,
+    show,
+    text_of,
+    write_settings,
+)
 from tests.contract.sources_servers import (
     ACCESS_KEY,
     BUCKET,
@@ -45,10 +56,7 @@ def s3() -> Iterator[S3Store]:
 
 def set_up(server: PaidServer, **settings: object) -> None:
     """What the user would have saved in the settings dialog."""
-    file = server.base / "user" / "__hunyuan" / "settings.json"
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    file.write_text(json.dumps(settings))
-    file.chmod(0o600)
+    write_settings(server, json.dumps(settings).encode())
 
 
 def picture(seed: int, size: tuple[int, int] = (300, 260)) -> Image.Image:
@@ -230,7 +238,7 @@ def test_image_from_url_gives_pixels_and_mask(server: PaidServer, service: Uploa
     assert not np.asarray(none).any()
     assert [each["width"] for each in info_of(entry, "5")["images"]] == [60, 60]
     assert sorted(request.path for request in service.reads) == ["/files/alpha.png", "/files/opaque.png?sig=a%2Fb+c"]
-    assert server.sandbox.requests() == [], "no bearer, no task: the gateway was not asked"
+    assert asked(server) == [], "no bearer, no task: the gateway was not asked"
     assert all(request.headers["Authorization"] is None for request in service.reads)
 
 
@@ -323,12 +331,12 @@ def test_the_image_nodes_speak_the_users_language(server: PaidServer) -> None:
 def test_image_from_url_tries_again_where_only_the_way_failed(server: PaidServer) -> None:
     first = server.run({"1": generate("to be fetched", width=320), "2": save(["1", 0]), "3": show(["1", 1])})
     server.succeeded(first)
-    server.sandbox.script(on="download", times=2, status=503)
+    server.sandbox.script(on="download", prompt="to be fetched", times=2, status=503)
     url = text_of(first, "3").strip()
     entry = server.run({"1": {"class_type": "HunyuanImageFromURL", "inputs": {"image_urls": url}}, "2": save(["1", 0])})
     server.succeeded(entry)
     assert np.array_equal(np.asarray(server.images(entry, "2")[0]), np.asarray(server.images(first, "2")[0]))
-    assert len(server.sandbox.requests("download")) == 4
+    assert len(asked(server, "download")) == 4
 
 
 def test_a_link_that_died_does_not_come_out_of_the_cache(server: PaidServer, service: UploadService) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from devtools import browser, console, process
 from devtools.paths import ROOT
+from devtools.ports import HeldPort
 
 
 def dev(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -63,6 +65,18 @@ def test_no_key_of_the_surroundings_reaches_a_child(monkeypatch: pytest.MonkeyPa
     assert environment["HUNYUAN_BASE_URL"] == "http://127.0.0.1:1"
     assert "HUNYUAN_API_KEY" not in environment
     assert "HOME" not in environment
+
+
+def test_a_port_is_kept_for_the_server_that_is_told_it() -> None:
+    held = HeldPort()
+    number = held.take()
+    for _ in ("a start", "a restart"):
+        socket.create_server(("127.0.0.1", number)).close()
+        assert held.take(number) == number
+        if sys.platform == "linux":  # elsewhere it is only looked for
+            with socket.socket() as other, pytest.raises(OSError, match="in use"):
+                other.bind(("127.0.0.1", number))
+    held.release()
 
 
 def test_the_pack_stands_in_custom_nodes(tmp_path: Path) -> None:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import time
+import urllib.request
+
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class StoryFreeze:
-    """Synchronous, as KSampler is: freezes ComfyUI's event loop for `seconds`."""
+    """Synchronous, as KSampler is: freezes ComfyUI's event loop until all requests, one a line, have been answered."""
 
     CATEGORY = "tests"
-    INPUT_TYPES = classmethod(lambda cls: {"required": {"seconds": ("FLOAT", {"default": 1.0, "max": 60.0})}})
+    INPUT_TYPES = classmethod(lambda cls: {"required": {"requests": ("STRING", {"multiline": True})}})
     RETURN_TYPES = ("STRING",)
     FUNCTION = "freeze"
 
-    def freeze(self, seconds: float) -> tuple[str]:
-        time.sleep(seconds)  # the point of this node, not a synchronisation
-        return (f"froze {seconds} s",)
+    def freeze(self, requests: str) -> tuple[str]:
+        for line in requests.splitlines():
+            method, url = line.split()
+            _DIRECT.open(urllib.request.Request(url, method=method), timeout=60).close()  # HTTPError past its own time
+        return ("froze",)
 
 
 class StoryLines:
