@@ -5,6 +5,7 @@
 import { app } from "../../scripts/app.js";
 import { button, h, icon, iconButton } from "./dom.js";
 import { t } from "./i18n.js";
+import { Press } from "./pressed.js";
 import { openSettings } from "./settings_dialog.js";
 import { collectAll } from "./task_actions.js";
 import { VirtualList } from "./task_list.js";
@@ -52,11 +53,12 @@ class Panel {
   #clock = 0;
   #typing = 0;
   #ended = new AbortController();
+  #said = ""; // by the notes
 
   /** @param {import("./task_store.js").TaskStore} store */
   constructor(store) {
     this.store = store;
-    this.list = new VirtualList(store, drawTask);
+    this.list = new VirtualList(store, drawTask, () => this.press.isHeld);
     this.credits = h("dl", { class: "hunyuan-credits" });
     this.notes = h("div", { class: "hunyuan-notes" });
     this.settings = iconButton("key", t("sidebar.settings"), () => openSettings());
@@ -73,6 +75,7 @@ class Panel {
       this.note,
       this.list.element,
     );
+    this.press = new Press(this.element, () => this.#draw());
     // Typing must not reach ComfyUI's shortcuts.
     for (const field of [this.filter, this.search]) field.addEventListener("keydown", (event) => event.stopPropagation());
   }
@@ -91,6 +94,7 @@ class Panel {
     this.#ended.abort();
     window.clearInterval(this.#clock);
     window.clearTimeout(this.#typing);
+    this.press.destroy();
     this.list.destroy();
   }
 
@@ -128,6 +132,7 @@ class Panel {
   }
 
   #draw() {
+    if (this.press.isHeld) return; // drawn when it is released
     const { summary, rows, more, error } = this.store;
     this.#drawNotes(summary);
     this.credits.replaceChildren(...this.#credits(summary));
@@ -140,6 +145,9 @@ class Panel {
 
   /** The focus stays on the same button, or goes to one that is always there. @param {any} summary */
   #drawNotes(summary) {
+    const said = JSON.stringify([summary?.key_set, summary?.undelivered]);
+    if (said === this.#said) return;
+    this.#said = said;
     const focused = this.notes.contains(document.activeElement) && document.activeElement?.getAttribute("data-action");
     this.notes.replaceChildren(...this.#notes(summary));
     if (!focused) return;
