@@ -32,7 +32,7 @@ export function registerSidebar(store) {
       panel = new Panel(store);
       container.classList.add("hunyuan-tab");
       container.replaceChildren(panel.element);
-      void panel.open();
+      panel.open();
     },
     destroy: () => {
       panel?.destroy();
@@ -41,11 +41,10 @@ export function registerSidebar(store) {
   });
 }
 
-/** Opens the tab if it is not open. @param {string} [filter] */
-export function showSidebar(filter) {
+/** Opens the tab if it is not open. */
+export function showSidebar() {
   const tabs = app.extensionManager.sidebarTab;
   if (tabs.activeSidebarTabId !== TAB_ID) tabs.toggleSidebarTab(TAB_ID);
-  if (filter) requestAnimationFrame(() => document.dispatchEvent(new CustomEvent("hunyuan-filter", { detail: filter })));
 }
 
 /** The tab's content, for as long as it is open. */
@@ -81,13 +80,11 @@ class Panel {
   }
 
   /** Loads the list and follows the store. */
-  async open() {
-    const { signal } = this.#ended;
-    this.store.addEventListener("change", () => this.#draw(), { signal });
-    document.addEventListener("hunyuan-filter", (event) => this.#choose(/** @type {CustomEvent} */ (event).detail), { signal });
+  open() {
+    this.store.addEventListener("change", () => this.#draw(), { signal: this.#ended.signal });
     this.#clock = window.setInterval(() => tickSeconds(this.list.element), 1000);
     this.#draw();
-    await this.store.show(this.filter.value, this.search.value);
+    void this.store.show(this.filter.value, this.search.value);
   }
 
   destroy() {
