@@ -454,8 +454,9 @@ def test_the_page_hears_that_a_row_is_gone_that_was_written_down_and_not_sent(tm
         rig.wire.broken = None
         await rig.clock.sleep(30)
         assert len(begun) == (1 if why == "left" else 2)
-        assert [(row.id, row.hidden) for row in rig.changes][0] == (begun[0], True)
-        assert not any(row.hidden for row in rig.changes[1:])
+        first, *others = rig.changes
+        assert (first.id, first.hidden) == (begun[0], True)
+        assert not any(row.hidden for row in others)
         assert rig.billed == len(begun) - 1
 
     rules = [{"on": "create", "status": 429, "retry_after": 3}] if why == "429" else []
