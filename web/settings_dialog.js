@@ -117,6 +117,7 @@ class SettingsForm {
     try {
       await post("settings", { changes });
       this.dialog.close();
+      document.dispatchEvent(new Event("hunyuan-saved"));
       toast("success", t("settings.saved"), "", 3000);
     } catch (error) {
       this.#fail(error, this.status);

@@ -130,3 +130,15 @@ def test_a_notes_button_acts_though_news_come_while_it_is_pressed(tab: Tab, name
     expect(panel.get_by_text("no workflow has used yet: 3")).to_be_visible()
     panel.get_by_label("Which tasks").select_option("all")
     assert tab.errors() == []
+
+
+def test_older_news_do_not_bring_back_what_was_taken_off_the_list(tab: Tab) -> None:
+    open_tasks(tab)
+    tab.page.wait_for_load_state("networkidle")
+    taken, kept = task("a row taken off", 20), task("a row that stays", 10)
+    tab.page.evaluate(_RELOAD, {"listed": [taken, kept], "news": []})
+    expect(row(tab, "a row taken off")).to_have_count(1)
+    news = [{**taken, "hidden": True}, {**taken, "delivered": True}, {**kept, "state": "collected"}]
+    tab.page.evaluate(_TELL, [("hunyuan.task", each) for each in news])
+    expect(row(tab, "a row that stays").get_by_text("Done")).to_be_visible()
+    assert row(tab, "a row taken off").count() == 0
