@@ -9,8 +9,8 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import TabFactory
-from tests.browser.harness import Tab
-from tests.browser.tasks_page import generate, open_tasks, row
+from tests.browser.harness import Face, Tab
+from tests.browser.tasks_page import generate, open_tasks, put, row
 from tests.comfy.harness_fixtures import ServerFactory
 from tests.comfy.routes_kit import save
 
@@ -35,6 +35,8 @@ _STALE = """() => window.app.api.dispatchEvent(new CustomEvent('hunyuan.credits'
   counts: {}, total: 1, undelivered: 77, left_behind: 0, key_set: true, limits: {}, session: 'stale', as_of: 1,
   credits: {today: {spent: 0, maybe: 0}, session: {spent: 0, maybe: 0}},
 }}))"""
+_BADGES = """() => window.app.graph.nodes
+  .flatMap(node => node.badges.map(badge => (typeof badge === 'function' ? badge() : badge).text)).join()"""
 HOW = pytest.mark.parametrize("how", ["aborted", "503"])
 
 
@@ -111,3 +113,44 @@ def test_a_setting_that_kept_everything_from_starting_is_mended_in_the_dialog(
         expect(page.locator(".hunyuan-empty")).to_contain_text("No tasks yet.", timeout=40_000)
         expect(page.locator(".hunyuan-credits")).to_be_visible()
         assert [text for text in each.errors() if "503" not in text] == []
+
+
+def test_the_badge_of_a_run_whose_end_nobody_heard_goes(open_tab: TabFactory) -> None:
+    tab = open_tab(Face("en", vue_nodes=True))
+    put(tab, generate("a lighthouse"))
+    tab.page.evaluate(
+        """() => window.app.api.dispatchEvent(new CustomEvent('progress_text', {detail: {
+          nodeId: '1', text: 'running · 12 s · task x · 25 credits'}}))"""
+    )
+    assert "running · 12 s" in tab.page.evaluate(_BADGES)
+    tab.page.evaluate("() => window.app.api.dispatchEvent(new CustomEvent('reconnected', {detail: null}))")
+    assert "running" not in tab.page.evaluate(_BADGES)
+
+
+def test_of_two_tests_the_later_one_speaks(tab: Tab) -> None:
+    tab.page.evaluate(
+        """() => {
+          const {api} = window.app;
+          const {fetchApi} = api;
+          window.answers = [];
+          api.fetchApi = (route, ...more) => route !== '/hunyuan/test' ? fetchApi.call(api, route, ...more)
+            : new Promise(resolve => {
+              window.answers.push(ok => resolve(Response.json({ok, fault: 'key', message: '', said: '', place: ''})));
+              if (window.answers.length === 2) api.fetchApi = fetchApi;
+            });
+        }"""
+    )
+    tab.command("Hunyuan.SetKey")
+    section = tab.page.locator("dialog.hunyuan-dialog [data-section=key]")
+    test = section.get_by_role("button", name="Test the key")
+    test.click()
+    test.click()
+    answer = "async ([which, ok]) => { window.answers[which](ok); await new Promise(done => setTimeout(done)); }"
+    tab.page.evaluate(answer, [0, False])
+    expect(section.locator(".hunyuan-result")).to_have_text("Testing …")
+    expect(test).to_have_attribute("aria-busy", "true")
+    tab.page.evaluate(answer, [1, True])
+    expect(section.locator(".hunyuan-result")).to_contain_text("Works.")
+    expect(test).not_to_have_attribute("aria-busy", "true")
+    tab.page.keyboard.press("Escape")
+    assert tab.errors() == []
