@@ -7,6 +7,7 @@ arrow leaves either nothing or a row from which the next attempt goes on.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from .driver import Driver
 from .errors import BillingUnknownError, HunyuanError, InputUnreachableError, JournalError, Money, RateLimitedError
@@ -59,7 +60,7 @@ async def obtain_row(driver: Driver) -> None:
             continue
         attempt += 1
         if not driver.watches:  # left while the intent was written down: nothing has been sent
-            await driver.blocking(tools.journal.dropped, outcome.row.id)
+            await _take_back(driver, outcome.row)
         _stay_wanted(driver)
         driver.row, driver.paid = outcome.row, True
         delay = await _create(driver, attempt, begun)
@@ -135,7 +136,7 @@ async def _create(driver: Driver, attempt: int, begun: tuple[float, float]) -> f
     try:
         status = await driver.remote(send)
     except _TooLate:
-        await driver.blocking(tools.journal.dropped, row.id)
+        await _take_back(driver, row)
         driver.release_slot()
         return 0.0
     except HunyuanError as error:
@@ -149,13 +150,19 @@ async def _create(driver: Driver, attempt: int, begun: tuple[float, float]) -> f
     return None
 
 
+async def _take_back(driver: Driver, row: TaskRow) -> None:
+    """The row of what was certainly not sent leaves the list, also one that the page has read meanwhile."""
+    gone = await driver.blocking(driver.tools.journal.dropped, row.id)
+    driver.tools.on_change(gone or replace(row, hidden=True))  # None: it went with its journal
+
+
 async def _refused(driver: Driver, row: TaskRow, error: HunyuanError, attempt: int) -> float:
     """What follows a create that failed; gives the delay where it may be sent again, raises otherwise."""
     journal = driver.tools.journal
     decision = after_create(error, attempt, driver.tools.chance())
     # The row comes first: whatever fails after it must not leave the task as if its create were still under way.
     if decision.next is Next.AGAIN:
-        await driver.blocking(journal.dropped, row.id)
+        await _take_back(driver, row)
     elif decision.next is Next.UNKNOWN:
         await driver.note(journal.unknown, error.what)
     else:

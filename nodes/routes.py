@@ -36,7 +36,7 @@ def register(server: Any, get_runtime: Callable[[], Runtime]) -> None:
     from .routes_feed import Feed
     from .routes_tasks import Thumbnails
 
-    face = _Face(server, get_runtime, Feed(server), Thumbnails())
+    face = _Face(server, get_runtime, Feed(server, get_runtime), Thumbnails())
     for path, handler in {
         "summary": face.summary,
         "tasks": face.tasks,

@@ -76,6 +76,23 @@ export function on(name, listener) {
   api.addEventListener(name, (event) => listener(event.detail));
 }
 
+/**
+ * Calls when the page has another websocket than before: who asked for news over the old one hears none any more. Some
+ * front-ends replace it without an event of their own, so the first message over a new one says it too.
+ * @param {() => void} listener
+ */
+export function onNewSocket(listener) {
+  let known = api.socket;
+  const tell = () => {
+    known = api.socket;
+    listener();
+  };
+  api.addEventListener("reconnected", tell);
+  api.addEventListener("status", () => {
+    if (api.socket !== known && api.socket?.readyState === WebSocket.OPEN) tell();
+  });
+}
+
 /** This page's id at the server, once the websocket has one. @returns {Promise<string>} */
 export function clientId() {
   if (api.clientId) return Promise.resolve(api.clientId);

@@ -58,7 +58,7 @@ app.registerExtension({
     registerSidebar(store);
     watchUndelivered(store);
     watchMissingKey();
-    void store.start(); // the first answer may take a moment: the page does not wait for it
+    store.start();
   },
   nodeCreated(/** @type {any} */ node) {
     translateNode(node);

@@ -6,7 +6,7 @@
  * @module
  */
 import { app } from "../../scripts/app.js";
-import { on } from "./api.js";
+import { on, onNewSocket } from "./api.js";
 import { t } from "./i18n.js";
 
 const CREDITS = 25; // an image (the vendor's model page)
@@ -39,7 +39,9 @@ export async function watchStates() {
     setTimeout(() => hideFrozenText(nodeId)); // after ComfyUI has made it
   });
   on("executed", ({ node }) => setState(node, ""));
-  for (const end of ENDS) on(end, () => states && (states.value = {}));
+  const forget = () => states && (states.value = {});
+  for (const end of ENDS) on(end, forget);
+  onNewSocket(forget); // an end may have gone to the old one; a run that still goes tells again within a second
 }
 
 /** @returns {Promise<{shallowRef: (value: any) => any} | null>} */

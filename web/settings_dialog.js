@@ -29,6 +29,8 @@ export async function openSettings({ reason = "" } = {}) {
 class SettingsForm {
   /** @type {Map<string, FieldView>} */
   #views = new Map();
+  /** @type {Map<string, number>} how often each test was pressed: only the last answer is shown */
+  #presses = new Map();
 
   /** @param {Record<string, any>} fields @param {string} reason @param {() => void} onclose */
   constructor(fields, reason, onclose) {
@@ -87,21 +89,26 @@ class SettingsForm {
 
   /** @param {string} what @param {HTMLElement} result @param {HTMLElement | undefined | ""} pressed */
   async #test(what, result, pressed) {
+    const press = (this.#presses.get(what) ?? 0) + 1;
+    this.#presses.set(what, press);
+    const isLast = () => this.#presses.get(what) === press;
     this.#clear();
     result.removeAttribute("data-ok");
     result.textContent = t("settings.testing");
     if (pressed) pressed.setAttribute("aria-busy", "true");
     try {
       const { ok, fault, message, said, place } = await post("test", { what, changes: this.#changes() });
+      if (!isLast()) return;
       const key = ok ? "tests.ok" : `tests.${fault}`;
       result.dataset.ok = String(ok);
       result.replaceChildren(h("strong", {}, has(key) ? t(key) : t("tests.failed")), " ", inWords(said, place, message));
     } catch (error) {
+      if (!isLast()) return;
       result.dataset.ok = "false";
       result.textContent = "";
       this.#fail(error, result);
     } finally {
-      if (pressed) pressed.removeAttribute("aria-busy");
+      if (pressed && isLast()) pressed.removeAttribute("aria-busy");
     }
   }
 
@@ -117,6 +124,7 @@ class SettingsForm {
     try {
       await post("settings", { changes });
       this.dialog.close();
+      document.dispatchEvent(new Event("hunyuan-saved"));
       toast("success", t("settings.saved"), "", 3000);
     } catch (error) {
       this.#fail(error, this.status);

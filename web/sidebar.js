@@ -5,6 +5,7 @@
 import { app } from "../../scripts/app.js";
 import { button, h, icon, iconButton } from "./dom.js";
 import { t } from "./i18n.js";
+import { Press } from "./pressed.js";
 import { openSettings } from "./settings_dialog.js";
 import { collectAll } from "./task_actions.js";
 import { VirtualList } from "./task_list.js";
@@ -31,7 +32,7 @@ export function registerSidebar(store) {
       panel = new Panel(store);
       container.classList.add("hunyuan-tab");
       container.replaceChildren(panel.element);
-      void panel.open();
+      panel.open();
     },
     destroy: () => {
       panel?.destroy();
@@ -40,11 +41,10 @@ export function registerSidebar(store) {
   });
 }
 
-/** Opens the tab if it is not open. @param {string} [filter] */
-export function showSidebar(filter) {
+/** Opens the tab if it is not open. */
+export function showSidebar() {
   const tabs = app.extensionManager.sidebarTab;
   if (tabs.activeSidebarTabId !== TAB_ID) tabs.toggleSidebarTab(TAB_ID);
-  if (filter) requestAnimationFrame(() => document.dispatchEvent(new CustomEvent("hunyuan-filter", { detail: filter })));
 }
 
 /** The tab's content, for as long as it is open. */
@@ -52,11 +52,12 @@ class Panel {
   #clock = 0;
   #typing = 0;
   #ended = new AbortController();
+  #said = ""; // by the notes
 
   /** @param {import("./task_store.js").TaskStore} store */
   constructor(store) {
     this.store = store;
-    this.list = new VirtualList(store, drawTask);
+    this.list = new VirtualList(store, drawTask, () => this.press.isHeld);
     this.credits = h("dl", { class: "hunyuan-credits" });
     this.notes = h("div", { class: "hunyuan-notes" });
     this.settings = iconButton("key", t("sidebar.settings"), () => openSettings());
@@ -73,24 +74,24 @@ class Panel {
       this.note,
       this.list.element,
     );
+    this.press = new Press(this.element, () => this.#draw());
     // Typing must not reach ComfyUI's shortcuts.
     for (const field of [this.filter, this.search]) field.addEventListener("keydown", (event) => event.stopPropagation());
   }
 
   /** Loads the list and follows the store. */
-  async open() {
-    const { signal } = this.#ended;
-    this.store.addEventListener("change", () => this.#draw(), { signal });
-    document.addEventListener("hunyuan-filter", (event) => this.#choose(/** @type {CustomEvent} */ (event).detail), { signal });
+  open() {
+    this.store.addEventListener("change", () => this.#draw(), { signal: this.#ended.signal });
     this.#clock = window.setInterval(() => tickSeconds(this.list.element), 1000);
     this.#draw();
-    await this.store.show(this.filter.value, this.search.value);
+    void this.store.show(this.filter.value, this.search.value);
   }
 
   destroy() {
     this.#ended.abort();
     window.clearInterval(this.#clock);
     window.clearTimeout(this.#typing);
+    this.press.destroy();
     this.list.destroy();
   }
 
@@ -128,6 +129,7 @@ class Panel {
   }
 
   #draw() {
+    if (this.press.isHeld) return; // drawn when it is released
     const { summary, rows, more, error } = this.store;
     this.#drawNotes(summary);
     this.credits.replaceChildren(...this.#credits(summary));
@@ -140,6 +142,9 @@ class Panel {
 
   /** The focus stays on the same button, or goes to one that is always there. @param {any} summary */
   #drawNotes(summary) {
+    const said = JSON.stringify([summary?.key_set, summary?.undelivered]);
+    if (said === this.#said) return;
+    this.#said = said;
     const focused = this.notes.contains(document.activeElement) && document.activeElement?.getAttribute("data-action");
     this.notes.replaceChildren(...this.#notes(summary));
     if (!focused) return;

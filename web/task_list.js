@@ -19,10 +19,12 @@ export class VirtualList {
   /**
    * @param {{rows: Row[], total: number, ensure: (index: number) => Promise<void>}} source
    * @param {(row: Row) => HTMLElement} draw
+   * @param {() => boolean} isHeld whether nothing may move now; who says so calls `update` when it is over
    */
-  constructor(source, draw) {
+  constructor(source, draw, isHeld) {
     this.source = source;
     this.draw = draw;
+    this.isHeld = isHeld;
     this.space = h("div", { class: "hunyuan-list-space", role: "list", "aria-label": t("list.name") });
     this.element = h("div", { class: "hunyuan-list", tabindex: "-1" }, this.space);
     this.element.addEventListener("scroll", () => this.update(), { passive: true });
@@ -51,6 +53,7 @@ export class VirtualList {
   }
 
   #update() {
+    if (this.isHeld()) return;
     const { rows, total } = this.source;
     this.space.style.height = `${total * ROW_HEIGHT}px`;
     const first = Math.max(0, Math.floor(this.element.scrollTop / ROW_HEIGHT) - BEYOND);

@@ -2,7 +2,8 @@
  * The page's knowledge of the tasks: a list loaded as far as it was looked at, and the totals. Kept fresh by events.
  * @module
  */
-import { clientId, get, on } from "./api.js";
+import { clientId, get, on, onNewSocket } from "./api.js";
+import { untilAnswered } from "./persist.js";
 
 /**
  * @typedef {object} Task one row of the list, as nodes/routes_rows.py gives it
@@ -54,30 +55,44 @@ export class TaskStore extends EventTarget {
   summary = null;
   /** @type {unknown} why the list could not be had */
   error = null;
+  #asked = 0;
   #generation = 0;
   /** @type {Promise<void> | null} */
   #loading = null;
   /** @type {Task[]} what came while a page was on its way: the page may have been read before it */
   #news = [];
   #opened = false;
+  /** @type {Set<string>} what was taken off the list: older news of it may still be on their way */
+  #forgotten = new Set();
 
   /** Listens to the server, and asks for the totals. */
   start() {
     on("hunyuan.task", (task) => this.#take(task));
     on("hunyuan.credits", (summary) => this.#setSummary(summary));
-    on("reconnected", () => this.refresh());
-    return this.refresh();
+    onNewSocket(() => void this.refresh());
+    document.addEventListener("hunyuan-saved", () => void this.refresh());
+    void this.refresh();
   }
 
-  /** Asks anew for the totals and the news, and for the list if it was ever looked at. */
+  /**
+   * Asks anew for the totals and the news, and for the list if it was ever looked at; until it has them, or a later
+   * call takes over. The list comes after the totals, with which the news begin, so that no change falls between them.
+   */
   async refresh() {
-    try {
-      this.#setSummary(await get("summary", { client: await clientId() }));
-    } catch (error) {
-      this.error = error;
-    }
-    if (this.#opened) await this.reload();
-    this.#fire("change");
+    const asked = ++this.#asked;
+    let failures = 0;
+    const summary = await untilAnswered(
+      async () => get("summary", { client: await clientId() }),
+      () => asked === this.#asked,
+      () => failures++ || this.#reloadSeen(), // which may be had though the totals may not
+    );
+    if (!summary) return;
+    this.#setSummary(summary);
+    this.#reloadSeen();
+  }
+
+  #reloadSeen() {
+    if (this.#opened) void this.reload();
   }
 
   /** How many rows the list has, loaded or not. */
@@ -103,7 +118,7 @@ export class TaskStore extends EventTarget {
     await this.reload();
   }
 
-  /** Forgets the rows and loads the first page. */
+  /** Forgets the rows and loads the first page; ends when that is there, however often it must be asked for. */
   async reload() {
     this.#opened = true;
     this.#generation++;
@@ -125,23 +140,33 @@ export class TaskStore extends EventTarget {
   async #load(limit, anew) {
     const generation = this.#generation;
     const query = { state: this.filter, search: this.search, limit };
-    const last = this.rows.at(-1);
-    this.#news = [];
-    try {
-      const page = await get("tasks", last && !anew ? { ...query, before: last.id } : query);
-      if (generation !== this.#generation) return;
-      const known = anew ? [] : this.rows;
-      const ids = new Set(known.map((task) => task.id));
-      this.rows = [...known, ...page.tasks.filter((task) => !ids.has(task.id))];
-      this.more = page.more;
-      this.error = null;
-      for (const task of this.#news) this.#put(task);
-    } catch (error) {
-      if (generation !== this.#generation) return;
-      this.error = error;
-      if (anew) this.rows = [];
-    }
+    const ask = () => {
+      const last = anew ? null : this.rows.at(-1);
+      this.#news = [];
+      return get("tasks", last ? { ...query, before: last.id } : query);
+    };
+    const isWanted = () => generation === this.#generation;
+    const page = await untilAnswered(ask, isWanted, (error) => this.#miss(error, anew));
+    if (!isWanted()) return;
+    if (page) this.#add(page, anew);
     this.#loading = null;
+    this.#fire("change");
+  }
+
+  /** @param {{tasks: Task[], more: boolean}} page @param {boolean} anew */
+  #add(page, anew) {
+    const known = anew ? [] : this.rows;
+    const ids = new Set(known.map((task) => task.id));
+    this.rows = [...known, ...page.tasks.filter((task) => !ids.has(task.id))];
+    this.more = page.more;
+    this.error = null;
+    for (const task of this.#news) this.#put(task);
+  }
+
+  /** @param {unknown} error @param {boolean} anew */
+  #miss(error, anew) {
+    this.error = error;
+    if (anew) this.rows = [];
     this.#fire("change");
   }
 
@@ -155,7 +180,8 @@ export class TaskStore extends EventTarget {
   /** @param {Task} task */
   #put(task) {
     const index = this.rows.findIndex((row) => row.id === task.id);
-    const wanted = !task.hidden && MATCHES[this.filter](task) && this.#isFound(task);
+    if (task.hidden) this.#forgotten.add(task.id);
+    const wanted = !this.#forgotten.has(task.id) && MATCHES[this.filter](task) && this.#isFound(task);
     if (index >= 0 && wanted) this.rows[index] = task;
     else if (index >= 0) this.rows.splice(index, 1);
     else if (wanted && this.#opened) this.#insert(task);

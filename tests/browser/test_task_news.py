@@ -1,10 +1,11 @@
-"""A page of the list and the news about its tasks come over different connections: no order of them loses anything."""
+"""News of tasks come whenever they come: between a list and its answer, in the middle of a click. Nothing is lost."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from playwright.sync_api import expect
+import pytest
+from playwright.sync_api import Locator, expect
 
 from tests.browser.harness import Tab
 from tests.browser.tasks_page import open_tasks, row
@@ -28,6 +29,12 @@ _RELOAD = """async ({listed, news}) => {
   } finally {
     api.fetchApi = fetchApi;
   }
+}"""
+
+# News, and the frames in which they are drawn.
+_TELL = """async news => {
+  for (const [event, detail] of news) window.app.api.dispatchEvent(new CustomEvent(event, {detail}));
+  for (let frame = 0; frame < 3; frame++) await new Promise(requestAnimationFrame);
 }"""
 
 
@@ -61,3 +68,77 @@ def test_news_that_overtake_the_list_are_not_undone_by_it(tab: Tab) -> None:
     expect(row(tab, "a forgotten one")).to_have_count(1)
     expect(row(tab, "a new one")).to_have_count(0)
     assert tab.errors() == []
+
+
+def totals(session: str, as_of: int, undelivered: int) -> dict[str, Any]:
+    """The sums as the server gives them."""
+    periods = {period: {"spent": 0, "maybe": 0} for period in ("today", "session")}
+    return {
+        "counts": {}, "total": 1, "undelivered": undelivered, "left_behind": 0, "key_set": True, "limits": {},
+        "credits": periods, "session": session, "as_of": as_of,
+    }  # fmt: skip
+
+
+def press(tab: Tab, found: Locator, by: str, news: list[tuple[str, dict[str, Any]]]) -> None:
+    """Presses a button by mouse or key; between down and up come the news."""
+    if by == "mouse":
+        found.hover()
+        tab.page.mouse.down()
+    else:
+        found.focus()
+        tab.page.keyboard.down("Space")
+    tab.page.evaluate(_TELL, news)
+    if by == "mouse":
+        tab.page.mouse.up()
+    else:
+        tab.page.keyboard.up("Space")
+
+
+BY = pytest.mark.parametrize("by", ["mouse", "key"])
+
+
+@BY
+def test_a_rows_button_acts_though_news_come_while_it_is_pressed(tab: Tab, by: str) -> None:
+    open_tasks(tab)
+    tab.settle()
+    prompt = f"a pressed one by {by}"
+    tab.page.evaluate(_RELOAD, {"listed": [task(prompt, 10)], "news": []})
+    tab.page.evaluate(_TELL, [("hunyuan.credits", totals(prompt, 1, undelivered=0))])
+    fetched, newer = task(prompt, 10, state="collected", seconds=3.0), task(f"a newer one by {by}", 20)
+    news = [("hunyuan.task", fetched), ("hunyuan.task", newer), ("hunyuan.credits", totals(prompt, 2, undelivered=1))]
+    press(tab, row(tab, prompt).locator('[data-action="forget"]'), by, news)
+
+    question = tab.page.locator("dialog.hunyuan-dialog")
+    expect(question).to_contain_text("The task leaves this list")
+    expect(row(tab, prompt).get_by_text("not used", exact=True)).to_be_visible()  # the news are not lost either
+    expect(row(tab, "a newer one")).to_have_count(1)
+    question.get_by_role("button", name="Cancel").click()
+    expect(row(tab, prompt).locator('[data-action="forget"]')).to_be_focused()
+    assert tab.errors() == []
+
+
+@BY
+@pytest.mark.parametrize("name", ["Show them", "Put all on the canvas"])
+def test_a_notes_button_acts_though_news_come_while_it_is_pressed(tab: Tab, name: str, by: str) -> None:
+    panel = open_tasks(tab)
+    tab.settle()
+    session = f"{name} by {by}"
+    tab.page.evaluate(_TELL, [("hunyuan.credits", totals(session, 1, undelivered=2))])
+    with tab.page.expect_request(lambda request: "state=undelivered" in request.url):
+        news = [("hunyuan.credits", totals(session, 2, undelivered=3))]
+        press(tab, panel.get_by_role("button", name=name), by, news)
+    expect(panel.get_by_text("no workflow has used yet: 3")).to_be_visible()
+    panel.get_by_label("Which tasks").select_option("all")
+    assert tab.errors() == []
+
+
+def test_older_news_do_not_bring_back_what_was_taken_off_the_list(tab: Tab) -> None:
+    open_tasks(tab)
+    tab.settle()
+    taken, kept = task("a row taken off", 20), task("a row that stays", 10)
+    tab.page.evaluate(_RELOAD, {"listed": [taken, kept], "news": []})
+    expect(row(tab, "a row taken off")).to_have_count(1)
+    news = [{**taken, "hidden": True}, {**taken, "delivered": True}, {**kept, "state": "collected"}]
+    tab.page.evaluate(_TELL, [("hunyuan.task", each) for each in news])
+    expect(row(tab, "a row that stays").get_by_text("Done")).to_be_visible()
+    assert row(tab, "a row taken off").count() == 0

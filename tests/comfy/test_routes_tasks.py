@@ -14,7 +14,7 @@ from PIL import Image
 
 from tests.comfy.harness_fixtures import PaidServer
 from tests.comfy.routes_kit import error, generate, get, post
-from tests.comfy.story_kit import until
+from tests.comfy.story_kit import settings, until
 
 
 def listed(server: PaidServer, **query: Any) -> list[dict[str, object]]:
@@ -176,3 +176,15 @@ def test_images_paid_for_and_not_used_can_be_listed(comfy: PaidServer) -> None:
     last = get(comfy, "summary").json()
     assert last["undelivered"] == before["undelivered"] - 1
     assert last["left_behind"] == before["left_behind"]
+
+
+def test_totals_that_could_not_be_told_are_told_later(comfy: PaidServer) -> None:
+    _, row = made(comfy)
+    comfy.socket()
+    get(comfy, "summary", client="test")
+    said = comfy.log().count("could not be told")
+    with settings(comfy, max_in_flight=999):
+        assert post(comfy, f"tasks/{row['id']}/forget").status_code == 200
+        until("its complaint", lambda: comfy.log().count("could not be told") > said)
+        told = len(comfy.messages("hunyuan.credits"))
+    until("the totals", lambda: len(comfy.messages("hunyuan.credits")) > told, seconds=20)

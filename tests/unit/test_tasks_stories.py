@@ -13,7 +13,7 @@ import pytest
 from hunyuan import errors
 from hunyuan.journal import Journal
 from hunyuan.models import ImageInput, TaskState
-from hunyuan.rows import TaskRow
+from hunyuan.rows import Begun, TaskRow
 from hunyuan.watch import Phase
 from sandbox.control import Control
 from tests.rig import DRAWN, Rig, decode, image, play
@@ -442,6 +442,37 @@ def test_an_evicted_image_costs_nothing_though_the_gateway_does_not_know_its_tas
         assert rig.billed == 1
 
     play(story, tmp_path)
+
+
+@pytest.mark.parametrize("why", ["429", "refused", "asleep", "left"])
+def test_the_page_hears_that_a_row_is_gone_that_was_written_down_and_not_sent(tmp_path: Path, why: str) -> None:
+    async def story(rig: Rig) -> None:
+        begin, begun = rig.journal.begin, list[str]()
+
+        def begin_and_meanwhile(*arguments: Any, **options: Any) -> Any:
+            outcome = cast(Begun, begin(*arguments, **options))
+            if not begun and why == "asleep":
+                rig.clock.epoch += 60
+            if not begun and why == "left":
+                watch.detach()
+            begun.append(outcome.row.id)
+            return outcome
+
+        rig.journal.begin = begin_and_meanwhile  # type: ignore[method-assign]
+        if why == "refused":
+            rig.wire.broken = lambda: errors.ConnectionRefusedByHostError("Refused.")
+        watch = rig.submit(5)[0]
+        await rig.clock.sleep(0.2)  # a page may read its list now
+        rig.wire.broken = None
+        await rig.clock.sleep(30)
+        assert len(begun) == (1 if why == "left" else 2)
+        first, *others = rig.changes
+        assert (first.id, first.hidden) == (begun[0], True)
+        assert not any(row.hidden for row in others)
+        assert rig.billed == len(begun) - 1
+
+    rules = [{"on": "create", "status": 429, "retry_after": 3}] if why == "429" else []
+    play(story, tmp_path, *rules, latency=0.5)
 
 
 @pytest.mark.parametrize("leaves", [False, True])
