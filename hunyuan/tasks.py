@@ -115,7 +115,7 @@ class TaskRunner:
         """Which of these requests will cost credits, where there are limits; raises CreditLimitError if too many."""
         blocking, journal, settings = self.tools.engine.blocking, self.tools.journal, self.tools.settings()
         limits = Limits(settings.credit_limit_per_day, settings.credit_limit_per_session)
-        if not limits.credits_per_day and not limits.credits_per_session:
+        if not limits.has_credits:
             return set()
         new = [
             fingerprint
