@@ -56,6 +56,11 @@ _HARD_TO_READ = """root => {
     each => each.scrollWidth > each.clientWidth + 1 || each.scrollHeight > each.clientHeight + 1);
   return [...written.filter(each => contrast(each) < 4.5), ...cut].map(each => each.outerHTML.slice(0, 150));
 }"""
+# Events as the server's websocket brings them.
+_TELL = """async news => {
+  for (const [event, detail] of news) window.app.api.dispatchEvent(new CustomEvent(event, {detail}));
+  for (let frame = 0; frame < 3; frame++) await new Promise(requestAnimationFrame);
+}"""
 PLACES = {"1": [[420, 130], [380, 400]], "2": [[860, 130], [360, 400]]}
 
 
@@ -92,6 +97,20 @@ def open_tasks(tab: Tab) -> Locator:
 def row(tab: Tab, prompt: str) -> Locator:
     """The rows of the list with that prompt."""
     return tab.page.locator(".hunyuan-row", has_text=prompt)
+
+
+def totals(session: str, as_of: int, undelivered: int, **changes: Any) -> dict[str, Any]:
+    """The sums as the server gives them."""
+    periods = {period: {"spent": 0, "maybe": 0} for period in ("today", "session")}
+    return {
+        "counts": {}, "total": 1, "undelivered": undelivered, "left_behind": 0, "key_set": True, "limits": {},
+        "credits": periods, "session": session, "as_of": as_of, **changes,
+    }  # fmt: skip
+
+
+def tell(tab: Tab, news: list[tuple[str, dict[str, Any]]]) -> None:
+    """The page hears these events, names and contents, one after the other, and has drawn what it makes of them."""
+    tab.page.evaluate(_TELL, news)
 
 
 def expect_thumbnail(found: Locator) -> None:

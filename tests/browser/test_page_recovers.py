@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import TabFactory
 from tests.browser.harness import Face, Tab
-from tests.browser.tasks_page import generate, open_tasks, put, row
+from tests.browser.tasks_page import generate, open_tasks, put, row, tell, totals
 from tests.comfy.harness_fixtures import ServerFactory
 from tests.comfy.routes_kit import save
 
@@ -31,10 +31,6 @@ _FAIL_ONCE = """async ([route, how]) => {
   await failed;
   for (let frame = 0; frame < 3; frame++) await new Promise(requestAnimationFrame);
 }"""
-_STALE = """() => window.app.api.dispatchEvent(new CustomEvent('hunyuan.credits', {detail: {
-  counts: {}, total: 1, undelivered: 77, left_behind: 0, key_set: true, limits: {}, session: 'stale', as_of: 1,
-  credits: {today: {spent: 0, maybe: 0}, session: {spent: 0, maybe: 0}},
-}}))"""
 _BADGES = """() => window.app.graph.nodes
   .flatMap(node => node.badges.map(badge => (typeof badge === 'function' ? badge() : badge).text)).join()"""
 _LETS_IN_VUE = """() => [...document.querySelectorAll('script[type=importmap]')]
@@ -46,7 +42,7 @@ HOW = pytest.mark.parametrize("how", ["aborted", "503"])
 def test_totals_that_could_not_be_had_are_asked_for_again(tab: Tab, how: str) -> None:
     panel = open_tasks(tab)
     tab.settle()
-    tab.page.evaluate(_STALE)
+    tell(tab, [("hunyuan.credits", totals("stale", 1, undelivered=77))])
     stale = panel.get_by_text("no workflow has used yet: 77")
     expect(stale).to_be_visible()
     tab.page.evaluate(_FAIL_ONCE, ["/hunyuan/summary", how])

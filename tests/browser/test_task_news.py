@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from tests.browser.harness import Tab
-from tests.browser.tasks_page import open_tasks, row
+from tests.browser.tasks_page import open_tasks, row, tell, totals
 
 # The list is asked for; before its answer arrives, which the server made earlier, the news come.
 _RELOAD = """async ({listed, news}) => {
@@ -32,10 +32,6 @@ _RELOAD = """async ({listed, news}) => {
 }"""
 
 # News, and the frames in which they are drawn.
-_TELL = """async news => {
-  for (const [event, detail] of news) window.app.api.dispatchEvent(new CustomEvent(event, {detail}));
-  for (let frame = 0; frame < 3; frame++) await new Promise(requestAnimationFrame);
-}"""
 
 
 def task(prompt: str, created_at: float, **changes: Any) -> dict[str, Any]:
@@ -70,15 +66,6 @@ def test_news_that_overtake_the_list_are_not_undone_by_it(tab: Tab) -> None:
     assert tab.errors() == []
 
 
-def totals(session: str, as_of: int, undelivered: int) -> dict[str, Any]:
-    """The sums as the server gives them."""
-    periods = {period: {"spent": 0, "maybe": 0} for period in ("today", "session")}
-    return {
-        "counts": {}, "total": 1, "undelivered": undelivered, "left_behind": 0, "key_set": True, "limits": {},
-        "credits": periods, "session": session, "as_of": as_of,
-    }  # fmt: skip
-
-
 def press(tab: Tab, found: Locator, by: str, news: list[tuple[str, dict[str, Any]]]) -> None:
     """Presses a button by mouse or key; between down and up come the news."""
     if by == "mouse":
@@ -87,7 +74,7 @@ def press(tab: Tab, found: Locator, by: str, news: list[tuple[str, dict[str, Any
     else:
         found.focus()
         tab.page.keyboard.down("Space")
-    tab.page.evaluate(_TELL, news)
+    tell(tab, news)
     if by == "mouse":
         tab.page.mouse.up()
     else:
@@ -103,7 +90,7 @@ def test_a_rows_button_acts_though_news_come_while_it_is_pressed(tab: Tab, by: s
     tab.settle()
     prompt = f"a pressed one by {by}"
     tab.page.evaluate(_RELOAD, {"listed": [task(prompt, 10)], "news": []})
-    tab.page.evaluate(_TELL, [("hunyuan.credits", totals(prompt, 1, undelivered=0))])
+    tell(tab, [("hunyuan.credits", totals(prompt, 1, undelivered=0))])
     fetched, newer = task(prompt, 10, state="collected", seconds=3.0), task(f"a newer one by {by}", 20)
     news = [("hunyuan.task", fetched), ("hunyuan.task", newer), ("hunyuan.credits", totals(prompt, 2, undelivered=1))]
     press(tab, row(tab, prompt).locator('[data-action="forget"]'), by, news)
@@ -123,7 +110,7 @@ def test_a_notes_button_acts_though_news_come_while_it_is_pressed(tab: Tab, name
     panel = open_tasks(tab)
     tab.settle()
     session = f"{name} by {by}"
-    tab.page.evaluate(_TELL, [("hunyuan.credits", totals(session, 1, undelivered=2))])
+    tell(tab, [("hunyuan.credits", totals(session, 1, undelivered=2))])
     with tab.page.expect_request(lambda request: "state=undelivered" in request.url):
         news = [("hunyuan.credits", totals(session, 2, undelivered=3))]
         press(tab, panel.get_by_role("button", name=name), by, news)
@@ -139,6 +126,6 @@ def test_older_news_do_not_bring_back_what_was_taken_off_the_list(tab: Tab) -> N
     tab.page.evaluate(_RELOAD, {"listed": [taken, kept], "news": []})
     expect(row(tab, "a row taken off")).to_have_count(1)
     news = [{**taken, "hidden": True}, {**taken, "delivered": True}, {**kept, "state": "collected"}]
-    tab.page.evaluate(_TELL, [("hunyuan.task", each) for each in news])
+    tell(tab, [("hunyuan.task", each) for each in news])
     expect(row(tab, "a row that stays").get_by_text("Done")).to_be_visible()
     assert row(tab, "a row taken off").count() == 0

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.harness import Tab
-from tests.browser.tasks_page import open_tasks
+from tests.browser.tasks_page import open_tasks, tell, totals
 
 # The server was started anew. The page asks it for the totals, and meanwhile the collector fetches an image of before.
 _RESTART = """async ({name, steps, answer, totals}) => {
@@ -50,10 +50,6 @@ _RESTART = """async ({name, steps, answer, totals}) => {
   }
   return told;
 }"""
-_SAY = """totals => window.app.api.dispatchEvent(new CustomEvent('hunyuan.credits', {detail: {
-  counts: {}, total: 0, left_behind: 0, session: 'one', limits: {}, key_set: true, ...totals,
-  credits: {today: {spent: 0, maybe: 0}, session: {spent: 0, maybe: 0}},
-}}))"""
 NOTHING_YET = {"as_of": 10, "undelivered": 0, "left_behind": 0}
 ONE = {"as_of": 11, "undelivered": 1, "left_behind": 1}
 ALREADY_ONE = {"as_of": 12, "undelivered": 1, "left_behind": 1}
@@ -87,20 +83,22 @@ def test_what_nodes_of_this_start_have_yet_to_deliver_is_counted_but_not_told(ta
 
 def test_the_keyboard_stays_where_it_is_while_the_numbers_change(tab: Tab) -> None:
     panel = open_tasks(tab)
-    tab.page.evaluate(_SAY, {"undelivered": 2, "as_of": 1})
+    tell(tab, [("hunyuan.credits", totals("one", 1, undelivered=2))])
     use_all = panel.get_by_role("button", name="Put all on the canvas")
     use_all.focus()
     for number, said in enumerate(({"undelivered": 2}, {"undelivered": 3}, {"undelivered": 3, "key_set": False})):
-        tab.page.evaluate(_SAY, {**said, "as_of": 2 + number})
+        tell(tab, [("hunyuan.credits", totals("one", 2 + number, **said))])
         expect(panel.get_by_text(f"no workflow has used yet: {said['undelivered']}")).to_be_visible()
         expect(use_all).to_be_focused()
-    tab.page.evaluate(_SAY, {"undelivered": 0, "key_set": False, "as_of": 9})
+    tell(tab, [("hunyuan.credits", totals("one", 9, undelivered=0, key_set=False))])
     expect(panel.get_by_role("button", name="API key and settings")).to_be_focused()  # nothing of it is left
 
     panel.get_by_role("button", name="Set the API key").press("Enter")
     dialog = tab.page.locator("dialog.hunyuan-dialog")
     expect(dialog).to_be_visible()
-    tab.page.evaluate(_SAY, {"undelivered": 0, "as_of": 10})  # as after saving: the note that opened it is gone
+    tell(
+        tab, [("hunyuan.credits", totals("one", 10, undelivered=0))]
+    )  # as after saving: the note that opened it is gone
     expect(panel.get_by_role("button", name="Set the API key")).to_have_count(0)
     tab.page.keyboard.press("Escape")
     expect(panel.get_by_role("button", name="API key and settings")).to_be_focused()
