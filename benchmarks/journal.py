@@ -22,9 +22,9 @@ from typing import Any
 from sqlalchemy import Connection
 
 from hunyuan.database import Database
-from hunyuan.journal import Journal, new_row_id
+from hunyuan.journal import Journal
 from hunyuan.models import GenerationRequest, ImageSize, StoredImage, TaskState, TaskType
-from hunyuan.rows import Begun, Limits, RunContext
+from hunyuan.rows import Begun, Limits, RunContext, new_row_id
 from hunyuan.tables import tasks
 
 BASE_URL = "https://gateway.test"
@@ -85,8 +85,7 @@ def _insert(rows: list[dict[str, Any]], connection: Connection) -> None:
 def one_task(journal: Journal, number: int) -> None:
     """Everything that is asked for and written down of one task, in a task's own order."""
     request, context = _request(number), RunContext("prompt", "7", "session-now")
-    journal.find_reusable(request.fingerprint(BASE_URL))
-    journal.check_credits(1, ACCOUNT, context, LIMITS)
+    journal.admit([request.fingerprint(BASE_URL)], account=ACCOUNT, context=context, limits=LIMITS)
     outcome = journal.begin(request, base_url=BASE_URL, account=ACCOUNT, context=context, limits=LIMITS)
     assert isinstance(outcome, Begun)
     row_id, task_id = outcome.row.id, f"n{number}_hunyuan3"

@@ -13,7 +13,7 @@ from .driver import Driver
 from .errors import BillingUnknownError, HunyuanError, InputUnreachableError, JournalError, Money, RateLimitedError
 from .models import ImageInput, ResolvedImage, TaskStatus
 from .retry import Next, after_create, backoff
-from .rows import Attached, Begun, Busy, Limits, TaskRow
+from .rows import Attached, Begun, Busy, Limits, TaskRow, new_row_id
 from .watch import Phase
 
 CREATE_TIMEOUT = 180.0  # seconds: the gateway may answer with the finished image itself
@@ -101,6 +101,7 @@ async def _begin(driver: Driver, waited: float) -> Begun | Attached | Busy:
     settings = driver.tools.settings()
     limits = Limits(settings.credit_limit_per_day, settings.credit_limit_per_session, settings.max_in_flight)
     request, context, reuse = driver.request, driver.options.context, driver.reuse
+    driver.intent = new_row_id()
 
     def begin() -> Begun | Attached | Busy:
         return driver.tools.journal.begin(
@@ -111,6 +112,7 @@ async def _begin(driver: Driver, waited: float) -> Begun | Attached | Busy:
             limits=limits,
             reuse=reuse,
             waited=waited,
+            row_id=driver.intent,
         )
 
     driver.phase = Phase.SENDING

@@ -28,6 +28,15 @@ _CONNECT = {
     "keepalives_count": 2,
     "tcp_user_timeout": 20_000,
 }
+_SESSION = {
+    # A worker that stalls must not hold the others' locks for ever.
+    "lock_timeout": "'15s'",
+    "statement_timeout": "'60s'",
+    "idle_in_transaction_session_timeout": "'30s'",
+    "synchronous_commit": "off",  # a durable transaction asks for more itself
+    # What is asked again and again is planned once; the values never ask for another plan than the first ones.
+    "plan_cache_mode": "force_generic_plan",
+}
 _ASK_TIME_SECONDS = 10.0
 _SETTING = "HUNYUAN_JOURNAL_URL (setting journal_url)"
 _EXAMPLE = 'Use "postgresql+psycopg://user:password@host:5432/database", or leave it empty for the embedded journal.'
@@ -145,11 +154,7 @@ def _engine(url: URL) -> Engine:
 
     @event.listens_for(engine, "connect")
     def limit(connection: Any, record: Any) -> None:
-        # A worker that stalls must not hold the others' locks for ever.
-        connection.execute("SET lock_timeout = '15s'")
-        connection.execute("SET statement_timeout = '60s'")
-        connection.execute("SET synchronous_commit = off")  # a durable transaction asks for more itself
-        connection.execute("SET idle_in_transaction_session_timeout = '30s'")
+        connection.execute("; ".join(f"SET {name} = {value}" for name, value in _SESSION.items()))
 
     return engine
 

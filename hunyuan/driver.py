@@ -91,6 +91,7 @@ class Driver:
     inputs: Sequence[ImageInput] = ()
     task_id: str | None = None  # typed by the user, not yet known to the journal
     row: TaskRow | None = None
+    intent: str = ""  # the id of the row that is being written, or was last
     reuse: bool = True
     phase: Phase = Phase.LOOKING
     counts: bool = False  # let in as a new task by the credit limits

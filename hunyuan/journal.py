@@ -8,8 +8,6 @@ URLs (`journal_links.py`). Loads SQLAlchemy: import it at first use only; the ro
 from __future__ import annotations
 
 import hashlib
-import secrets
-import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Any
@@ -20,12 +18,24 @@ from .database import Writing
 from .errors import CreditLimitError, JournalError, Money
 from .journal_links import Links
 from .journal_queries import Queries, local_day, sum_up
-from .journal_statements import ATTACHABLE, DAY, IN_FLIGHT, PAUSE, SAME, SESSION, UNKNOWN, WORKER, Told, standing
+from .journal_statements import (
+    ATTACHABLE,
+    DAY,
+    IN_FLIGHT,
+    PAUSE,
+    SAME,
+    SESSION,
+    UNKNOWN,
+    WORKER,
+    WRITTEN,
+    Told,
+    standing,
+)
 from .journal_steps import Steps
 from .journal_workers import row_of
 from .models import CREDITS_PER_TASK, GenerationRequest, TaskState, check_task_id
 from .row_codec import columns_of, storable
-from .rows import Attached, Begun, Busy, CreditTotals, Limits, Link, RowMoney, RunContext, TaskRow
+from .rows import Attached, Begun, Busy, CreditTotals, Limits, Link, RowMoney, RunContext, TaskRow, new_row_id
 from .tables import tasks
 
 __all__ = [
@@ -56,8 +66,7 @@ class Journal(Steps, Queries, Links):
 
         def work(connection: Connection) -> TaskRow | None:
             now = self._db.backend.now(connection)
-            told = self._tell(connection, standing(same=True), fingerprint=fingerprint, asked=now)
-            return self._reusable(connection, told, lambda: self._living(connection, now))[0]
+            return self._attachable(connection, self._alike(connection, fingerprint, now), now)
 
         return self._db.read(work, money=Money.NOT_SPENT)
 
@@ -71,23 +80,25 @@ class Journal(Steps, Queries, Links):
         limits: Limits,
         reuse: bool = True,
         waited: float = 0.0,
+        row_id: str = "",
     ) -> Begun | Attached | Busy:
         """Write a task down before its create is sent, in one transaction with the look-up of the same request
         (unless `reuse` is off), the credit limits and the slots.
 
         waited: seconds since it was asked for. A same request whose answer was lost in that time is attached to, in
         state `unknown`: whoever asked did not know of it, and is to decide whether it is sent anew.
+        row_id: the id to write it under, from `new_row_id`; for who has to know it before.
         Raises CreditLimitError, with the figures, and JournalError; nothing may be sent then.
         """
         fingerprint = request.fingerprint(base_url)
-        row_id = new_row_id()
+        row_id = row_id or new_row_id()
         # The account before the request, here as everywhere, so that two never wait for each other.
         held = Writing(durable=True, locks=(f"account:{account}", f"request:{fingerprint}"))
 
         def work(connection: Connection, now: float) -> Begun | Attached | Busy:
             told = self._tell(
                 connection,
-                standing(same=reuse, slots=True, credits=limits.has_credits),
+                standing(same=reuse, slots=True, **_limited(limits)),
                 fingerprint=fingerprint,
                 asked=now - waited,
                 **_periods(account, context, now),
@@ -119,17 +130,44 @@ class Journal(Steps, Queries, Links):
             self._owe(row_id, lambda: self.dropped(row_id))
             raise
 
-    def check_credits(self, count: int, account: str, context: RunContext, limits: Limits, promised: int = 0) -> None:
-        """Whether `count` tasks fit into the credit limits beside `promised` ones that were let in but are not written
-        down yet; raises CreditLimitError with the figures."""
-        wanted, waiting = count * CREDITS_PER_TASK, promised * CREDITS_PER_TASK
+    def admit(
+        self,
+        fingerprints: Sequence[str],
+        *,
+        account: str,
+        context: RunContext,
+        limits: Limits,
+        reuse: bool = True,
+        promised: int = 0,
+        writing: Sequence[str] = (),
+    ) -> set[str]:
+        """Which of these requests would be new tasks: those that `find_reusable` knows nothing for, or all of them
+        with `reuse` off. There must be a limit of credits.
 
-        def work(connection: Connection) -> None:
-            periods = _periods(account, context, self._db.backend.now(connection))
-            _refuse_over(limits, self._tell(connection, standing(credits=True), **periods), wanted, waiting)
+        Raises CreditLimitError, with the figures, where the new ones do not all fit beside `promised` tasks that were
+        let in and not written down yet; `writing`: the row ids of those of them that are being written just now.
+        """
+        if not fingerprints:
+            return set()
 
-        if limits.has_credits:
-            self._db.read(work, money=Money.NOT_SPENT)
+        def work(connection: Connection) -> set[str]:
+            now = self._db.backend.now(connection)
+            # The first look-up brings the sums with it: each message costs as much as its question.
+            first, *others = dict.fromkeys(fingerprints)
+            asked = {"fingerprint": first, "asked": now, **_periods(account, context, now)}
+            whole = standing(same=reuse, writing=bool(writing), **_limited(limits))
+            told = self._tell(connection, whole, writing=writing, **asked)
+            new = list(fingerprints)
+            if reuse:
+                known = [told, *(self._alike(connection, fingerprint, now) for fingerprint in others)]
+                rows = (self._attachable(connection, same, now) for same in known)
+                new = [each for each, row in zip((first, *others), rows, strict=True) if row is None]
+            if new:
+                written = sum(int(each.number) for each in told if each.what == WRITTEN)  # the sums hold these
+                _refuse_over(limits, told, len(new) * CREDITS_PER_TASK, (promised - written) * CREDITS_PER_TASK)
+            return set(new)
+
+        return self._db.read(work, money=Money.NOT_SPENT)
 
     def adopt(self, task_id: str, *, base_url: str, account: str, context: RunContext) -> TaskRow:
         """The row of a task id that the user typed: the one there is, else a new one with 0 credits (paid elsewhere),
@@ -157,6 +195,12 @@ class Journal(Steps, Queries, Links):
 
     def _tell(self, connection: Connection, wanted: CompoundSelect[Any], **values: object) -> list[Told]:
         return [Told(*row) for row in connection.execute(wanted, values)]
+
+    def _alike(self, connection: Connection, fingerprint: str, now: float) -> list[Told]:
+        return self._tell(connection, standing(same=True), fingerprint=fingerprint, asked=now)
+
+    def _attachable(self, connection: Connection, told: Sequence[Told], now: float) -> TaskRow | None:
+        return self._reusable(connection, told, lambda: self._living(connection, now))[0]
 
     def _reusable(
         self, connection: Connection, told: Sequence[Told], living: Callable[[], Collection[str]]
@@ -198,9 +242,9 @@ class Journal(Steps, Queries, Links):
         )  # fmt: skip
 
 
-def new_row_id() -> str:
-    """32 hex characters, later ones sorting after earlier ones (kind to the index), unique between machines."""
-    return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
+def _limited(limits: Limits) -> dict[str, bool]:
+    """The periods whose totals are asked for: each sum costs time."""
+    return {"day": limits.credits_per_day > 0, "session": limits.credits_per_session > 0}
 
 
 def _periods(account: str, context: RunContext, now: float) -> dict[str, object]:

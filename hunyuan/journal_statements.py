@@ -6,18 +6,23 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
+    ColumnElement,
     CompoundSelect,
     Float,
+    Integer,
     Select,
     Text,
     and_,
     bindparam,
     case,
     delete,
+    false,
     func,
     literal_column,
+    null,
     or_,
     select,
+    true,
     union_all,
     update,
 )
@@ -31,15 +36,27 @@ INTENDED, SUBMITTED, RUNNING = TaskState.INTENDED.value, TaskState.SUBMITTED.val
 SUCCEEDED, COLLECTED = TaskState.SUCCEEDED.value, TaskState.COLLECTED.value
 FAILED, UNKNOWN = TaskState.FAILED.value, TaskState.UNKNOWN.value
 
-EMPTY, ZERO = literal_column("''", Text), literal_column("0.0", Float)
+
+def _constant(value: str) -> ColumnElement[str]:
+    """A text of ours, written into the statement: a parameter would be put there anew with every execution."""
+    return literal_column(f"'{value}'", Text)
+
+
+def _states(*values: str) -> list[ColumnElement[str]]:
+    return [_constant(value) for value in values]
+
+
+EMPTY, ZERO = _constant(""), literal_column("0.0", Float)
+_NOTHING, _PRICE = literal_column("0", Integer), literal_column(str(CREDITS_PER_TASK), Integer)
+_MOST_ALIKE = literal_column("50", Integer)
 
 t = tasks.c
 _row = t.id == bindparam("row_id")
 # Something is left to fetch the image by.
-_reachable = or_(t.task_id.is_not(None), t.urls != "", t.files != "")
+_reachable = or_(t.task_id.is_not(None), t.urls != EMPTY, t.files != EMPTY)
 
 # All states by name: the indexes are sorted by state before time.
-_counted = (t.credits > 0, t.state.in_([state.value for state in TaskState]))
+_counted = (t.credits > _NOTHING, t.state.in_(_states(*(state.value for state in TaskState))))
 TOTALS = select(t.state, func.sum(t.credits)).where(*_counted).group_by(t.state)
 
 
@@ -54,25 +71,26 @@ class Told(NamedTuple):
 
 
 def _told(what: str, row_id: Any = EMPTY, state: Any = EMPTY, whose: Any = EMPTY, number: Any = ZERO) -> Select[Any]:
-    columns = zip(Told._fields, (literal_column(f"'{what}'", Text), row_id, state, whose, number), strict=True)
+    columns = zip(Told._fields, (_constant(what), row_id, state, whose, number), strict=True)
     return select(*(column.label(name) for name, column in columns))
 
 
-SAME, WORKER, IN_FLIGHT, PAUSE, DAY, SESSION = "same", "worker", "in flight", "pause", "day", "session"
+SAME, WORKER, IN_FLIGHT, PAUSE = "same", "worker", "in flight", "pause"
+DAY, SESSION, WRITTEN = "day", "session", "written"
 _same = (
     _told(SAME, t.id, t.state, t.owner, t.created_at)
     .where(
         t.fingerprint == bindparam("fingerprint"),
-        t.state.in_([INTENDED, UNKNOWN, *sorted(ATTACHABLE)]),
+        t.state.in_(_states(INTENDED, UNKNOWN, *sorted(ATTACHABLE))),
         t.lost_at.is_(None),
         or_(
-            t.state == INTENDED,
-            and_(t.state == UNKNOWN, t.finished_at > bindparam("asked")),
-            and_(t.state != UNKNOWN, _reachable),
+            t.state == _constant(INTENDED),
+            and_(t.state == _constant(UNKNOWN), t.finished_at > bindparam("asked")),
+            and_(t.state != _constant(UNKNOWN), _reachable),
         ),
     )
     .order_by(t.created_at.desc(), t.id.desc())
-    .limit(50)
+    .limit(_MOST_ALIKE)
     .subquery()
     .select()
 )
@@ -81,29 +99,43 @@ _slots = (
     _told(IN_FLIGHT, whose=t.owner, number=func.count())
     .where(
         t.account == bindparam("account"),
-        t.state.in_([INTENDED, SUBMITTED, RUNNING]),
+        t.state.in_(_states(INTENDED, SUBMITTED, RUNNING)),
         t.created_at > bindparam("begun_since"),
     )
     .group_by(t.owner),
     _told(PAUSE, number=pauses.c.until).where(pauses.c.account == bindparam("account")),
 )
-_used = [
-    _told(period, state=t.state, number=func.sum(t.credits)).where(*_counted, *within).group_by(t.state)
-    for period, within in {
-        DAY: [
-            t.account == bindparam("account"),
-            t.created_at >= bindparam("day_since"),
-            t.created_at < bindparam("day_until"),
-        ],
-        SESSION: [t.session == bindparam("session")],
-    }.items()
-]
+
+
+def _used(period: str, *within: ColumnElement[bool]) -> Select[Any]:
+    return _told(period, state=t.state, number=func.sum(t.credits)).where(*_counted, *within).group_by(t.state)
+
+
+_used_today = _used(
+    DAY,
+    t.account == bindparam("account"),
+    t.created_at >= bindparam("day_since"),
+    t.created_at < bindparam("day_until"),
+)
+_used_in_session = _used(SESSION, t.session == bindparam("session"))
+_written = _told(WRITTEN, number=func.count()).where(
+    t.id.in_(bindparam("writing", expanding=True)), t.credits > _NOTHING
+)
 
 
 @cache
-def standing(*, same: bool = False, slots: bool = False, credits: bool = False) -> CompoundSelect[Any]:
-    """The same request's rows, newest first; the slots taken; the credits that count against the limits."""
-    parts = [*([_same] if same else []), *(_slots if slots else ()), *(_used if credits else ())]
+def standing(
+    *, same: bool = False, slots: bool = False, day: bool = False, session: bool = False, writing: bool = False
+) -> CompoundSelect[Any]:
+    """The same request's rows, newest first; the slots taken; the credits that count in this day and session;
+    how many of some rows are written."""
+    parts = [
+        *([_same] if same else []),
+        *(_slots if slots else ()),
+        *([_used_today] if day else []),
+        *([_used_in_session] if session else []),
+        *([_written] if writing else []),
+    ]
     return union_all(*parts)
 
 
@@ -111,7 +143,7 @@ BY_ID = select(tasks).where(_row)
 OPEN_ROWS = (
     select(tasks)
     .where(
-        t.state.in_(OPEN),
+        t.state.in_(_states(*OPEN)),
         t.lost_at.is_(None),
         _reachable,
         t.owner.not_in(bindparam("others", expanding=True)),
@@ -119,7 +151,7 @@ OPEN_ROWS = (
     .order_by(t.created_at)
 )
 # What the dead had begun, and the workers that are forgotten.
-ORPHANS = select(t.id).where(t.state == INTENDED, t.owner.not_in(bindparam("living", expanding=True)))
+ORPHANS = select(t.id).where(t.state == _constant(INTENDED), t.owner.not_in(bindparam("living", expanding=True)))
 _forgotten = workers.c.heartbeat_at < bindparam("since")
 FORGOTTEN = select(workers.c.worker_id).where(_forgotten).limit(1)
 FORGET = delete(workers).where(_forgotten)
@@ -128,80 +160,100 @@ FRESH_WORKERS = select(workers.c.worker_id).where(workers.c.heartbeat_at > bindp
 # Transitions. Each names the states it may come from, so that what arrives late changes nothing.
 TO_SUBMITTED = (
     update(tasks)
-    .where(_row, t.state.in_([INTENDED, UNKNOWN, FAILED]), t.task_id.is_(None))
+    .where(_row, t.state.in_(_states(INTENDED, UNKNOWN, FAILED)), t.task_id.is_(None))
     .values(
-        state=SUBMITTED,
+        state=_constant(SUBMITTED),
         task_id=bindparam("gateway_id"),
         submitted_at=bindparam("now"),
-        credits=CREDITS_PER_TASK,
-        finished_at=None,
-        hidden=False,
-        error_code="",
-        error_text="",
+        credits=_PRICE,
+        finished_at=null(),
+        hidden=false(),
+        error_code=EMPTY,
+        error_text=EMPTY,
     )
 )
 LATE_TASK_ID = update(tasks).where(_row, t.task_id.is_(None)).values(task_id=bindparam("gateway_id"))
-TO_RUNNING = update(tasks).where(_row, t.state == SUBMITTED).values(state=RUNNING, polled_at=bindparam("now"))
+TO_RUNNING = (
+    update(tasks)
+    .where(_row, t.state == _constant(SUBMITTED))
+    .values(state=_constant(RUNNING), polled_at=bindparam("now"))
+)
 TO_SUCCEEDED = (
     update(tasks)
-    .where(_row, t.state.not_in([SUCCEEDED, COLLECTED]))
+    .where(_row, t.state.not_in(_states(SUCCEEDED, COLLECTED)))
     .values(
-        state=SUCCEEDED,
+        state=_constant(SUCCEEDED),
         urls=bindparam("new_urls"),
         seconds=bindparam("measured"),
         submitted_at=func.coalesce(t.submitted_at, bindparam("now")),
         polled_at=bindparam("now"),
         finished_at=bindparam("now"),
-        error_code="",
-        error_text="",
+        error_code=EMPTY,
+        error_text=EMPTY,
     )
 )
 NEW_URLS = (
-    update(tasks).where(_row, t.state == SUCCEEDED).values(urls=bindparam("new_urls"), polled_at=bindparam("now"))
+    update(tasks)
+    .where(_row, t.state == _constant(SUCCEEDED))
+    .values(urls=bindparam("new_urls"), polled_at=bindparam("now"))
 )
 TO_COLLECTED = (
     update(tasks)
     .where(_row)
     .values(
-        state=COLLECTED,
+        state=_constant(COLLECTED),
         files=bindparam("new_files"),
         collected_at=bindparam("now"),
         submitted_at=func.coalesce(t.submitted_at, bindparam("now")),
         finished_at=func.coalesce(t.finished_at, bindparam("now")),
         # Image data that stood in for a URL is on disk now.
-        urls=case((t.urls.like('%"data:%'), ""), else_=t.urls),
-        lost_at=None,
-        evicted_at=None,
-        error_code="",
-        error_text="",
+        urls=case((t.urls.like('%"data:%'), EMPTY), else_=t.urls),
+        lost_at=null(),
+        evicted_at=null(),
+        error_code=EMPTY,
+        error_text=EMPTY,
     )
 )
 TO_FAILED = (
     update(tasks)
-    .where(_row, t.state.in_([INTENDED, UNKNOWN, SUBMITTED, RUNNING]))
+    .where(_row, t.state.in_(_states(INTENDED, UNKNOWN, SUBMITTED, RUNNING)))
     .values(
-        state=FAILED, error_code=bindparam("new_code"), error_text=bindparam("new_text"), finished_at=bindparam("now")
+        state=_constant(FAILED),
+        error_code=bindparam("new_code"),
+        error_text=bindparam("new_text"),
+        finished_at=bindparam("now"),
     )
 )
 # The create certainly did not arrive, or was refused: it costs nothing.
-TO_NEVER_SENT = TO_FAILED.where(t.submitted_at.is_(None), t.task_id.is_(None)).values(credits=0)
+TO_NEVER_SENT = TO_FAILED.where(t.submitted_at.is_(None), t.task_id.is_(None)).values(credits=_NOTHING)
 TO_DELIVERED = update(tasks).where(_row, t.delivered_at.is_(None)).values(delivered_at=bindparam("now"))
 TO_UNKNOWN = (
     update(tasks)
-    .where(_row, t.state == INTENDED)
-    .values(state=UNKNOWN, error_code="billing_unknown", error_text=bindparam("new_text"), finished_at=bindparam("now"))
+    .where(_row, t.state == _constant(INTENDED))
+    .values(
+        state=_constant(UNKNOWN),
+        error_code=_constant("billing_unknown"),
+        error_text=bindparam("new_text"),
+        finished_at=bindparam("now"),
+    )
 )
 # Also where another worker, who could not know that it was never sent, has made it `unknown`.
 TO_DROPPED = (
     update(tasks)
-    .where(_row, t.state.in_([INTENDED, UNKNOWN]), t.task_id.is_(None))
-    .values(state=FAILED, credits=0, hidden=True, error_code=bindparam("new_code"), finished_at=bindparam("now"))
+    .where(_row, t.state.in_(_states(INTENDED, UNKNOWN)), t.task_id.is_(None))
+    .values(
+        state=_constant(FAILED),
+        credits=_NOTHING,
+        hidden=true(),
+        error_code=bindparam("new_code"),
+        finished_at=bindparam("now"),
+    )
 )
 TO_LOST = (
     update(tasks)
     .where(_row, t.lost_at.is_(None))
-    .values(lost_at=bindparam("now"), error_code="lost", error_text=bindparam("new_text"))
+    .values(lost_at=bindparam("now"), error_code=_constant("lost"), error_text=bindparam("new_text"))
 )
-TO_HIDDEN = update(tasks).where(_row).values(hidden=True)
+TO_HIDDEN = update(tasks).where(_row).values(hidden=true())
 TO_EVICTED = update(tasks).where(_row).values(evicted_at=bindparam("now"))
 TASK_ID_OF = select(t.task_id).where(_row)

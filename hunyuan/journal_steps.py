@@ -11,7 +11,7 @@ from contextlib import suppress
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Update
+from sqlalchemy import JSON, Connection, Update, func
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from . import journal_statements as sql
@@ -178,18 +178,27 @@ class Steps(Workers):
 
 def _take(connection: Connection, steps: Sequence[Update], row_id: str, now: float, **values: Any) -> TaskRow | None:
     """The row after the first of these steps that changes it; as it stands where none does."""
+    dialect = connection.dialect
     for step in steps:
-        if not connection.dialect.update_returning:  # SQLite before 3.35
+        if not dialect.update_returning:  # SQLite before 3.35
             if connection.execute(step, {"row_id": row_id, "now": now, **values}).rowcount:
                 break
-        elif found := connection.execute(_returning(step), {"row_id": row_id, "now": now, **values}).mappings().all():
-            return row_from(found[0])
+            continue
+        returning = _returning(step, dialect.name == "postgresql")
+        found = connection.execute(returning, {"row_id": row_id, "now": now, **values}).mappings().all()
+        if found:
+            return row_from(found[0].get(_WHOLE, found[0]))
     return row_of(connection, row_id)
 
 
+_WHOLE = "whole"
+
+
 @cache
-def _returning(step: Update) -> ReturningUpdate[Any]:
-    return step.returning(*tasks.c)
+def _returning(step: Update, as_json: bool) -> ReturningUpdate[Any]:
+    # Each column of an answer costs the driver time, PostgreSQL's more than all that JSON takes.
+    whole = func.to_json(tasks.table_valued(), type_=JSON).label(_WHOLE)
+    return step.returning(whole) if as_json else step.returning(*tasks.c)
 
 
 def _text(text: str) -> str:

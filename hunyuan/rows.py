@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+import time
 from dataclasses import dataclass
 from enum import Enum
 
@@ -166,3 +168,8 @@ class Link:
     way: str
     expires_at: float | None
     created_at: float
+
+
+def new_row_id() -> str:
+    """32 hex characters, later ones sorting after earlier ones (kind to the index), unique between machines."""
+    return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"

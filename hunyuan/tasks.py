@@ -117,16 +117,22 @@ class TaskRunner:
         limits = Limits(settings.credit_limit_per_day, settings.credit_limit_per_session)
         if not limits.has_credits:
             return set()
-        new = [
-            fingerprint
-            for fingerprint in prints
-            if not options.reuse
-            or (fingerprint not in self._by_fingerprint and await blocking(journal.find_reusable, fingerprint) is None)
-        ]
-        if new:
-            promised = sum(driver.is_promised for driver in self._drivers)
-            await blocking(journal.check_credits, len(new), settings.account, options.context, limits, promised)
-        return set(new)
+        unknown = [each for each in prints if not (options.reuse and each in self._by_fingerprint)]
+        promised = [driver for driver in self._drivers if driver.is_promised]
+        writing = [driver.intent for driver in promised if driver.intent]
+
+        def admit() -> set[str]:
+            return journal.admit(
+                unknown,
+                account=settings.account,
+                context=options.context,
+                limits=limits,
+                reuse=options.reuse,
+                promised=len(promised),
+                writing=writing,
+            )
+
+        return await blocking(admit)
 
     def _start(self, driver: Driver, watch: Watch | None) -> None:
         self._drivers.add(driver)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import datetime
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hunyuan.errors import CreditLimitError, Money
+from hunyuan.journal import Journal
 from hunyuan.models import TaskState
-from hunyuan.rows import Attached, CreditTotals, Limits, RowMoney, RunContext
-from tests.journal_kit import ACCOUNT, HandClock, begin, begun, collect, fresh, open_journal
+from hunyuan.rows import Attached, CreditTotals, Limits, RowMoney, RunContext, new_row_id
+from tests.journal_kit import ACCOUNT, GATEWAY, HandClock, begin, begun, collect, fresh, open_journal, request
 
 SESSION = RunContext(session="s1")
 
@@ -110,16 +112,55 @@ def test_what_is_attached_costs_nothing_and_passes_no_limit(tmp_path: Path) -> N
     assert isinstance(begin(journal, limits=Limits(credits_per_day=25, credits_per_session=25)), Attached)
 
 
-def test_a_count_is_checked_as_a_whole_before_anything_is_sent(tmp_path: Path) -> None:
+def admitted(
+    journal: Journal, numbers: Sequence[int], limits: Limits, *, account: str = ACCOUNT, **options: Any
+) -> set[int]:
+    prints = {request(number).fingerprint(GATEWAY): number for number in numbers}
+    wanted = [request(number).fingerprint(GATEWAY) for number in numbers]
+    context = options.pop("context", SESSION)
+    return {prints[new] for new in journal.admit(wanted, account=account, context=context, limits=limits, **options)}
+
+
+def test_requests_are_let_in_as_a_whole_before_anything_is_sent(tmp_path: Path) -> None:
     journal = open_journal(tmp_path)
     begun(journal, 1)
-    journal.check_credits(8, ACCOUNT, SESSION, Limits())
-    journal.check_credits(8, ACCOUNT, SESSION, Limits(credits_per_day=225, credits_per_session=225))
+    eight = range(2, 10)
+    assert admitted(journal, eight, Limits(credits_per_day=225, credits_per_session=225)) == set(eight)
     with pytest.raises(CreditLimitError, match="200 credits more would pass the limit of 224 credits today: 25"):
-        journal.check_credits(8, ACCOUNT, SESSION, Limits(credits_per_day=224))
+        admitted(journal, eight, Limits(credits_per_day=224))
     with pytest.raises(CreditLimitError, match="in this session"):
-        journal.check_credits(8, ACCOUNT, SESSION, Limits(credits_per_session=224))
-    journal.check_credits(8, "another", RunContext(session="s2"), Limits(224, 224))
+        admitted(journal, eight, Limits(credits_per_session=224))
+    with pytest.raises(CreditLimitError, match="25 wait to be sent"):
+        admitted(journal, eight, Limits(credits_per_day=225), promised=1)
+    other = RunContext(session="s2")
+    assert admitted(journal, eight, Limits(224, 224), account="another", context=other) == set(eight)
+
+
+def test_what_was_let_in_is_counted_once_while_it_is_written_down(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path)
+    written = begun(journal, 1)
+    limits = Limits(credits_per_day=75)
+    assert admitted(journal, [4], limits, promised=2, writing=[written.id, new_row_id()]) == {4}
+    with pytest.raises(CreditLimitError, match=r"25 are counted already.*50 wait to be sent"):
+        admitted(journal, [4], limits, promised=2)
+    journal.dropped(written.id)  # it goes on under another id
+    with pytest.raises(CreditLimitError, match=r" 0 are counted already.*50 wait to be sent"):
+        admitted(journal, [4, 5], limits, promised=2, writing=[written.id])
+
+
+def test_only_what_is_new_must_fit(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path)
+    collect(journal, begun(journal, 1), "n1")
+    collect(journal, begun(journal, 2), "n2")
+    limits = Limits(credits_per_day=75)
+    assert admitted(journal, [1, 2], Limits(credits_per_day=1)) == set()
+    assert admitted(journal, [1, 3, 2], limits) == {3}
+    assert admitted(journal, [3, 1, 3], limits) == {3}  # the same request twice is one task
+    with pytest.raises(CreditLimitError, match="50 credits more"):
+        admitted(journal, [3, 4], limits)
+    with pytest.raises(CreditLimitError, match="75 credits more"):
+        admitted(journal, [1, 2, 3], limits, reuse=False)
+    assert admitted(journal, [], Limits(credits_per_day=1)) == set()
 
 
 def test_a_day_is_the_users_own(tmp_path: Path, shanghai: None) -> None:
