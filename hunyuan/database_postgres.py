@@ -149,6 +149,7 @@ def _engine(url: URL) -> Engine:
         hide_parameters=True,
         isolation_level="AUTOCOMMIT",  # transactions begin in `transaction`
         max_overflow=20,
+        pool_reset_on_return=None,  # nothing is open by then, and being sure of it costs every statement
         pool_use_lifo=True,
     )
 
