@@ -128,14 +128,18 @@ def to_mask(images: Sequence[DecodedImage]) -> torch.Tensor:
 
 
 def _divide(pixels: NDArray[np.uint8], out: NDArray[np.float32]) -> None:
-    """pixels / 255 into `out`: v / 255 in float32, times 255 again, is v for all 256 values, as SaveImage needs it."""
+    """pixels / 255 into `out`: what SaveImage makes of it, times 255 in float32, is v for all 256 values again.
+
+    Multiplied, which is faster than divided: 1 / 255 rounds up in float32, so that no product falls below v / 255, and
+    the largest is 1.0.
+    """
     import numpy as np
 
     rows = max(1, _STRIPE_VALUES // max(1, pixels[0].size))
     for top in range(0, pixels.shape[0], rows):
         stripe = out[top : top + rows]
         np.copyto(stripe, pixels[top : top + rows])
-        np.divide(stripe, np.float32(255.0), out=stripe)
+        np.multiply(stripe, np.float32(1.0 / 255.0), out=stripe)
 
 
 def _sized(pixels: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:

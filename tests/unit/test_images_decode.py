@@ -6,6 +6,7 @@ import io
 import struct
 import zlib
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -54,6 +55,24 @@ PAIRS = [
     for mode in ("RGB", "L", "P", "RGBA", "LA", "1", "CMYK")
     if (kind, mode) not in NO_SUCH_MODE
 ]
+
+
+def test_pixels_come_the_same_from_a_pillow_that_writes_them_in_pieces_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = saved(Image.fromarray(noise(37, 23, 3)), "PNG")
+    whole = images.decode(data).pixels
+    real, refused = Image._getencoder, list[Any]()
+
+    def changed(*arguments: Any) -> object:
+        if not refused:
+            refused.append(arguments)
+            raise TypeError("_getencoder() is not what it was")
+        return real(*arguments)
+
+    monkeypatch.setattr(Image, "_getencoder", changed)
+    in_pieces = images.decode(data).pixels
+    assert refused
+    assert whole.shape == in_pieces.shape == (23, 37, 3)
+    assert whole.tobytes() == in_pieces.tobytes() == noise(37, 23, 3).tobytes()
 
 
 @pytest.mark.parametrize(("kind", "mode"), PAIRS)
