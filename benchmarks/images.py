@@ -22,7 +22,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 LAUNCHER = ROOT / "devtools" / "launch_comfyui.py"
 SIDE = 1536  # pixels: the largest result there is
-ROUNDS = 9
+ROUNDS = 15
+WARM_UP = 10  # rounds until the allocator keeps what is freed: pages fresh from the system would be a third of the time
 UPLOAD_TARGET = 0.1  # tensor to upload bytes, as a part of ComfyUI's tensor to base64 PNG
 DECODE_TARGET = 1.2  # bytes to tensor, as a multiple of Pillow's decode
 
@@ -108,11 +109,11 @@ def _row(
     """Both in turn, so that a busy moment of the machine meets both."""
     mine: list[float] = []
     other: list[float] = []
-    for _ in range(ROUNDS + 2):
+    for _ in range(WARM_UP + ROUNDS):
         mine.append(_milliseconds(ours))
         if theirs is not None:
             other.append(_milliseconds(theirs))
-    mine, other = mine[2:], other[2:]  # the first two warm up
+    mine, other = mine[WARM_UP:], other[WARM_UP:]
     row: Row = {"name": name, "ours_ms": statistics.median(mine), "theirs_ms": None, "against": against}
     row |= {"ratio": None, "spread": None, "target": target, "met": None}
     if other:
