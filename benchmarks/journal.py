@@ -21,11 +21,11 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from hunyuan.database import Database
 from hunyuan.journal import Journal
+from hunyuan.journal.database import Database
+from hunyuan.journal.tables import tasks
 from hunyuan.models import GenerationRequest, ImageSize, StoredImage, TaskState, TaskType
 from hunyuan.rows import Begun, Limits, RunContext, new_row_id
-from hunyuan.tables import tasks
 
 BASE_URL = "https://gateway.test"
 ACCOUNT = "0123456789abcdef"

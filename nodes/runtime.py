@@ -162,11 +162,11 @@ def private_directory() -> Path:
 
 def _build() -> Runtime:
     from ..hunyuan.client import Client
-    from ..hunyuan.database import Database
     from ..hunyuan.driver import Tools
     from ..hunyuan.durations import Durations
     from ..hunyuan.engine import ThreadEngine
     from ..hunyuan.journal import Journal
+    from ..hunyuan.journal.database import Database
     from ..hunyuan.limiter import Limiter
     from ..hunyuan.results import ResultStore
     from ..hunyuan.settings import SettingsStore

@@ -10,8 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from hunyuan.database import Database
 from hunyuan.journal import Journal
+from hunyuan.journal.database import Database
 from hunyuan.models import GenerationRequest, ImageSize, StoredImage, TaskType
 from hunyuan.rows import Attached, Begun, Busy, Limits, RunContext, TaskRow
 

@@ -19,11 +19,11 @@ from PIL import Image
 
 from hunyuan.addresses import Address
 from hunyuan.client import Client
-from hunyuan.database import Database
 from hunyuan.driver import Options, Tools
 from hunyuan.durations import Durations
 from hunyuan.errors import AnswerLostError, HunyuanError, NotAnImageError, SettingsError, TransportError
 from hunyuan.journal import Journal
+from hunyuan.journal.database import Database
 from hunyuan.limiter import Limiter
 from hunyuan.models import EncodedImage, GenerationRequest, ImageInput, ImageSize, TaskType
 from hunyuan.results import ResultStore

@@ -9,11 +9,11 @@ from dataclasses import replace
 
 from playwright.sync_api import expect
 
-from hunyuan.database import Database
+from hunyuan.journal.database import Database
+from hunyuan.journal.row_codec import columns_of
+from hunyuan.journal.tables import tasks
 from hunyuan.models import ImageSize, TaskState, TaskType
-from hunyuan.row_codec import columns_of
 from hunyuan.rows import TaskRow
-from hunyuan.tables import tasks
 from tests.browser.conftest import TabFactory
 from tests.browser.harness import Tab
 from tests.browser.tasks_page import open_tasks, row

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hunyuan.database import Database
 from hunyuan.journal import Journal
+from hunyuan.journal.database import Database
 from hunyuan.models import GenerationRequest, ImageSize, TaskType
 from hunyuan.rows import Begun, Limits, RunContext
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from hunyuan.database import Database
 from hunyuan.engine import SystemClock
 from hunyuan.journal import Journal
+from hunyuan.journal.database import Database
 from hunyuan.models import TaskState
 from tests.comfy.harness_fixtures import PaidServer, ServerFactory
 from tests.comfy.known_durations import remember_quick_tasks

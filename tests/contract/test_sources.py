@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from hunyuan.addresses import AddressGuard, parse
-from hunyuan.database import Database
 from hunyuan.errors import InputImageError, LinkDeadError
 from hunyuan.journal import Journal
+from hunyuan.journal.database import Database
 from hunyuan.models import EncodedImage, ImageInput
 from hunyuan.settings import Settings
 from hunyuan.sources import SourceChain

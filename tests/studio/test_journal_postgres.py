@@ -13,9 +13,9 @@ from sqlalchemy import Engine, event
 
 from hunyuan.errors import CreditLimitError, JournalError, Money
 from hunyuan.journal import Journal
+from hunyuan.journal.tables import VERSION
 from hunyuan.models import ImageSize, TaskState, TaskType
 from hunyuan.rows import Attached, Begun, Busy, Limits, RunContext
-from hunyuan.tables import VERSION
 from tests.journal_kit import (
     ACCOUNT,
     GATEWAY,

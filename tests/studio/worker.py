@@ -21,12 +21,12 @@ from pathlib import Path
 from PIL import Image
 
 from hunyuan.client import Client
-from hunyuan.database import Database
 from hunyuan.driver import Options, Tools
 from hunyuan.durations import Durations
 from hunyuan.engine import ThreadEngine
 from hunyuan.errors import HunyuanError, NotAnImageError
 from hunyuan.journal import Journal
+from hunyuan.journal.database import Database
 from hunyuan.limiter import Limiter
 from hunyuan.models import GenerationRequest, ImageSize, TaskType
 from hunyuan.results import ResultStore

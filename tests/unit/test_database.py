@@ -17,9 +17,9 @@ from sqlalchemy import Engine, event
 
 from hunyuan.errors import JournalError, Money
 from hunyuan.journal import Journal
+from hunyuan.journal.tables import VERSION
 from hunyuan.models import TaskState, TaskType
 from hunyuan.rows import Attached
-from hunyuan.tables import VERSION
 from tests.journal_kit import (
     GATEWAY,
     ROOT,
@@ -167,7 +167,7 @@ import os, sys
 sys.path.insert(0, {str(ROOT)!r})
 from pathlib import Path
 from tests.journal_kit import begin, open_journal
-import sqlalchemy.dialects.sqlite.pysqlite, sqlite3, hunyuan.database_sqlite
+import sqlalchemy.dialects.sqlite.pysqlite, sqlite3, hunyuan.journal.sqlite
 journal = open_journal(Path({str(folder)!r}))
 if os.getuid() == 0:
     os.setuid(65534)  # the superuser may write anywhere

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from hunyuan.filelock import FileLocks
+from hunyuan.journal.filelock import FileLocks
 from tests.journal_kit import Worker
 
 HOLD = """
-from hunyuan.filelock import FileLocks
+from hunyuan.journal.filelock import FileLocks
 locks = FileLocks(directory / "locks")
 locks.take("mine")
 say("held")

@@ -11,8 +11,8 @@ import pytest
 
 from hunyuan.errors import JournalError, Money
 from hunyuan.journal import Journal
+from hunyuan.journal.owed import OwedIds
 from hunyuan.models import TaskState
-from hunyuan.owed import OwedIds
 from hunyuan.rows import Attached, Begun, Busy, Limits, RowMoney
 from tests.journal_kit import ACCOUNT, HandClock, begin, begun, fresh, open_journal
 

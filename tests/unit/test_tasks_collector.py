@@ -12,10 +12,10 @@ from sqlalchemy import select
 
 from hunyuan import errors
 from hunyuan.journal import Journal
+from hunyuan.journal.tables import tasks
 from hunyuan.models import TaskState
 from hunyuan.rows import TaskRow
 from hunyuan.settings import Settings
-from hunyuan.tables import tasks
 from tests.rig import Rig, Unreadable, play
 from tests.virtual_time import VirtualClock
 

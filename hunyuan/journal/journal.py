@@ -1,8 +1,7 @@
 """The journal: every paid task, written down before and after each step. What cannot be written is not sent.
 
-`Journal` is put together from rooms of their own: the way into a paid task here, its transitions
-(`journal_steps.py`), lists and totals (`journal_queries.py`), the living (`journal_workers.py`) and remembered
-URLs (`journal_links.py`). Loads SQLAlchemy: import it at first use only; the row types in `rows.py` are light.
+`Journal` is put together from rooms of their own: the way into a paid task here, its transitions (`steps.py`), lists
+and totals (`queries.py`), the living (`workers.py`) and remembered URLs (`links.py`).
 """
 
 from __future__ import annotations
@@ -14,11 +13,14 @@ from typing import Any
 
 from sqlalchemy import CompoundSelect, Connection
 
+from ..errors import CreditLimitError, JournalError, Money
+from ..models import CREDITS_PER_TASK, GenerationRequest, TaskState, check_task_id
+from ..rows import Attached, Begun, Busy, CreditTotals, Limits, RunContext, TaskRow, new_row_id
 from .database import Writing
-from .errors import CreditLimitError, JournalError, Money
-from .journal_links import Links
-from .journal_queries import Queries, local_day, sum_up
-from .journal_statements import (
+from .links import Links
+from .queries import Queries, local_day, sum_up
+from .row_codec import columns_of, storable
+from .statements import (
     ATTACHABLE,
     DAY,
     IN_FLIGHT,
@@ -31,25 +33,9 @@ from .journal_statements import (
     Told,
     standing,
 )
-from .journal_steps import Steps
-from .journal_workers import row_of
-from .models import CREDITS_PER_TASK, GenerationRequest, TaskState, check_task_id
-from .row_codec import columns_of, storable
-from .rows import Attached, Begun, Busy, CreditTotals, Limits, Link, RowMoney, RunContext, TaskRow, new_row_id
+from .steps import Steps
 from .tables import tasks
-
-__all__ = [
-    "Attached",
-    "Begun",
-    "Busy",
-    "CreditTotals",
-    "Journal",
-    "Limits",
-    "Link",
-    "RowMoney",
-    "RunContext",
-    "TaskRow",
-]
+from .workers import row_of
 
 
 class Journal(Steps, Queries, Links):

@@ -15,10 +15,10 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
 
+from ..errors import JournalError
+from ..url_secrets import url_secrets
 from .database import Backend, Writing, driver_words
-from .errors import JournalError
 from .tables import bring_up
-from .url_secrets import url_secrets
 
 # libpq's own names; whatever the URL's query says goes before. A server that vanished is noticed in 20 seconds.
 _CONNECT = {

@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .models import ImageSize, StoredImage, TaskState, TaskType
-from .rows import TaskRow
+from ..models import ImageSize, StoredImage, TaskState, TaskType
+from ..rows import TaskRow
 
 _PLAIN = (
     "id", "fingerprint", "task_id", "prompt", "seed", "model", "base_url", "account", "credits", "prompt_id", "node_id",

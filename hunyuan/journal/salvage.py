@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 from sqlalchemy.dialects.sqlite import insert
 
-from .errors import HunyuanError
+from ..errors import HunyuanError
 from .row_codec import row_from
 from .tables import meta, tasks
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, delete, or_, select
 
+from ..errors import Money
+from ..rows import Link
 from .database import SINGLE
-from .errors import Money
-from .journal_workers import Workers
-from .rows import Link
 from .tables import links
+from .workers import Workers
 
 
 class Links(Workers):

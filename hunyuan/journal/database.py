@@ -1,7 +1,7 @@
 """The database under the journal: opened at first use, asked again after a failure, its errors in plain words.
 
 `Database` knows no SQL of its own; what differs between SQLite and PostgreSQL is its backend's
-(`database_sqlite.py`, `database_postgres.py`). Loads SQLAlchemy: import it at first use only.
+(`sqlite.py`, `postgres.py`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine, Table, Update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
-from .errors import JournalError, Money
+from ..errors import JournalError, Money
 from .tables import VERSION, NewerSchemaError
 
 T = TypeVar("T")
@@ -171,10 +171,10 @@ class Database:
 
     def _choose(self) -> Backend:
         if not self._url or self._url.startswith("sqlite"):
-            from .database_sqlite import SqliteBackend
+            from .sqlite import SqliteBackend
 
             return SqliteBackend(self.directory, self._url, self._clock, self._announce, self._busy_seconds)
-        from .database_postgres import PostgresBackend
+        from .postgres import PostgresBackend
 
         return PostgresBackend(self._url)
 

@@ -14,15 +14,15 @@ from typing import Any
 from sqlalchemy import JSON, Connection, Update, func
 from sqlalchemy.sql.dml import ReturningUpdate
 
-from . import journal_statements as sql
+from ..errors import JournalError, Money
+from ..models import StoredImage, TaskState, check_task_id
+from ..rows import DROPPED, TaskRow
+from . import statements as sql
 from .database import DURABLE, SINGLE, Writing
-from .errors import JournalError, Money
-from .journal_workers import Workers, row_of
-from .models import StoredImage, TaskState, check_task_id
 from .owed import OwedIds
 from .row_codec import columns_of, files_json, row_from, storable, texts_json
-from .rows import DROPPED, TaskRow
 from .tables import tasks
+from .workers import Workers, row_of
 
 _MAX_ERROR_TEXT = 2000  # characters
 

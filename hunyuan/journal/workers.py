@@ -8,9 +8,12 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, delete, select, update
 
+from ..errors import Money
+from ..models import SLOT_PATIENCE
+from ..rows import TaskRow
 from .database import DURABLE, PLAIN, SINGLE, Database, HasTime, Insert, Writing
-from .errors import Money
-from .journal_statements import (
+from .row_codec import row_from
+from .statements import (
     BY_ID,
     FORGET,
     FORGOTTEN,
@@ -21,9 +24,6 @@ from .journal_statements import (
     PAUSED_UNTIL,
     UNKNOWN,
 )
-from .models import SLOT_PATIENCE
-from .row_codec import row_from
-from .rows import TaskRow
 from .tables import pauses, tasks, workers
 
 T = TypeVar("T")

@@ -27,7 +27,7 @@ from sqlalchemy import (
     update,
 )
 
-from .models import CREDITS_PER_TASK, TaskState
+from ..models import CREDITS_PER_TASK, TaskState
 from .tables import pauses, tasks, workers
 
 ATTACHABLE = frozenset(state.value for state in TaskState if state.is_attachable)

@@ -8,12 +8,12 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
 
-from . import journal_statements as sql
-from .journal_workers import Workers, row_of
-from .models import ImageSize, TaskState, TaskType
+from ..models import ImageSize, TaskState, TaskType
+from ..rows import CreditTotals, Survey, TaskRow
+from . import statements as sql
 from .row_codec import row_from
-from .rows import CreditTotals, Survey, TaskRow
 from .tables import tasks
+from .workers import Workers, row_of
 
 t = tasks.c
 

@@ -14,8 +14,8 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
+from ..errors import JournalError
 from .database import DURABLE, Backend, HasTime, Writing, driver_words
-from .errors import JournalError
 from .filelock import FileLocks
 from .salvage import rescue, set_aside
 from .tables import bring_up

@@ -11,9 +11,9 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from .errors import InvalidTaskIdError
-from .models import check_task_id
-from .replacing import replace
+from ..errors import InvalidTaskIdError
+from ..models import check_task_id
+from ..replacing import replace
 
 _NAME = "owed-{}.json"
 
