@@ -76,11 +76,16 @@ def proxy_wants_login(call: Call) -> ProxyFailedError:
     )
 
 
+def _rounded(seconds: float) -> str:
+    """What is left of a deadline reads as the deadline that was set: 0.497 as 0.5."""
+    return f"{round(seconds, 1) or seconds:.3g}"
+
+
 def _lost(call: Call, problem: BaseException) -> AnswerLostError:
     place = call.address.place
     if call.expired or _is_timeout(problem):
         seconds = call.total_seconds if call.expired else call.read_timeout
-        what = f"{place} gave no whole answer within {seconds:.3g} seconds."
+        what = f"{place} gave no whole answer within {_rounded(seconds)} seconds."
     else:
         what = f"The connection to {place} broke before the whole answer was here."
     why = "The request had gone out, so it may have been worked on." if call.body is not None else ""
@@ -99,7 +104,7 @@ def _proxy_failed(call: Call, problem: BaseException) -> ProxyFailedError:
     elif call.stage is Stage.RESOLVE:
         what = f"The name of the proxy {proxy} could not be resolved."
     elif _is_timeout(problem):
-        what = f"The proxy {proxy} did not answer within {call.connect_timeout:.3g} seconds."
+        what = f"The proxy {proxy} did not answer within {_rounded(call.connect_timeout)} seconds."
     elif call.stage is Stage.DIAL:
         what = f"The proxy {proxy} refused the connection or cannot be reached."
     else:
@@ -111,7 +116,7 @@ def _not_connected(call: Call, problem: BaseException) -> TransportError:
     place = call.address.place
     if _is_timeout(problem):
         return ConnectTimeoutError(
-            f"{place} accepted no connection within {call.connect_timeout:.3g} seconds.", do=_CHECK_ADDRESS
+            f"{place} accepted no connection within {_rounded(call.connect_timeout)} seconds.", do=_CHECK_ADDRESS
         )
     return ConnectionRefusedByHostError(
         f"{place} refused the connection or cannot be reached.", why=_short(problem), do=_CHECK_ADDRESS
@@ -122,7 +127,8 @@ def _handshake(call: Call, problem: BaseException) -> TransportError:
     place = call.address.place
     if _is_timeout(problem):
         return ConnectTimeoutError(
-            f"{place} did not finish the TLS handshake within {call.connect_timeout:.3g} seconds.", do=_CHECK_ADDRESS
+            f"{place} did not finish the TLS handshake within {_rounded(call.connect_timeout)} seconds.",
+            do=_CHECK_ADDRESS,
         )
     for cause in _causes(problem):
         if isinstance(cause, ssl.SSLCertVerificationError):

@@ -253,6 +253,16 @@ def test_deadline_holds_though_bytes_drip(client_for: Build, head: bytes) -> Non
     assert "within 0.5 seconds" in str(failure)
 
 
+def test_what_is_left_of_a_deadline_is_told_as_the_deadline_that_was_set(client_for: Build) -> None:
+    def silent(conn: socket.socket) -> None:
+        read_request(conn)
+        conn.recv(1)  # until the client goes
+
+    with RawServer(silent) as server:
+        failure = failure_of(client_for(f"http://{server.place}"), f"http://{server.place}/", 0.52)
+    assert "within 0.5 seconds" in str(failure)
+
+
 def test_deadline_is_for_all_hops_together(client_for: Build) -> None:
     def slow_hop(path: str) -> bytes:
         threading.Event().wait(0.2)
