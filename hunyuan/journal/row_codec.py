@@ -9,16 +9,22 @@ from typing import Any
 from ..models import ImageSize, StoredImage, TaskState, TaskType
 from ..rows import TaskRow
 
+_TIMES = (
+    "created_at", "submitted_at", "polled_at", "finished_at", "seconds", "collected_at", "delivered_at", "lost_at",
+    "evicted_at",
+)  # fmt: skip
 _PLAIN = (
     "id", "fingerprint", "task_id", "prompt", "seed", "model", "base_url", "account", "credits", "prompt_id", "node_id",
-    "session", "owner", "created_at", "submitted_at", "polled_at", "finished_at", "seconds", "collected_at",
-    "delivered_at", "lost_at", "evicted_at", "error_code", "error_text",
+    "session", "owner", *_TIMES, "error_code", "error_text",
 )  # fmt: skip
 
 
 def row_from(columns: Mapping[Any, Any]) -> TaskRow:
     """A row from its columns. Raises ValueError, TypeError or KeyError for what no journal has written."""
     plain: dict[str, Any] = {name: columns[name] for name in _PLAIN}
+    for name in _TIMES:
+        if type(plain[name]) is int:  # JSON and SQLite have no 7.0
+            plain[name] = float(plain[name])
     return TaskRow(
         **plain,
         state=TaskState(columns["state"]),

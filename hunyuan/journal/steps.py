@@ -5,13 +5,14 @@ Each gives the row as it stands then; None where the journal has no such row (an
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cache
 from typing import Any
 
-from sqlalchemy import JSON, Connection, Update, func
+from sqlalchemy import Connection, Text, Update, cast, func
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from ..errors import JournalError, Money
@@ -187,7 +188,7 @@ def _take(connection: Connection, steps: Sequence[Update], row_id: str, now: flo
         returning = _returning(step, dialect.name == "postgresql")
         found = connection.execute(returning, {"row_id": row_id, "now": now, **values}).mappings().all()
         if found:
-            return row_from(found[0].get(_WHOLE, found[0]))
+            return row_from(json.loads(found[0][_WHOLE]) if _WHOLE in found[0] else found[0])
     return row_of(connection, row_id)
 
 
@@ -197,7 +198,8 @@ _WHOLE = "whole"
 @cache
 def _returning(step: Update, as_json: bool) -> ReturningUpdate[Any]:
     # Each column of an answer costs the driver time, PostgreSQL's more than all that JSON takes.
-    whole = func.to_json(tasks.table_valued(), type_=JSON).label(_WHOLE)
+    # As text: the driver would take JSON for UTF-8, which a database need not be in.
+    whole = cast(func.to_json(tasks.table_valued()), Text).label(_WHOLE)
     return step.returning(whole) if as_json else step.returning(*tasks.c)
 
 

@@ -60,6 +60,34 @@ def test_a_whole_life(tmp_path: Path, url: str) -> None:
     assert list(tmp_path.iterdir()) == [], "nothing of it lies on this machine"
 
 
+def test_each_step_gives_the_row_as_it_stands_then(tmp_path: Path, postgres: PostgresServer) -> None:
+    """Also in a database that is not in UTF-8, and to the type of each value."""
+    postgres.run_sql("CREATE DATABASE gb ENCODING 'EUC_CN' LOCALE 'C' TEMPLATE template0")
+    journal = open_journal(tmp_path, url=postgres.url("gb"))
+    row = begun(journal, request=request(1, '夜里的"灯塔"'))
+    for step in (
+        lambda: journal.submitted(row.id, "n1"),
+        lambda: journal.progress(row.id, TaskState.RUNNING),
+        lambda: journal.succeeded(row.id, ["https://cdn.test/a.png"], 7.0),
+        lambda: journal.collected(row.id, [stored()]),
+        lambda: journal.delivered(row.id),
+        lambda: journal.lost(row.id, "找不到"),
+    ):
+        assert repr(step()) == repr(journal.get(row.id))
+
+
+def test_what_is_new_is_let_in_within_the_limits(tmp_path: Path, url: str) -> None:
+    journal = open_journal(tmp_path, url=url)
+    known, written = begun(journal, 1), begun(journal, 2)
+    wanted = [request(number).fingerprint(GATEWAY) for number in (1, 3, 4)]
+    asked: dict[str, Any] = {"account": ACCOUNT, "context": RunContext(), "promised": 1, "writing": [written.id]}
+    assert journal.admit(wanted, limits=Limits(credits_per_day=100), **asked) == set(wanted) - {known.fingerprint}
+    with pytest.raises(CreditLimitError, match="50 credits more would pass the limit of 99 credits today: 50"):
+        journal.admit(wanted, limits=Limits(credits_per_day=99), **asked)
+    with pytest.raises(CreditLimitError, match="25 wait to be sent"):
+        journal.admit(wanted, limits=Limits(credits_per_day=100), **{**asked, "writing": []})
+
+
 def test_the_rest_of_the_transitions(tmp_path: Path, url: str) -> None:
     journal = open_journal(tmp_path, url=url)
     refused, dropped, lost, unknown = (begun(journal, number) for number in range(4))
