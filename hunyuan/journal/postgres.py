@@ -28,15 +28,17 @@ _CONNECT = {
     "keepalives_count": 2,
     "tcp_user_timeout": 20_000,
 }
-_SESSION = {
-    # A worker that stalls must not hold the others' locks for ever.
-    "lock_timeout": "'15s'",
-    "statement_timeout": "'60s'",
-    "idle_in_transaction_session_timeout": "'30s'",
-    "synchronous_commit": "off",  # a durable transaction asks for more itself
-    # What is asked again and again is planned once; the values never ask for another plan than the first ones.
-    "plan_cache_mode": "force_generic_plan",
-}
+_SESSION = "; ".join(
+    [
+        # A worker that stalls must not hold the others' locks for ever.
+        "SET lock_timeout = '15s'",
+        "SET statement_timeout = '60s'",
+        "SET idle_in_transaction_session_timeout = '30s'",
+        "SET synchronous_commit = off",  # a durable transaction asks for more itself
+        # What is asked again and again is planned once: its values never call for another plan. From PostgreSQL 12 on.
+        "SELECT set_config(name, 'force_generic_plan', false) FROM pg_settings WHERE name = 'plan_cache_mode'",
+    ]
+)
 _ASK_TIME_SECONDS = 10.0
 _SETTING = "HUNYUAN_JOURNAL_URL (setting journal_url)"
 _EXAMPLE = 'Use "postgresql+psycopg://user:password@host:5432/database", or leave it empty for the embedded journal.'
@@ -155,7 +157,7 @@ def _engine(url: URL) -> Engine:
 
     @event.listens_for(engine, "connect")
     def limit(connection: Any, record: Any) -> None:
-        connection.execute("; ".join(f"SET {name} = {value}" for name, value in _SESSION.items()))
+        connection.execute(_SESSION)
 
     return engine
 

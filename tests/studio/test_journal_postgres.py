@@ -13,6 +13,7 @@ from sqlalchemy import Engine, event
 
 from hunyuan.errors import CreditLimitError, JournalError, Money
 from hunyuan.journal import Journal
+from hunyuan.journal.postgres import PostgresBackend
 from hunyuan.journal.tables import VERSION
 from hunyuan.models import ImageSize, TaskState, TaskType
 from hunyuan.rows import Attached, Begun, Busy, Limits, RunContext
@@ -257,6 +258,20 @@ def test_a_task_costs_few_round_trips(tmp_path: Path, url: str) -> None:
         event.remove(Engine, "before_cursor_execute", note)
     # A look, begin's four (its COMMIT is not told here), and one for each step.
     assert len(sent) == 1 + 3 + 5, sent
+
+
+def test_each_connection_gives_up_in_time_and_plans_once(url: str) -> None:
+    engine = PostgresBackend(url).open()
+    wanted = {
+        "lock_timeout": "15s",
+        "statement_timeout": "1min",
+        "idle_in_transaction_session_timeout": "30s",
+        "synchronous_commit": "off",
+        "plan_cache_mode": "force_generic_plan",
+    }
+    with engine.connect() as connection:
+        assert {name: connection.exec_driver_sql(f"SHOW {name}").scalar() for name in wanted} == wanted
+    engine.dispose()
 
 
 def test_a_connection_that_was_cut_is_made_anew_without_a_word(
