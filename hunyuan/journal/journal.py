@@ -84,7 +84,7 @@ class Journal(Steps, Queries, Links):
         def work(connection: Connection, now: float) -> Begun | Attached | Busy:
             told = self._tell(
                 connection,
-                standing(same=reuse, slots=True, **_limited(limits)),
+                standing(connection.dialect.name, same=reuse, slots=True, **_limited(limits)),
                 fingerprint=fingerprint,
                 asked=now - waited,
                 **_periods(account, context, now),
@@ -141,7 +141,7 @@ class Journal(Steps, Queries, Links):
             # The first look-up brings the sums with it: each message costs as much as its question.
             first, *others = dict.fromkeys(fingerprints)
             asked = {"fingerprint": first, "asked": now, **_periods(account, context, now)}
-            whole = standing(same=reuse, writing=bool(writing), **_limited(limits))
+            whole = standing(connection.dialect.name, same=reuse, writing=bool(writing), **_limited(limits))
             told = self._tell(connection, whole, writing=writing, **asked)
             new = list(fingerprints)
             if reuse:
@@ -183,7 +183,7 @@ class Journal(Steps, Queries, Links):
         return [Told(*row) for row in connection.execute(wanted, values)]
 
     def _alike(self, connection: Connection, fingerprint: str, now: float) -> list[Told]:
-        return self._tell(connection, standing(same=True), fingerprint=fingerprint, asked=now)
+        return self._tell(connection, standing(connection.dialect.name, same=True), fingerprint=fingerprint, asked=now)
 
     def _attachable(self, connection: Connection, told: Sequence[Told], now: float) -> TaskRow | None:
         return self._reusable(connection, told, lambda: self._living(connection, now))[0]

@@ -55,9 +55,9 @@ _row = t.id == bindparam("row_id")
 # Something is left to fetch the image by.
 _reachable = or_(t.task_id.is_not(None), t.urls != EMPTY, t.files != EMPTY)
 
-# All states by name: the indexes are sorted by state before time.
-_counted = (t.credits > _NOTHING, t.state.in_(_states(*(state.value for state in TaskState))))
-TOTALS = select(t.state, func.sum(t.credits)).where(*_counted).group_by(t.state)
+_costs = t.credits > _NOTHING
+_in_any_state = t.state.in_(_states(*(state.value for state in TaskState)))
+TOTALS = select(t.state, func.sum(t.credits)).where(_costs, _in_any_state).group_by(t.state)
 
 
 class Told(NamedTuple):
@@ -108,7 +108,7 @@ _slots = (
 
 
 def _used(period: str, *within: ColumnElement[bool]) -> Select[Any]:
-    return _told(period, state=t.state, number=func.sum(t.credits)).where(*_counted, *within).group_by(t.state)
+    return _told(period, state=t.state, number=func.sum(t.credits)).where(_costs, *within).group_by(t.state)
 
 
 _used_today = _used(
@@ -118,22 +118,28 @@ _used_today = _used(
     t.created_at < bindparam("day_until"),
 )
 _used_in_session = _used(SESSION, t.session == bindparam("session"))
-_written = _told(WRITTEN, number=func.count()).where(
-    t.id.in_(bindparam("writing", expanding=True)), t.credits > _NOTHING
-)
+_written = _told(WRITTEN, number=func.count()).where(t.id.in_(bindparam("writing", expanding=True)), _costs)
 
 
 @cache
 def standing(
-    *, same: bool = False, slots: bool = False, day: bool = False, session: bool = False, writing: bool = False
+    dialect: str,
+    *,
+    same: bool = False,
+    slots: bool = False,
+    day: bool = False,
+    session: bool = False,
+    writing: bool = False,
 ) -> CompoundSelect[Any]:
     """The same request's rows, newest first; the slots taken; the credits that count in this day and session;
     how many of some rows are written."""
+    # SQLite finds the indexes that are sorted by state before time only where all states are named; PostgreSQL would
+    # compare each row's state with each name.
+    used = [*([_used_today] if day else []), *([_used_in_session] if session else [])]
     parts = [
         *([_same] if same else []),
         *(_slots if slots else ()),
-        *([_used_today] if day else []),
-        *([_used_in_session] if session else []),
+        *([each.where(_in_any_state) for each in used] if dialect == "sqlite" else used),
         *([_written] if writing else []),
     ]
     return union_all(*parts)
