@@ -52,7 +52,8 @@ class Journal(Steps, Queries, Links):
 
         def work(connection: Connection) -> TaskRow | None:
             now = self._db.backend.now(connection)
-            return self._attachable(connection, self._alike(connection, fingerprint, now), now)
+            found = self._attachable(connection, self._alike(connection, fingerprint, now), now)
+            return row_of(connection, found) if found else None
 
         return self._db.read(work, money=Money.NOT_SPENT)
 
@@ -91,7 +92,8 @@ class Journal(Steps, Queries, Links):
                 **self._seen_since(now),
             )
             living = self._alive(each.whose for each in told if each.what == WORKER)
-            found, dead = self._reusable(connection, told, lambda: living)
+            reusable, dead = _reusable(told, lambda: living)
+            found = row_of(connection, reusable) if reusable else None
             given_up = self._mark_unknown(connection, dead, now)
             if waited > 0 and given_up and not found:
                 found = given_up[0]
@@ -146,8 +148,8 @@ class Journal(Steps, Queries, Links):
             new = list(fingerprints)
             if reuse:
                 known = [told, *(self._alike(connection, fingerprint, now) for fingerprint in others)]
-                rows = (self._attachable(connection, same, now) for same in known)
-                new = [each for each, row in zip((first, *others), rows, strict=True) if row is None]
+                found = (self._attachable(connection, same, now) for same in known)
+                new = [each for each, row_id in zip((first, *others), found, strict=True) if row_id is None]
             if new:
                 written = sum(int(each.number) for each in told if each.what == WRITTEN)  # the sums hold these
                 _refuse_over(limits, told, len(new) * CREDITS_PER_TASK, (promised - written) * CREDITS_PER_TASK)
@@ -185,24 +187,8 @@ class Journal(Steps, Queries, Links):
     def _alike(self, connection: Connection, fingerprint: str, now: float) -> list[Told]:
         return self._tell(connection, standing(connection.dialect.name, same=True), fingerprint=fingerprint, asked=now)
 
-    def _attachable(self, connection: Connection, told: Sequence[Told], now: float) -> TaskRow | None:
-        return self._reusable(connection, told, lambda: self._living(connection, now))[0]
-
-    def _reusable(
-        self, connection: Connection, told: Sequence[Told], living: Callable[[], Collection[str]]
-    ) -> tuple[TaskRow | None, list[str]]:
-        """The row to attach to, or one that became `unknown` meanwhile; the ids of `intended` rows of the dead."""
-        dead: list[str] = []
-        lost: str | None = None
-        same = [each for each in told if each.what == SAME]
-        for each in sorted(same, key=lambda each: (each.number, each.row_id), reverse=True):  # the newest first
-            if each.state == UNKNOWN:
-                lost = lost or each.row_id
-            elif each.state in ATTACHABLE or each.whose in living():
-                return row_of(connection, each.row_id), dead
-            else:
-                dead.append(each.row_id)
-        return row_of(connection, lost) if lost else None, dead
+    def _attachable(self, connection: Connection, told: Sequence[Told], now: float) -> str | None:
+        return _reusable(told, lambda: self._living(connection, now))[0]
 
     def _new_row(self, request: GenerationRequest, fingerprint: str, context: RunContext, now: float) -> TaskRow:
         prompt = storable(request.prompt)
@@ -226,6 +212,22 @@ class Journal(Steps, Queries, Links):
             model="", base_url="", account="", images=(), credits=0, prompt_id=context.prompt_id,
             node_id=context.node_id, session=context.session, owner=self.worker_id, created_at=now,
         )  # fmt: skip
+
+
+def _reusable(told: Sequence[Told], living: Callable[[], Collection[str]]) -> tuple[str | None, list[str]]:
+    """The id of the row to attach to, or of one that became `unknown` meanwhile; the ids of `intended` rows of the
+    dead."""
+    dead: list[str] = []
+    lost: str | None = None
+    same = [each for each in told if each.what == SAME]
+    for each in sorted(same, key=lambda each: (each.number, each.row_id), reverse=True):  # the newest first
+        if each.state == UNKNOWN:
+            lost = lost or each.row_id
+        elif each.state in ATTACHABLE or each.whose in living():
+            return each.row_id, dead
+        else:
+            dead.append(each.row_id)
+    return lost, dead
 
 
 def _limited(limits: Limits) -> dict[str, bool]:

@@ -247,7 +247,8 @@ def test_a_task_costs_few_round_trips(tmp_path: Path, url: str) -> None:
 
     event.listen(Engine, "before_cursor_execute", note)
     try:
-        journal.find_reusable(request(2).fingerprint(GATEWAY))
+        wanted = [request(2).fingerprint(GATEWAY)]
+        assert journal.admit(wanted, account=ACCOUNT, context=RunContext(), limits=limits) == set(wanted)
         row = begun(journal, 2, limits=limits)
         journal.submitted(row.id, "n2")
         journal.progress(row.id, TaskState.RUNNING)
