@@ -31,8 +31,6 @@ _RELOAD = """async ({listed, news}) => {
   }
 }"""
 
-# News, and the frames in which they are drawn.
-
 
 def task(prompt: str, created_at: float, **changes: Any) -> dict[str, Any]:
     """A row as the server gives it, under way unless told otherwise."""

@@ -96,9 +96,8 @@ def test_the_keyboard_stays_where_it_is_while_the_numbers_change(tab: Tab) -> No
     panel.get_by_role("button", name="Set the API key").press("Enter")
     dialog = tab.page.locator("dialog.hunyuan-dialog")
     expect(dialog).to_be_visible()
-    tell(
-        tab, [("hunyuan.credits", totals("one", 10, undelivered=0))]
-    )  # as after saving: the note that opened it is gone
+    # As after saving: the note that opened it is gone.
+    tell(tab, [("hunyuan.credits", totals("one", 10, undelivered=0))])
     expect(panel.get_by_role("button", name="Set the API key")).to_have_count(0)
     tab.page.keyboard.press("Escape")
     expect(panel.get_by_role("button", name="API key and settings")).to_be_focused()
