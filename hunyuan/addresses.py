@@ -54,6 +54,11 @@ _CLOSED = tuple(
 # Proxies of the Clash family answer every name with an address out of this benchmark network ("fake-ip") and
 # resolve the name themselves at the far end: a name may lead there, an address that is written out may not.
 _FAKE_IP = ipaddress.ip_network("198.18.0.0/15")
+# The same over IPv6: what Clash (mihomo) and sing-box take unless told otherwise. Other pools of theirs are any private
+# network (fc00::/7), where nobody but the metadata services of AWS and Google has a fixed place.
+_FAKE_IP6 = tuple(ipaddress.ip_network(network) for network in ("fdfe::/16", "fc00::/18"))
+_PRIVATE6 = ipaddress.ip_network("fc00::/7")
+_METADATA6 = tuple(ipaddress.ip_network(network) for network in ("fd00:ec2::/32", "fd20:ce::/32"))
 _WRITTEN_OUT = re.compile(r":|(^|\.)(\d+|0x[0-9a-f]*)\.?$")  # a host that is an address, in any spelling
 # IPv6 networks with an IPv4 address in their last 32 bits.
 _EMBEDDED = (
@@ -170,10 +175,40 @@ class AddressGuard:
 
     def check(self, host: str, port: int, address: str) -> None:
         """Raises UnsafeAddressError if a download from `host` must not connect to this IP address."""
-        if self.is_exempt(host, port) or not is_closed(address, by_name=not _WRITTEN_OUT.search(host)):
+        if not self.is_exempt(host, port) and is_closed(address, by_name=_is_name(host)):
+            raise _closed(host, address)
+
+    def check_for_proxy(self, host: str, port: int, addresses: Collection[str]) -> None:
+        """The same where a proxy connects; addresses: all that this machine knows of `host`, perhaps none.
+
+        A private IPv6 address may be a proxy program's fake one: it counts only where nothing else is known of the
+        name and no such program takes it by default.
+        """
+        if self.is_exempt(host, port):
             return
-        raise UnsafeAddressError(
-            f"The image's link leads to {host}, which is at the closed address {address}.",
-            why="Private, loopback, link-local and metadata addresses are not fetched from.",
-            do=f'If this is your own server, add "{host}" to allowed_hosts in the settings.',
-        )
+        by_name = _is_name(host)
+        closed = [address for address in addresses if is_closed(address, by_name=by_name)]
+        known_otherwise = len(closed) < len(addresses)
+        for address in closed:
+            if not (by_name and _may_be_fake(address, known_otherwise)):
+                raise _closed(host, address)
+
+
+def _is_name(host: str) -> bool:
+    return not _WRITTEN_OUT.search(host)
+
+
+def _may_be_fake(address: str, known_otherwise: bool) -> bool:
+    ip = ipaddress.ip_address(address.split("%", 1)[0])
+    if any(ip in network for network in _FAKE_IP6):
+        return True
+    return known_otherwise and ip in _PRIVATE6 and not any(ip in network for network in _METADATA6)
+
+
+def _closed(host: str, address: str) -> UnsafeAddressError:
+    return UnsafeAddressError(
+        f"The image's link leads to {host}, which is at the closed address {address}.",
+        why="Private, loopback, link-local and metadata addresses are not fetched from.",
+        do=f'If this is your own server or an object store inside your network, add "{host}" to allowed_hosts in the '
+        "settings (or to HUNYUAN_ALLOWED_HOSTS).",
+    )

@@ -16,7 +16,7 @@ from .addresses import Address, AddressGuard, parse
 from .settings import Settings
 
 if TYPE_CHECKING:
-    from .wire import Wire
+    from .wire import Resolve, Wire
 
 CONNECT_TIMEOUT = 10.0  # seconds
 REUSE_IDLE_SECONDS = 50.0  # many servers drop what idled for a minute
@@ -73,10 +73,13 @@ class Transport(Protocol):
 
 
 class RequestsTransport:
-    """Transport over requests: thread-safe, one pool for all threads, proxy and CA as the settings say now."""
+    """Transport over requests: thread-safe, one pool for all threads, proxy and CA as the settings say now.
 
-    def __init__(self, settings_supplier: Callable[[], Settings]) -> None:
-        self._settings = settings_supplier
+    resolve: another way than the system's to look names up, for the check of a download through a proxy.
+    """
+
+    def __init__(self, settings_supplier: Callable[[], Settings], resolve: Resolve | None = None) -> None:
+        self._settings, self._resolve = settings_supplier, resolve
         self._lock = threading.Lock()
         self._made: Wire | None = None
 
@@ -143,5 +146,5 @@ class RequestsTransport:
             if self._made is None:
                 from .wire import Wire
 
-                self._made = Wire()
+                self._made = Wire(self._resolve)
             return self._made

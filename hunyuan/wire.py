@@ -8,7 +8,7 @@ from __future__ import annotations
 import http.client
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import requests
 import urllib3.exceptions
@@ -34,10 +34,17 @@ _FOREIGN = (
 )  # all that an exchange over requests can raise
 
 
-class Wire:
-    """The connections, and how one exchange goes over them; thread-safe."""
+Resolve = Callable[[str, int], list[str]]  # host, port → its IP addresses; raises OSError
 
-    def __init__(self) -> None:
+
+class Wire:
+    """The connections, and how one exchange goes over them; thread-safe.
+
+    resolve: what names are looked up with where a proxy connects and this machine only checks.
+    """
+
+    def __init__(self, resolve: Resolve | None = None) -> None:
+        self._resolve = resolve or _resolved
         self._adapter = TracedAdapter()
         self._contexts = TlsContexts()
 
@@ -76,7 +83,7 @@ class Wire:
         route = choose(call.address, settings)
         call.proxy = route.proxy
         if call.proxy and call.guard is not None:
-            _check_by_name(call.address, call.guard)
+            _check_by_name(call.address, call.guard, self._resolve)
         outcome = self._attempt(call, route.ca)
         if isinstance(outcome, AnswerLostError) and call.reused and call.body is None and not call.expired:
             # The server dropped the kept connection while the request was on its way (RFC 9110, 9.2.2).
@@ -187,15 +194,18 @@ def _packed_oddly(call: Call, coding: str) -> HunyuanError:
     )
 
 
-def _check_by_name(address: Address, guard: AddressGuard) -> None:
+def _check_by_name(address: Address, guard: AddressGuard, resolve: Resolve) -> None:
     """Through a proxy nobody here sees the address connected to, so the name is resolved for the check alone.
 
     That does not stop a DNS which answers the proxy otherwise; and where only the proxy can resolve names, the
     decision is the proxy's. A written-out or locally known closed address is refused in either case.
     """
     try:
-        found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
+        found = resolve(address.host, address.port)
     except (OSError, UnicodeError):
         return
-    for *_, where in found:
-        guard.check(address.host, address.port, str(where[0]))
+    guard.check_for_proxy(address.host, address.port, found)
+
+
+def _resolved(host: str, port: int) -> list[str]:
+    return [str(where[0]) for *_, where in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]

@@ -103,6 +103,53 @@ def test_fake_ip_of_a_proxy_program_is_open_by_name_only() -> None:
         guard.check("0:0::ffff:198.18.3.4", 443, "::ffff:198.18.3.4")
 
 
+@pytest.mark.parametrize(
+    "found",
+    [
+        ["fdfe:dcba:9876::5"],  # Clash's own pool
+        ["fc00::7"],  # sing-box's
+        ["198.18.3.4", "fdfe:dcba:9876::5"],
+        ["fd12:3456:789a::5", "198.18.3.4"],  # a pool that the user chose
+        ["1.1.1.1", "fd12:3456:789a::5"],
+        [],
+    ],
+    ids=" ".join,
+)
+def test_fake_ip_beside_a_proxy_refuses_nothing(found: list[str]) -> None:
+    AddressGuard("https://gateway.example").check_for_proxy("images.example", 443, found)
+
+
+@pytest.mark.parametrize(
+    ("host", "found"),
+    [
+        ("nas.example", ["fd12:3456:789a::5"]),  # nothing says that this is not a server in the house
+        ("nas.example", ["192.168.1.4", "fdfe:dcba:9876::5"]),
+        ("nas.example", ["1.1.1.1", "10.0.0.4"]),
+        ("meta.example", ["1.1.1.1", "fd00:ec2::254"]),
+        ("meta.example", ["198.18.3.4", "fd20:ce::254"]),
+        ("local.example", ["::1", "198.18.3.4"]),
+        ("[fdfe:dcba:9876::5]", ["fdfe:dcba:9876::5"]),
+        ("fdfe:dcba:9876::5", ["fdfe:dcba:9876::5"]),
+        ("198.18.3.4", ["198.18.3.4"]),
+    ],
+)
+def test_a_proxy_opens_no_other_closed_address(host: str, found: list[str]) -> None:
+    with pytest.raises(UnsafeAddressError):
+        AddressGuard("https://gateway.example").check_for_proxy(host, 443, found)
+
+
+def test_fake_ip_over_ipv6_is_open_beside_a_proxy_only() -> None:
+    with pytest.raises(UnsafeAddressError):  # without one it may be this machine's own TUN address
+        AddressGuard("https://gateway.example").check("images.example", 443, "fdfe:dcba:9876::1")
+
+
+def test_the_refusal_of_an_object_store_inside_names_the_setting_and_the_variable() -> None:
+    with pytest.raises(UnsafeAddressError) as caught:
+        AddressGuard("https://gateway.example").check("b-125.cos.ap-guangzhou.myqcloud.com", 443, "169.254.0.47")
+    for words in ('"b-125.cos.ap-guangzhou.myqcloud.com"', "169.254.0.47", "allowed_hosts", "HUNYUAN_ALLOWED_HOSTS"):
+        assert words in caught.value.do + caught.value.what
+
+
 def test_gateway_is_exempt_at_its_own_port_only() -> None:
     guard = AddressGuard("http://127.0.0.1:8190/prefix")
     guard.check("127.0.0.1", 8190, "127.0.0.1")

@@ -195,6 +195,18 @@ def test_through_a_proxy_what_is_known_as_closed_is_refused(client_for: Build) -
     assert proxy.asked == [f"GET http://{name}/x%2fy?s=%2b HTTP/1.1"]
 
 
+def test_a_fake_address_of_the_proxys_dns_does_not_refuse_a_download() -> None:
+    known = {"fake.example": ["198.18.0.9", "fdfe:dcba:9876::9"], "inside.example": ["10.0.0.9"]}
+    with FileServer(answer(PNG)) as files, Proxy(("127.0.0.1", files.port)) as proxy:
+        settings = Settings(api_key=KEY, base_url="https://gateway.example", proxy=f"http://{proxy.place}")
+        transport = RequestsTransport(lambda: settings, resolve=lambda host, port: known[host])
+        client = Client(transport, lambda: settings)
+        assert client.download("http://fake.example/x.png", 5.0) == PNG
+        assert isinstance(failure_of(client, "http://inside.example/x.png"), UnsafeAddressError)
+        transport.close()
+    assert proxy.asked == ["GET http://fake.example/x.png HTTP/1.1"]
+
+
 # -- caps ----------------------------------------------------------------------------------------------
 
 
