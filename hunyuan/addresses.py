@@ -175,7 +175,7 @@ class AddressGuard:
 
     def check(self, host: str, port: int, address: str) -> None:
         """Raises UnsafeAddressError if a download from `host` must not connect to this IP address."""
-        if not self.is_exempt(host, port) and is_closed(address, by_name=_is_name(host)):
+        if not self.is_exempt(host, port) and is_closed(address, by_name=is_name(host)):
             raise _closed(host, address)
 
     def check_for_proxy(self, host: str, port: int, addresses: Collection[str]) -> None:
@@ -186,7 +186,7 @@ class AddressGuard:
         """
         if self.is_exempt(host, port):
             return
-        by_name = _is_name(host)
+        by_name = is_name(host)
         closed = [address for address in addresses if is_closed(address, by_name=by_name)]
         known_otherwise = len(closed) < len(addresses)
         for address in closed:
@@ -194,7 +194,8 @@ class AddressGuard:
                 raise _closed(host, address)
 
 
-def _is_name(host: str) -> bool:
+def is_name(host: str) -> bool:
+    """Whether this host is looked up in DNS; False for an IP address in any spelling."""
     return not _WRITTEN_OUT.search(host)
 
 

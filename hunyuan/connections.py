@@ -36,10 +36,11 @@ class Stage(IntEnum):
     START = 0
     RESOLVE = 1
     DIAL = 2
-    TUNNEL = 3
-    HANDSHAKE = 4
-    REQUEST = 5
-    SENT = 6
+    PROXY_HANDSHAKE = 3
+    TUNNEL = 4
+    HANDSHAKE = 5
+    REQUEST = 6
+    SENT = 7
 
 
 @dataclass(eq=False)
@@ -267,7 +268,8 @@ def dial(call: Call, host: str, port: int, options: Any) -> socket.socket:
         except OSError as failed:
             problem = failed
         else:
-            call.stage = Stage.HANDSHAKE
+            to_tls_proxy = call.proxy.lower().startswith("https:")
+            call.stage = Stage.PROXY_HANDSHAKE if to_tls_proxy else Stage.HANDSHAKE
             sock.settimeout(call.connect_timeout)
             return sock
     raise problem

@@ -9,6 +9,7 @@ import re
 import ssl
 from collections.abc import Iterator
 
+from .addresses import is_closed, is_name
 from .connections import Call, Stage
 from .errors import (
     AnswerLostError,
@@ -34,6 +35,8 @@ def describe(call: Call, problem: BaseException) -> TransportError:
     """The failure as one of ours, `sent` as the call noted it."""
     if call.stage >= Stage.SENT:
         return _lost(call, problem)
+    if call.proxy and call.stage is Stage.PROXY_HANDSHAKE:
+        return _no_tls_proxy(call, problem)
     if call.proxy and call.stage in (Stage.RESOLVE, Stage.DIAL, Stage.TUNNEL):
         return _proxy_failed(call, problem)
     place = call.address.place
@@ -112,6 +115,24 @@ def _proxy_failed(call: Call, problem: BaseException) -> ProxyFailedError:
     return ProxyFailedError(what, why=_short(problem), do=_CHECK_PROXY)
 
 
+def _no_tls_proxy(call: Call, problem: BaseException) -> ProxyFailedError:
+    """The proxy's address begins with https, and TLS with the proxy itself failed."""
+    proxy = proxy_place(call.proxy)
+    for cause in _causes(problem):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            what = f"The certificate of the proxy {proxy} is not trusted."
+            return ProxyFailedError(what, why=_sentence(cause.verify_message), do=_CHECK_CA)
+    if _is_timeout(problem):
+        what = f"The proxy {proxy} did not finish the TLS handshake within {_rounded(call.connect_timeout)} seconds."
+    else:
+        what = f"The proxy {proxy} does not speak TLS, though its address begins with https://."
+    do = (
+        f"Nearly all proxies are written with http://, for https addresses too: set the proxy to http://{proxy}. "
+        "An https connection stays encrypted through it."
+    )
+    return ProxyFailedError(what, why=_short(problem), do=do)
+
+
 def _not_connected(call: Call, problem: BaseException) -> TransportError:
     place = call.address.place
     if _is_timeout(problem):
@@ -136,12 +157,15 @@ def _handshake(call: Call, problem: BaseException) -> TransportError:
                 f"The certificate of {place} is not trusted.", why=_sentence(cause.verify_message), do=_CHECK_CA
             )
         if isinstance(cause, ssl.SSLError) and cause.reason in _NOT_TLS:
-            return TlsError(
-                f"{place} does not speak TLS.",
-                why=_sentence(cause.reason),
-                do="Check whether the address should begin with http:// and whether the port is right.",
-            )
+            do = "Check the host and the port of the address."
+            if _is_own(call.address.host):  # nobody is to be asked to send the key over the internet in clear
+                do += " A server of your own without TLS is written with http://."
+            return TlsError(f"{place} does not speak TLS.", why=_sentence(cause.reason), do=do)
     return TlsError(f"The TLS handshake with {place} failed.", why=_short(problem), do=_CHECK_CA)
+
+
+def _is_own(host: str) -> bool:
+    return host == "localhost" or (not is_name(host) and is_closed(host))
 
 
 def _not_begun(problem: BaseException) -> TransportError:

@@ -228,6 +228,48 @@ def test_proxy_hangs_up() -> None:
     assert failure.sent is False
 
 
+PROXY_ANSWERS: dict[str, Handler] = {
+    "says 400": lambda conn: (conn.recv(1), conn.sendall(answer(b"", "400 Bad Request"))),
+    "closes": lambda conn: conn.recv(1),
+    "resets": lambda conn: (conn.recv(1), reset(conn)),
+    "waits": until_closed,
+}
+
+
+@pytest.mark.parametrize("url", ["https://gateway.example/", "http://gateway.example/"])
+@pytest.mark.parametrize("behaviour", PROXY_ANSWERS)
+def test_https_before_a_plain_proxy_blames_the_proxy(behaviour: str, url: str) -> None:
+    with RawServer(PROXY_ANSWERS[behaviour]) as proxy:
+        settings = Settings(api_key=KEY, proxy=f"https://who:pass-w0rd@{proxy.place}")
+        failure = failure_of(lambda: post(url, settings=settings, connect_timeout=0.3))
+    assert type(failure) is ProxyFailedError
+    assert failure.sent is False
+    assert f"The proxy {proxy.place}" in failure.what
+    assert f"http://{proxy.place}" in failure.do
+    assert "pass-w0rd" not in str(failure)
+    assert "gateway.example" not in failure.do  # nothing that would send the key in clear
+
+
+def test_an_untrusted_proxy_over_tls_is_told_from_an_untrusted_gateway(authority: Authority) -> None:
+    with RawServer(until_closed, authority.context("127.0.0.1")) as proxy:
+        failure = through(f"https://{proxy.place}")
+    assert type(failure) is ProxyFailedError
+    assert f"The certificate of the proxy {proxy.place} is not trusted" in failure.what
+    assert "ca_file" in failure.do
+
+
+def test_no_message_invites_sending_the_key_in_clear() -> None:
+    def plain(conn: socket.socket) -> None:
+        conn.recv(100_000)
+        conn.sendall(answer())
+
+    with RawServer(plain) as server, Proxy(("127.0.0.1", server.port)) as proxy:
+        failure = through(f"http://{proxy.place}")
+    assert type(failure) is TlsError
+    assert "does not speak TLS" in failure.what
+    assert "http://" not in failure.do
+
+
 def test_socks_proxy_says_what_to_do() -> None:
     failure = through("socks5://127.0.0.1:1080")
     assert type(failure) is ProxyFailedError
