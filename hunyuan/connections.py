@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Any
 
+import certifi
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
@@ -61,6 +62,7 @@ class Call:
     max_idle: float
     guard: AddressGuard | None = None
     proxy: str = field(default="", repr=False)
+    ca_source: str = ""  # which setting or variable named the CA certificates; empty: the usual ones
     contexts: TlsContexts | None = field(default=None, repr=False)
 
     stage: Stage = Stage.START
@@ -175,9 +177,10 @@ class TracedTlsConnection(TracedConnection, HTTPSConnection):
     def connect(self) -> None:
         """Connects and shakes hands."""
         call = current_call.get()
-        through_tls_proxy = self.proxy is not None and self.proxy.scheme == "https"
-        if call.contexts is not None and not through_tls_proxy:
+        if call.contexts is not None and (self.ca_certs or self.ca_cert_dir):
             self.ssl_context = call.contexts.get(self.ca_certs, self.ca_cert_dir)
+            if self.proxy_config is not None:  # for TLS with the proxy itself
+                self.proxy_config = self.proxy_config._replace(ssl_context=self.ssl_context)
             self.ca_certs = self.ca_cert_dir = None
         super().connect()
 
@@ -190,12 +193,18 @@ class TlsContexts:
         self._made: dict[tuple[str, float], ssl.SSLContext] = {}
 
     def get(self, ca_file: str | None, ca_folder: str | None) -> ssl.SSLContext:
-        """A verifying context; read again when the file changed. Raises ssl.SSLError, OSError for a bad file."""
+        """A verifying context; read again when the file changed. Raises ssl.SSLError, OSError for a bad file.
+
+        An authority that somebody chose is trusted as it is. Python 3.13 would refuse many a company's, because the
+        certificate lacks what RFC 5280 wants in it (key usage, identifiers); no earlier Python and no browser asks.
+        """
         path = ca_file or ca_folder or ""
         key = (path, os.stat(path).st_mtime)
         with self._lock:
             if key not in self._made:
                 context = create_urllib3_context()
+                if path != certifi.where():
+                    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
                 context.load_verify_locations(cafile=ca_file, capath=ca_folder)
                 self._made[key] = context
             return self._made[key]

@@ -28,6 +28,10 @@ _CHECK_CA = (
     "If a company proxy or a virus scanner looks into TLS, give its CA certificate as ca_file in the settings "
     "(or REQUESTS_CA_BUNDLE); otherwise check this computer's date and the address."
 )
+_CHECK_GIVEN_CA = (
+    "Check whether {source} holds the authority that this computer meets here (a company proxy or a virus scanner may "
+    "have changed it), this computer's date, and the address."
+)
 _NOT_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")  # OpenSSL's, by its version
 
 
@@ -121,7 +125,7 @@ def _no_tls_proxy(call: Call, problem: BaseException) -> ProxyFailedError:
     for cause in _causes(problem):
         if isinstance(cause, ssl.SSLCertVerificationError):
             what = f"The certificate of the proxy {proxy} is not trusted."
-            return ProxyFailedError(what, why=_sentence(cause.verify_message), do=_CHECK_CA)
+            return ProxyFailedError(what, why=_sentence(cause.verify_message), do=_check_ca(call))
     if _is_timeout(problem):
         what = f"The proxy {proxy} did not finish the TLS handshake within {_rounded(call.connect_timeout)} seconds."
     else:
@@ -153,15 +157,21 @@ def _handshake(call: Call, problem: BaseException) -> TransportError:
         )
     for cause in _causes(problem):
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return TlsError(
-                f"The certificate of {place} is not trusted.", why=_sentence(cause.verify_message), do=_CHECK_CA
-            )
+            what = f"The certificate of {place} is not trusted."
+            return TlsError(what, why=_sentence(cause.verify_message), do=_check_ca(call))
         if isinstance(cause, ssl.SSLError) and cause.reason in _NOT_TLS:
             do = "Check the host and the port of the address."
             if _is_own(call.address.host):  # nobody is to be asked to send the key over the internet in clear
                 do += " A server of your own without TLS is written with http://."
             return TlsError(f"{place} does not speak TLS.", why=_sentence(cause.reason), do=do)
-    return TlsError(f"The TLS handshake with {place} failed.", why=_short(problem), do=_CHECK_CA)
+    return TlsError(f"The TLS handshake with {place} failed.", why=_short(problem), do=_check_ca(call))
+
+
+def _check_ca(call: Call) -> str:
+    if not call.ca_source:
+        return _CHECK_CA
+    over = "" if "settings" in call.ca_source else " ca_file in the settings goes over it."
+    return _CHECK_GIVEN_CA.format(source=call.ca_source) + over
 
 
 def _is_own(host: str) -> bool:

@@ -21,15 +21,19 @@ _PROXY_SCHEMES = ("http", "https")
 
 @dataclass(frozen=True)
 class Route:
-    """proxy: its URL, empty for none; it may hold a password. ca: a file or a folder of CA certificates."""
+    """proxy: its URL, empty for none; it may hold a password. ca: a file or a folder of CA certificates.
+
+    ca_source: which setting or variable named it; empty for the usual certificates.
+    """
 
     proxy: str = field(repr=False)
     ca: str
+    ca_source: str = ""
 
 
 def choose(address: Address, settings: Settings) -> Route:
     """The route to an address; raises ProxyFailedError or TlsError where what is set cannot be used."""
-    return Route(_proxy(address, settings), _ca(settings))
+    return Route(_proxy(address, settings), *_ca(settings))
 
 
 def proxy_place(proxy: str) -> str:
@@ -67,16 +71,19 @@ def _proxy(address: Address, settings: Settings) -> str:
     )
 
 
-def _ca(settings: Settings) -> str:
+def _ca(settings: Settings) -> tuple[str, str]:
+    """The path, and which setting or variable named it."""
     candidates = [("ca_file in the settings", settings.ca_file)]
     candidates += [(f"{name} in the environment", os.environ.get(name, "")) for name in _CA_VARIABLES]
     for source, path in candidates:
         if path and os.path.exists(path):
-            return path
+            return path, source
         if path:
             raise TlsError(
                 f"There is no CA certificate file at the path that {source} names.",
                 do=f"Mend {source}, or remove it to use the usual certificates.",
             )
-    given = (os.environ.get(name, "") for name in _OPENSSL_VARIABLES)
-    return next((path for path in given if os.path.exists(path)), certifi.where())
+    for name in _OPENSSL_VARIABLES:
+        if os.path.exists(path := os.environ.get(name, "")):
+            return path, f"{name} in the environment"
+    return certifi.where(), ""

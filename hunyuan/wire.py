@@ -81,7 +81,7 @@ class Wire:
     def run(self, call: Call, settings: Settings) -> Exchange:
         """The answer; raises TransportError, and UnsafeAddressError or TooLargeError under a guard."""
         route = choose(call.address, settings)
-        call.proxy = route.proxy
+        call.proxy, call.ca_source = route.proxy, route.ca_source
         if call.proxy and call.guard is not None:
             _check_by_name(call.address, call.guard, self._resolve)
         outcome = self._attempt(call, route.ca)

@@ -132,8 +132,10 @@ class Proxy(RawServer):
     Proxy-Authorization must have.
     """
 
-    def __init__(self, target: tuple[str, int], refuse: str = "", login: str = "") -> None:
-        super().__init__(self._handle)
+    def __init__(
+        self, target: tuple[str, int], refuse: str = "", login: str = "", tls: ssl.SSLContext | None = None
+    ) -> None:
+        super().__init__(self._handle, tls)
         self._target, self._refuse, self._login = target, refuse, login
         self.asked: list[str] = []
 
@@ -163,23 +165,26 @@ def _pump(source: socket.socket, goal: socket.socket) -> None:
 
 
 class Authority:
-    """A certificate authority of the test's own, with its certificate in `ca_file` (PEM)."""
+    """A certificate authority of the test's own, with its certificate in `ca_file` (PEM).
 
-    def __init__(self, folder: Path, name: str = "Test CA") -> None:
-        self._folder, self._key = folder, ec.generate_private_key(ec.SECP256R1())
+    old: one as companies made them for years, without key usage and identifiers. negative days: expired.
+    """
+
+    def __init__(self, folder: Path, name: str = "Test CA", *, old: bool = False, days: int = 30) -> None:
+        self._folder, self._key, self._old = folder, ec.generate_private_key(ec.SECP256R1()), old
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        builder = self._builder(self._name, self._key, days=30)
-        constraints = x509.BasicConstraints(ca=True, path_length=0)
+        builder = self._builder(self._name, self._key, days)
+        constraints = x509.BasicConstraints(ca=True, path_length=None if old else 0)
         usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
-        builder = builder.add_extension(constraints, critical=True).add_extension(usage, critical=True)
+        builder = builder.add_extension(constraints, critical=not old)
+        builder = builder if old else builder.add_extension(usage, critical=True)
         certificate = builder.sign(self._key, hashes.SHA256())
         self.ca_file = folder / f"{name.replace(' ', '-')}.pem"
         self.ca_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
     def _builder(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, days: int) -> x509.CertificateBuilder:
         now = datetime.datetime.now(datetime.timezone.utc)
-        # Python 3.13 verifies strictly (RFC 5280): without the two identifiers nothing is trusted.
-        return (
+        builder = (
             x509.CertificateBuilder()
             .subject_name(subject)
             .issuer_name(self._name)
@@ -187,9 +192,13 @@ class Authority:
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - datetime.timedelta(days=60))
             .not_valid_after(now + datetime.timedelta(days=days))
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
         )
+        if self._old:
+            return builder
+        # Python 3.13 verifies strictly (RFC 5280): without the two identifiers it trusts nothing by itself.
+        subject_id = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+        issuer_id = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
+        return builder.add_extension(subject_id, critical=False).add_extension(issuer_id, critical=False)
 
     def issue(self, *names: str, days: int = 30) -> tuple[str, str]:
         """(certificate file, key file) for host names or addresses; negative days: expired."""

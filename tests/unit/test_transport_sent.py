@@ -141,6 +141,33 @@ def test_certificate_for_another_name(authority: Authority) -> None:
     assert "localhost" in str(failure)
 
 
+def test_an_old_company_authority_that_was_given_is_trusted(tmp_path: Path) -> None:
+    old = Authority(tmp_path, old=True)  # Python 3.13 calls it invalid by itself
+    with RawServer(lambda conn: (read_request(conn), conn.sendall(answer())), old.context("127.0.0.1")) as server:
+        settings = Settings(api_key=KEY, ca_file=str(old.ca_file))
+        assert post(f"https://{server.place}/", settings=settings).status == 200
+
+
+def test_an_old_company_authority_in_front_of_a_proxy_over_tls_is_trusted(tmp_path: Path) -> None:
+    old = Authority(tmp_path, old=True)
+    behind = RawServer(lambda conn: (read_request(conn), conn.sendall(answer())), old.context("gateway.example"))
+    with behind as gateway, Proxy(("127.0.0.1", gateway.port), tls=old.context("127.0.0.1")) as proxy:
+        settings = Settings(api_key=KEY, ca_file=str(old.ca_file), proxy=f"https://{proxy.place}")
+        assert post("https://gateway.example/", settings=settings).status == 200
+
+
+@pytest.mark.parametrize("names_given", [True, False])
+def test_a_fault_of_the_given_authority_is_not_taken_for_a_missing_one(tmp_path: Path, names_given: bool) -> None:
+    expired, other = Authority(tmp_path, "Old CA", days=-1), Authority(tmp_path, "Another CA")
+    with RawServer(until_closed, expired.context("127.0.0.1")) as server:
+        settings = Settings(api_key=KEY, ca_file=str((expired if names_given else other).ca_file))
+        failure = failure_of(lambda: post(f"https://{server.place}/", settings=settings))
+    assert type(failure) is TlsError
+    assert ("expired" in failure.why) == names_given
+    assert "give its CA" not in failure.do
+    assert "ca_file in the settings" in failure.do
+
+
 def test_no_tls_at_the_other_end() -> None:
     with RawServer(lambda conn: conn.sendall(answer())) as server:
         failure = failure_of(lambda: post(f"https://{server.place}/"))
