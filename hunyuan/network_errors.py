@@ -20,7 +20,7 @@ from .errors import (
     TlsError,
     TransportError,
 )
-from .route import proxy_place
+from .route import CA_SETTING, proxy_place
 
 _CHECK_ADDRESS = "Check the address in the settings, the internet connection, and a VPN or proxy if you use one."
 _CHECK_PROXY = "Check the proxy in the settings or in HTTPS_PROXY, or name the host in NO_PROXY to go without it."
@@ -170,7 +170,7 @@ def _handshake(call: Call, problem: BaseException) -> TransportError:
 def _check_ca(call: Call) -> str:
     if not call.ca_source:
         return _CHECK_CA
-    over = "" if "settings" in call.ca_source else " ca_file in the settings goes over it."
+    over = "" if call.ca_source == CA_SETTING else " ca_file in the settings goes over it."
     return _CHECK_GIVEN_CA.format(source=call.ca_source) + over
 
 

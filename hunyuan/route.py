@@ -14,6 +14,7 @@ from .addresses import Address
 from .errors import ProxyFailedError, TlsError
 from .settings import Settings
 
+CA_SETTING = "ca_file in the settings"
 _CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")  # in requests' own order
 _OPENSSL_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")  # heeded by OpenSSL and Python, which pass over dead paths
 _PROXY_SCHEMES = ("http", "https")
@@ -73,7 +74,7 @@ def _proxy(address: Address, settings: Settings) -> str:
 
 def _ca(settings: Settings) -> tuple[str, str]:
     """The path, and which setting or variable named it."""
-    candidates = [("ca_file in the settings", settings.ca_file)]
+    candidates = [(CA_SETTING, settings.ca_file)]
     candidates += [(f"{name} in the environment", os.environ.get(name, "")) for name in _CA_VARIABLES]
     for source, path in candidates:
         if path and os.path.exists(path):

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from . import addresses
 from .errors import SettingsError, UnsafeAddressError
+from .pasted_keys import clean_key, clean_secret
 
 Rule = Callable[[Any], Any]
 
@@ -42,19 +43,15 @@ def _text(value: Any, longest: int = 4096) -> str:
     return text
 
 
-def _token(value: Any) -> str:
+def _key(clean: Callable[[str], str]) -> Rule:
     """A secret that travels in a header or a signature."""
-    text = _text(value, 1024)
-    if not text.isascii() or " " in text:
-        raise SettingsError(
-            "it holds a space or a character outside ASCII.", do="Copy the key again, all of it and nothing else."
-        )
-    return text
 
+    def rule(value: Any) -> str:
+        if not isinstance(value, str):
+            raise SettingsError(f"expected a text, got {type(value).__name__}.")
+        return clean(value)
 
-def _api_key(value: Any) -> str:
-    text = _text(value, 1024)
-    return _token(text[7:] if text.lower().startswith("bearer ") else text)
+    return rule
 
 
 def _whole(least: int, most: int) -> Rule:
@@ -191,7 +188,7 @@ def _model(value: Any) -> str:
 
 
 RULES: dict[str, Rule] = {
-    "api_key": _api_key,
+    "api_key": _key(clean_key),
     "base_url": _base_url,
     "model": _model,
     "max_in_flight": _whole(1, 64),
@@ -214,8 +211,8 @@ RULES: dict[str, Rule] = {
     "s3_region": _text,
     "s3_bucket": _text,
     "s3_prefix": _text,
-    "s3_access_key": _token,
-    "s3_secret_key": _token,
+    "s3_access_key": _key(clean_secret),
+    "s3_secret_key": _key(clean_secret),
     "s3_addressing": _one_of("auto", "path", "virtual"),
     "s3_link_seconds": _whole(60, _MAX_S3_LINK_SECONDS),
     "http_upload_url": _optional(_address),

@@ -71,6 +71,74 @@ def test_save_is_seen_at_once_also_by_another_store(path: Path) -> None:
     assert other.load() == Settings(model="m2")
 
 
+@pytest.mark.parametrize(
+    "pasted",
+    [
+        f'"{KEY}"',
+        f"'{KEY}'",
+        f"`{KEY}`",
+        f"\u201c{KEY}\u201d",
+        f"\u300c{KEY}\u300d",
+        f"<{KEY}>",
+        f"\ufeff{KEY}\u200b",
+        f"\u00a0 {KEY}\u3000",
+        f"{KEY}\r\n",
+        f"\n\t{KEY}\n\n",
+        f"Bearer {KEY}",
+        f"bearer\u00a0{KEY}",
+        f"Bearer: {KEY}",
+        f'"Bearer {KEY}"',
+        f'Bearer "{KEY}"',
+        f"Authorization: Bearer {KEY}",
+        f'"Authorization": "Bearer {KEY}",',
+        f"-H 'Authorization: Bearer {KEY}'",
+        f"HUNYUAN_API_KEY={KEY}",
+        f'export HUNYUAN_API_KEY="{KEY}"',
+        f"API key: {KEY}",
+        f"api_key\uff1a{KEY}",
+        f"API Key\n{KEY}\n",
+        f"\u5bc6\u94a5\uff1a{KEY}\u3002",
+    ],
+)
+def test_a_key_is_taken_out_of_what_is_pasted_with_it(path: Path, pasted: str) -> None:
+    store = store_at(path)
+    store.save({"api_key": pasted})
+    assert store.load().api_key == KEY
+    assert json.loads(path.read_text())["api_key"] == KEY
+    assert store_at(path.with_name("none"), HUNYUAN_API_KEY=pasted).load().api_key == KEY
+
+
+@pytest.mark.parametrize(
+    ("pasted", "reason"),
+    [
+        (f"{KEY[:12]}\n{KEY[12:]}", "line break"),
+        (f"{KEY[:12]} {KEY[12:]}", "blank"),
+        (f"{KEY}\n{KEY}2", "two keys"),
+        (f"{KEY}{KEY}", "two keys"),  # a password field drops the line break between them
+        (f"{KEY[:8]}...{KEY[-4:]}", "shortened"),
+        (f"{KEY[:8]}\u2026{KEY[-4:]}", "shortened"),
+        ("aio_********", "shortened"),
+        (f"{KEY[:8]}\u2022\u2022\u2022\u2022{KEY[-4:]}", "shortened"),
+        (f'"{KEY}', "quote"),
+        ("Bearer", "only"),
+        ("aio_ключ", "outside ASCII"),
+        ("sk other\nkey", "line break"),
+        ("https://apiin.one/keys", "address"),
+    ],
+)
+def test_a_key_that_is_not_certain_is_refused_with_the_reason(path: Path, pasted: str, reason: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        store_at(path).save({"api_key": pasted})
+    assert reason in str(caught.value)
+    assert KEY[12:] not in str(caught.value)
+
+
+def test_keys_of_a_store_lose_quotes_and_blanks_too(path: Path) -> None:
+    store = store_at(path)
+    store.save({"s3_access_key": ' "AKIA5ECRET"\n', "s3_secret_key": "\u201cs3/5ecret+key==\u201d"})
+    assert (store.load().s3_access_key, store.load().s3_secret_key) == ("AKIA5ECRET", "s3/5ecret+key==")
+
+
 def test_unchanged_settings_are_not_built_again(path: Path) -> None:
     store = store_at(path)
     store.save({"model": "m"})
