@@ -152,6 +152,20 @@ def _hosts(value: Any) -> tuple[str, ...]:
     return tuple(hosts)
 
 
+def _origins(value: Any) -> tuple[str, ...]:
+    """Where a page comes from, as a browser writes it: no path, no port where it is the scheme's own."""
+    origins = []
+    for text in _listed(value):
+        try:
+            address = addresses.parse(text)
+        except UnsafeAddressError:
+            address = None
+        if address is None or address.target not in ("/", "") or "*" in text:
+            raise SettingsError(f"expected origins such as https://comfy.example:8443, got {text[:100]!r}.")
+        origins.append(address.origin)
+    return tuple(origins)
+
+
 def _upload_order(value: Any) -> tuple[str, ...]:
     ways = _listed(value)
     if not ways or len(set(ways)) != len(ways) or not set(ways) <= set(UPLOAD_WAYS):
@@ -202,6 +216,7 @@ RULES: dict[str, Rule] = {
     "proxy": _optional(_proxy),
     "ca_file": _text,
     "allowed_hosts": _hosts,
+    "allowed_origins": _origins,
     "upload_order": _upload_order,
     "upload_format": _one_of("jpeg", "png", "webp"),
     "upload_matte": _matte,

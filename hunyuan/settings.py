@@ -56,6 +56,7 @@ class Settings:
     proxy: str = ""
     ca_file: str = ""
     allowed_hosts: tuple[str, ...] = ()
+    allowed_origins: tuple[str, ...] = ()
     upload_order: tuple[str, ...] = ("remembered", "s3", "http", "data")
     upload_format: str = "jpeg"
     upload_matte: str = "#ffffff"

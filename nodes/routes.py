@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from .routes_feed import Feed
     from .routes_tasks import Thumbnails
+    from .routes_trust import Trust, Trusted
     from .runtime import Runtime
 
 T = TypeVar("T")
@@ -34,8 +35,11 @@ DAY = 86_400  # seconds
 def register(server: Any, get_runtime: Callable[[], Runtime]) -> None:
     """Adds the routes to ComfyUI's; called once, while it loads the pack."""
     from .routes_feed import Feed
+    from .routes_settings import open_store
     from .routes_tasks import Thumbnails
+    from .routes_trust import Trust, own_names
 
+    trust = Trust(open_store, own_names)
     face = _Face(server, get_runtime, Feed(server, get_runtime), Thumbnails())
     for path, handler in {
         "summary": face.summary,
@@ -43,7 +47,7 @@ def register(server: Any, get_runtime: Callable[[], Runtime]) -> None:
         "tasks/{id}": face.task,
         "settings": face.settings,
     }.items():
-        server.routes.get(f"/hunyuan/{path}")(_reading(server, handler))
+        server.routes.get(f"/hunyuan/{path}")(_reading(server, trust, handler))
     for path, handler in {"thumbnail": face.thumbnail, "image": face.image}.items():
         # An <img> cannot name a user; like ComfyUI's own /view these ask for none, but for an id nobody can guess.
         server.routes.get(f"/hunyuan/tasks/{{id}}/{path}")(_answering(handler))
@@ -53,7 +57,7 @@ def register(server: Any, get_runtime: Callable[[], Runtime]) -> None:
         "settings": face.save_settings,
         "test": face.test,
     }.items():
-        server.routes.post(f"/hunyuan/{path}")(_changing(server, handler))
+        server.routes.post(f"/hunyuan/{path}")(_changing(server, trust, handler))
 
 
 class _Face:
@@ -156,28 +160,44 @@ def _answering(handler: Handler) -> Handler:
     return answer
 
 
-def _reading(server: Any, handler: Handler) -> Handler:
+def _reading(server: Any, trust: Trust, handler: Handler) -> Handler:
     @functools.wraps(handler)
     async def read(request: Any) -> Any:
         from .routes_guard import check_origin, check_user
 
-        check_origin(request.headers)
+        await _let_in(trust, lambda trusted: check_origin(request.headers, trusted))
         check_user(server, request)
         return await handler(request)
 
     return _answering(read)
 
 
-def _changing(server: Any, handler: Handler) -> Handler:
+def _changing(server: Any, trust: Trust, handler: Handler) -> Handler:
     @functools.wraps(handler)
     async def change(request: Any) -> Any:
         from .routes_guard import check_change, check_user
 
-        check_change(request.headers, request.content_type, request.content_length)
+        about = (request.headers, request.content_type, request.content_length)
+        await _let_in(trust, lambda trusted: check_change(*about, trusted))
         check_user(server, request)
         return await handler(request)
 
     return _answering(change)
+
+
+async def _let_in(trust: Trust, check: Callable[[Trusted], None]) -> None:
+    """Checks by the request alone, and only where that refuses by what the settings and the resolver know."""
+    from .routes_guard import Refused
+    from .routes_trust import NOTHING
+
+    try:
+        check(NOTHING)
+    except Refused as refused:
+        if refused.code not in ("origin", "host"):
+            raise
+    else:
+        return
+    check(await asyncio.to_thread(trust))
 
 
 def _json(content: dict[str, Any], status: int = 200) -> Any:

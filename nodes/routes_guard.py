@@ -3,14 +3,18 @@
 ComfyUI's own origin check guards loopback hosts only and is gone with --enable-cors-header. So what changes something
 takes POST with a JSON body and a header of our own (a foreign page would need a preflight that ComfyUI never grants),
 from the page's own origin. A public name over plain http is refused too: that is what a rebound DNS name looks like.
+Who opens ComfyUI by such a name, or through a proxy that rewrites the Host, names the address in allowed_origins.
 """
 
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
+
+from .routes_trust import NOTHING, Trusted
 
 HEADER = "X-Hunyuan"
 MAX_BODY_BYTES = 65_536
@@ -33,14 +37,18 @@ class Refused(Exception):
         self.status, self.code, self.field = status, code, field
 
 
-def check_origin(headers: Mapping[str, str]) -> None:
+def check_origin(headers: Mapping[str, str], trusted: Trusted = NOTHING) -> None:
     """Raises Refused when a browser says that the request comes from a page of another site.
 
-    Programs send neither header and pass.
+    Programs send none of these headers and pass. `Sec-Fetch-Site: same-origin` is enough: no script can set it, and a
+    browser sends it over https and to localhost only, where no foreign name can be made to point here.
     """
-    if headers.get("Sec-Fetch-Site", "same-origin").lower() not in ("same-origin", "none"):
-        raise Refused(403, "origin", "Pages of other sites may not use this route.")
     origin, host = headers.get("Origin"), headers.get("Host", "")
+    site = headers.get("Sec-Fetch-Site", "").lower()
+    if site == "same-origin" or (origin is not None and origin.lower() in trusted.origins):
+        return
+    if site not in ("", "none"):
+        raise Refused(403, "origin", f"Pages of other sites may not use this route.{_advice(origin)}")
     if origin is None:
         return
     try:
@@ -50,21 +58,28 @@ def check_origin(headers: Mapping[str, str]) -> None:
     except ValueError:  # a port that is no number
         same = False
     if not same:
-        raise Refused(403, "origin", f"The page's origin {origin[:100]!r} is not this server ({host[:100]!r}).")
-    if page.scheme == "http" and not _is_local(page.hostname or ""):
-        raise Refused(
-            403,
-            "host",
-            f"{page.hostname} is a public name over plain http. Open ComfyUI over https, by its IP address or as "
-            "localhost.",
-        )
+        told = f"The page's origin {origin[:100]!r} is not this server ({host[:100]!r})."
+        raise Refused(403, "origin", told + _advice(origin))
+    if page.scheme == "http" and not _is_local(page.hostname or "", trusted):
+        told = f"{page.hostname} is a public name over plain http, which might be another site's."
+        raise Refused(403, "host", told + _advice(origin))
 
 
-def check_change(headers: Mapping[str, str], content_type: str, length: int | None) -> None:
+def _advice(origin: str | None) -> str:
+    """What to do for a user whose own page it is."""
+    if origin is None or not re.fullmatch(r"https?://[^\s/\\\"]{1,200}", origin, re.IGNORECASE):
+        return ""
+    return (
+        f' If this is how you open ComfyUI, add "{origin}" to allowed_origins in the settings (or to '
+        "HUNYUAN_ALLOWED_ORIGINS); a reverse proxy should pass the Host header with its port on."
+    )
+
+
+def check_change(headers: Mapping[str, str], content_type: str, length: int | None, trusted: Trusted = NOTHING) -> None:
     """Raises Refused for a request that may not change anything."""
     if headers.get(HEADER) != "1":
         raise Refused(403, "header", f'The header "{HEADER}: 1" is missing.')
-    check_origin(headers)
+    check_origin(headers, trusted)
     if content_type != "application/json":
         raise Refused(415, "content_type", f"The body must be application/json, got {content_type[:60]!r}.")
     if length is None or length > MAX_BODY_BYTES:
@@ -94,8 +109,10 @@ def _port(parts: SplitResult, scheme: str) -> int:
     return parts.port or _PORTS[scheme]
 
 
-def _is_local(host: str) -> bool:
+def _is_local(host: str, trusted: Trusted) -> bool:
     """Whether no stranger's DNS can make this name point here."""
+    if host in trusted.names:
+        return True
     try:
         ipaddress.ip_address(host)
     except ValueError:

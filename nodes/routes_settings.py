@@ -2,6 +2,7 @@
 
 A secret only ever travels from the page into the 0600 file. It is bound to where it is sent to: who moves the base URL
 (or the upload address) must give the key (the headers) again, or a page could have it sent to a host of its choice.
+So must who names an authority for certificates, or a proxy beside one: they together read what is encrypted.
 """
 
 from __future__ import annotations
@@ -19,10 +20,9 @@ from ..hunyuan.settings import SECRET_FIELDS, Settings, SettingsStore, variable
 from .routes_guard import Refused
 from .runtime import private_directory
 
-# What the dialog sets. The rest (folders, the database, the CA, hosts that downloads may reach although private) is the
-# server's own business: environment or file.
+# What the dialog sets. The rest (folders, the database) is the server's own business: environment or file.
 PAGE_FIELDS = (
-    "api_key", "base_url", "model", "proxy",
+    "api_key", "base_url", "model", "proxy", "ca_file", "allowed_hosts", "allowed_origins",
     "max_in_flight", "credit_limit_per_day", "credit_limit_per_session", "results_max_bytes",
     "upload_order", "upload_format", "upload_matte", "upload_max_side", "upload_max_bytes",
     "s3_endpoint", "s3_region", "s3_bucket", "s3_prefix", "s3_access_key", "s3_secret_key", "s3_addressing",
@@ -97,7 +97,7 @@ def _current(store: SettingsStore) -> Settings:
         return store.load()
     except SettingsError:
         public = store.public()
-        ways = ("base_url", "http_upload_url", "proxy")
+        ways = ("base_url", "http_upload_url", "proxy", "ca_file")
         return Settings(
             **{name: public[name]["value"] for name in ways if "problem" not in public[name]},
             api_key="?" if public["api_key"]["set"] else "",
@@ -116,7 +116,8 @@ def _strayed(current: Settings, candidate: Settings) -> list[str]:
     strayed = []
     for secret, address in _SENT_TO.items():
         old, new = getattr(current, address), getattr(candidate, address)
-        readable = new.startswith("http://") and candidate.proxy != current.proxy  # by the new proxy
+        by_proxy = candidate.proxy != current.proxy and (new.startswith("http://") or bool(candidate.ca_file))
+        readable = by_proxy or (bool(candidate.ca_file) and candidate.ca_file != current.ca_file)
         if getattr(current, secret) and new and (_place(old) != _place(new) or readable):
             strayed.append(secret)
     return strayed

@@ -34,6 +34,14 @@ export const SECTIONS = [
     ],
   },
   {
+    id: "network",
+    fields: [
+      { name: "ca_file", kind: "text" },
+      { name: "allowed_hosts", kind: "text" },
+      { name: "allowed_origins", kind: "text" },
+    ],
+  },
+  {
     id: "limits",
     fields: [
       { name: "credit_limit_per_day", kind: "number" },
@@ -152,7 +160,8 @@ export class FieldView {
     if (kind === "number") return h("input", { ...common, type: "number", min: "0", step: "any", value: Number(value) / scale });
     if (kind === "headers") return h("textarea", { ...common, rows: "2", autocomplete: "off", spellcheck: "false" });
     if (kind === "secret") return h("input", { ...common, type: "password", autocomplete: "new-password", spellcheck: "false" });
-    return h("input", { ...common, type: "text", autocomplete: "off", spellcheck: "false", value });
+    const text = Array.isArray(value) ? value.join(", ") : value;
+    return h("input", { ...common, type: "text", autocomplete: "off", spellcheck: "false", value: text });
   }
 
   /** @param {string} value */

@@ -141,3 +141,27 @@ def test_the_dialog_says_which_setting_is_wrong_and_binds_the_key_to_its_address
     assert json.loads((server.state_directory / "settings.json").read_text())["base_url"] == server.sandbox.url
     refusals = ("400", "409")  # what the two wrong values were answered with
     assert [error for error in tab.errors() if not any(status in error for status in refusals)] == []
+
+
+def test_the_dialog_sets_what_a_network_of_ones_own_needs(open_tab: TabFactory, server: PaidServer) -> None:
+    tab = open_tab(server=server)
+    tab.command("Hunyuan.SetKey")
+    dialog = tab.page.locator("dialog.hunyuan-dialog")
+    dialog.locator("[data-section=network] summary").click()
+    dialog.get_by_label("Hosts that downloads may reach").fill("store.internal, 10.0.0.5:9000")
+    dialog.get_by_label("CA certificates").fill("/etc/company.pem")
+    dialog.get_by_label("Addresses of this ComfyUI").fill("comfy.example")
+    save = dialog.get_by_role("button", name="Save")
+    save.click()
+    expect(dialog.get_by_text("expected origins such as")).to_be_visible()
+    dialog.get_by_label("Addresses of this ComfyUI").fill("https://comfy.example:8443/")
+    save.click()
+    expect(dialog).to_have_count(0)
+    assert json.loads((server.state_directory / "settings.json").read_text()) == {
+        "allowed_hosts": ["store.internal", "10.0.0.5:9000"],
+        "allowed_origins": ["https://comfy.example:8443"],
+        "ca_file": "/etc/company.pem",
+    }
+    tab.command("Hunyuan.SetKey")
+    expect(dialog.get_by_label("Hosts that downloads may reach")).to_have_value("store.internal, 10.0.0.5:9000")
+    assert [error for error in tab.errors() if "400" not in error] == []

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.comfy.harness_fixtures import PaidServer, ServerFactory
-from tests.comfy.routes_kit import OURS, error, get, post
+from tests.comfy.routes_kit import OURS, error, get, post, save
 
 CHANGING = ("settings", "test", "tasks/0/forget", "tasks/0/input")
 READING = ("summary", "tasks", "settings")
@@ -69,6 +69,31 @@ def test_the_servers_own_page_passes_under_each_of_its_names(comfy: PaidServer) 
         assert post(comfy, "settings", {"changes": {}}, headers).status_code == 200, host
     behind_tls = {"Host": "comfy.studio.example", "Origin": "https://comfy.studio.example", **OURS}
     assert post(comfy, "settings", {"changes": {}}, behind_tls).status_code == 200
+
+
+BEHIND = [
+    ("https://comfy.example:8443", "comfy.example"),
+    ("https://comfy.example", "upstream:8188"),
+    ("http://pc.tail1234.ts.net:8188", "pc.tail1234.ts.net:8188"),
+    ("http://pc.fritz.box:8188", "pc.fritz.box:8188"),
+]
+
+
+@pytest.mark.parametrize(("origin", "host"), BEHIND)
+def test_saving_works_behind_a_proxy_and_under_a_routers_name(comfy: PaidServer, origin: str, host: str) -> None:
+    page = {"Host": host, "Origin": origin, **OURS}
+    told = {**page, "Sec-Fetch-Site": "same-origin"}
+    assert post(comfy, "settings", {"changes": {"max_in_flight": None}}, told).status_code == 200
+    refused = post(comfy, "settings", {"changes": {"max_in_flight": 1}}, page)
+    assert refused.status_code == 403
+    assert "allowed_origins" in refused.json()["error"]["message"]
+    assert save(comfy, allowed_origins=[origin]).status_code == 200
+    try:
+        assert post(comfy, "settings", {"changes": {"max_in_flight": None}}, page).status_code == 200
+        foreign = {**page, "Origin": "https://evil.example"}
+        assert post(comfy, "settings", {"changes": {"max_in_flight": 1}}, foreign).status_code == 403
+    finally:
+        assert save(comfy, allowed_origins=None).status_code == 200
 
 
 def test_with_cors_open_and_many_users_only_known_users_get_in(comfy_server: ServerFactory) -> None:

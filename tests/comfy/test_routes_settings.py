@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import stat
+from pathlib import Path
 
 import pytest
 
 from tests.comfy.harness_fixtures import PaidServer, ServerFactory
 from tests.comfy.routes_kit import error, get, save, try_
 from tests.sandbox_client import Sandbox, start_in_process
+from tests.wire_servers import Authority
 
 SECRETS = {
     "api_key": "aio_first_secret_of_the_page",
@@ -66,8 +68,9 @@ def test_secrets_go_into_the_private_file_and_only_their_presence_comes_out(plai
         ({"http_upload_headers": "[]"}, "http_upload_headers"),
         ({"journal_url": "sqlite:////etc/x"}, "journal_url"),  # the server's own business
         ({"results_dir": "/tmp"}, "results_dir"),
-        ({"allowed_hosts": "10.0.0.1"}, "allowed_hosts"),
-        ({"ca_file": "/etc/passwd"}, "ca_file"),
+        ({"allowed_hosts": "http://10.0.0.1"}, "allowed_hosts"),
+        ({"allowed_origins": "*"}, "allowed_origins"),
+        ({"ca_file": 5}, "ca_file"),
         ({"no_such": 1}, "no_such"),
     ],
 )
@@ -99,6 +102,19 @@ def test_the_key_goes_to_no_new_address_unless_it_is_given_again(plain: PaidServ
     assert save(plain, base_url="https://first.example/prefix").status_code == 200
     assert save(plain, proxy="http://127.0.0.1:7890").status_code == 200  # https: a proxy sees no key
     assert save(plain, base_url="https://second.example", api_key="aio_bound_to_its_gateway").status_code == 200
+
+
+def test_the_key_travels_under_no_other_authority_unless_it_is_given_again(plain: PaidServer, tmp_path: Path) -> None:
+    save(plain, api_key="aio_bound_to_its_authorities", base_url="https://first.example")
+    authority = str(Authority(tmp_path).ca_file)
+    assert error(save(plain, ca_file=authority)) == (409, "api_key_needed", "api_key")
+    assert save(plain, ca_file=authority, api_key="aio_bound_to_its_authorities").status_code == 200
+    assert error(save(plain, proxy="http://reader.example:3128")) == (409, "api_key_needed", "api_key")
+    assert save(plain, ca_file=None).status_code == 200
+    assert save(plain, allowed_hosts="store.internal, 10.0.0.5:9000").json()["fields"]["allowed_hosts"]["value"] == [
+        "store.internal",
+        "10.0.0.5:9000",
+    ]
 
 
 def test_upload_headers_go_to_no_new_address_unless_they_are_given_again(plain: PaidServer) -> None:

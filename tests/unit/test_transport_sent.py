@@ -143,14 +143,14 @@ def test_certificate_for_another_name(authority: Authority) -> None:
 
 def test_an_old_company_authority_that_was_given_is_trusted(tmp_path: Path) -> None:
     old = Authority(tmp_path, old=True)  # Python 3.13 calls it invalid by itself
-    with RawServer(lambda conn: (read_request(conn), conn.sendall(answer())), old.context("127.0.0.1")) as server:
+    with RawServer(saying(answer()), old.context("127.0.0.1")) as server:
         settings = Settings(api_key=KEY, ca_file=str(old.ca_file))
         assert post(f"https://{server.place}/", settings=settings).status == 200
 
 
 def test_an_old_company_authority_in_front_of_a_proxy_over_tls_is_trusted(tmp_path: Path) -> None:
     old = Authority(tmp_path, old=True)
-    behind = RawServer(lambda conn: (read_request(conn), conn.sendall(answer())), old.context("gateway.example"))
+    behind = RawServer(saying(answer()), old.context("gateway.example"))
     with behind as gateway, Proxy(("127.0.0.1", gateway.port), tls=old.context("127.0.0.1")) as proxy:
         settings = Settings(api_key=KEY, ca_file=str(old.ca_file), proxy=f"https://{proxy.place}")
         assert post("https://gateway.example/", settings=settings).status == 200
@@ -255,10 +255,20 @@ def test_proxy_hangs_up() -> None:
     assert failure.sent is False
 
 
+def says_400(conn: socket.socket) -> None:
+    conn.recv(100_000)
+    conn.sendall(answer(b"", "400 Bad Request"))
+
+
+def resets(conn: socket.socket) -> None:
+    conn.recv(1)
+    reset(conn)
+
+
 PROXY_ANSWERS: dict[str, Handler] = {
-    "says 400": lambda conn: (conn.recv(1), conn.sendall(answer(b"", "400 Bad Request"))),
-    "closes": lambda conn: conn.recv(1),
-    "resets": lambda conn: (conn.recv(1), reset(conn)),
+    "says 400": says_400,
+    "closes": lambda conn: conn.recv(100_000),
+    "resets": resets,
     "waits": until_closed,
 }
 
