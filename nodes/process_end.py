@@ -1,26 +1,22 @@
 """Notices that the process is about to end, while there is still time to write down what is under way.
 
-Python ends at once on SIGTERM and SIGHUP, without its `atexit` (ComfyUI 0.3.75 to 0.33.0 do not listen to them): Docker,
-systemd and a closed terminal stop ComfyUI that way. Here they end it as Ctrl+C does. What replaces the process
-(`os.exec*`, as ComfyUI-Manager's restart does) is noticed by Python's own audit event.
-What gives no sign cannot be noticed: SIGKILL, `os._exit`, a crash, the power.
+Python ends at once on SIGTERM and SIGHUP, without its `atexit` (ComfyUI 0.3.75 to 0.33.0 do not listen to them), and
+Docker, systemd and a closed terminal stop ComfyUI that way. Here they end it as Ctrl+C does. What replaces the process
+(`os.exec*`, as ComfyUI-Manager's restart does) is preceded by the same end. What gives no sign cannot be noticed:
+SIGKILL, `os._exit`, a crash, the power.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import signal
-import sys
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import wraps
 from types import FrameType
-from typing import Any, Protocol
-
-LOG = logging.getLogger("hunyuan")
+from typing import Any, NoReturn, Protocol
 
 NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")  # the last is Windows' Ctrl+Break
 LATEST = 9.5  # seconds from the signal to the end, whatever else holds it up: who sent it kills after ten
@@ -49,7 +45,7 @@ class ProcessEnd:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._before: dict[int, Any] = {}  # who listened before, by signal
         self._handling: FrameType | None = None
-        self._signs: list[float] = []  # monotonic seconds of each signal
+        self._signals = 0
 
     def watch(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begins; on the main thread, whose loop is ComfyUI's. Elsewhere (ComfyUI inside another program) does nothing:
@@ -57,13 +53,13 @@ class ProcessEnd:
         if threading.current_thread() is not threading.main_thread():
             return
         if self._loop is None:
-            sys.addaudithook(self._notice_exec())
+            self._precede_exec()
         self._loop = loop
         self._listen()
 
     def watch_again(self) -> None:
         """Listens again where somebody took the signals without calling who listened before; from any thread."""
-        if self._loop is not None and not self._signs and any(self._is_lost(number) for number in self._before):
+        if self._loop is not None and not self._signals and any(self._is_lost(number) for number in self._before):
             self._loop.call_soon_threadsafe(self._listen)
 
     def _listen(self) -> None:
@@ -81,12 +77,11 @@ class ProcessEnd:
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if frame is not None and frame is self._handling:
             return  # whoever listened before calls us in turn
-        self._signs.append(time.monotonic())
-        first = len(self._signs) == 1
+        self._signals += 1
+        first, forced = self._signals == 1, number != signal.SIGINT  # Ctrl+C has never ended ComfyUI by force
         (self._ends.close if first else self._ends.hurry)()
-        if first and number != signal.SIGINT:
-            with suppress(RuntimeError):  # no new threads: the interpreter is ending already
-                threading.Thread(target=self._end_at_last, args=(number,), name="hunyuan-end", daemon=True).start()
+        if forced:
+            self._end_within(LATEST if first else HURRIED)
         before = self._before.get(number)
         if callable(before):
             self._handling = frame
@@ -94,37 +89,41 @@ class ProcessEnd:
                 before(number, frame)
             finally:
                 self._handling = None
-        if first and number != signal.SIGINT:
+        if first and forced:
             self._interrupt_soon()
 
     def _interrupt_soon(self) -> None:
         """Ends ComfyUI as Ctrl+C does: its loop ends with KeyboardInterrupt."""
         loop = self._loop
-        try:
-            assert loop is not None
+        assert loop is not None
+        with suppress(RuntimeError):  # the loop is closed: ComfyUI is ending already
             loop.call_soon_threadsafe(loop.call_later, LISTENERS_TIME, _interrupt)
-        except RuntimeError:  # the loop is closed: ComfyUI is ending already
-            return
 
-    def _end_at_last(self, number: int) -> None:
-        """Another's thread or listener may hold up the end for ever; by itself the signal would have ended it at once."""
-        while time.monotonic() < self._deadline:
-            time.sleep(0.1)
-        LOG.warning("ComfyUI did not end by itself after signal %d: ended.", number)
-        os._exit(128 + number)
+    def _end_within(self, seconds: float) -> None:
+        """Lets the system end the process, should another's listener, thread or teardown hold it up for longer: the
+        first signal alone would have ended it at once."""
+        if hasattr(signal, "setitimer"):  # not a thread: Python's last seconds run without them
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.setitimer(signal.ITIMER_REAL, seconds)
 
-    @property
-    def _deadline(self) -> float:
-        return min(self._signs[0] + LATEST, self._signs[1] + HURRIED if len(self._signs) > 1 else float("inf"))
+    def _precede_exec(self) -> None:
+        """Puts the end before `os.execv` and `os.execve`, which all of `os.exec*` call.
 
-    def _notice_exec(self) -> Callable[[str, tuple[Any, ...]], None]:
+        Python's audit event `os.exec` would tell the same, but a hook is called for every event there is: `id()`, for
+        one, takes ten times as long with any hook at all (Python 3.11).
+        """
         ours = os.getpid()
 
-        def notice(event: str, _: tuple[Any, ...]) -> None:
-            if event == "os.exec" and os.getpid() == ours:  # not in a fork that becomes another program
-                self._ends.stop()
+        def preceded(execute: Callable[..., NoReturn]) -> Callable[..., NoReturn]:
+            @wraps(execute)
+            def end_and_execute(*arguments: Any, **options: Any) -> NoReturn:
+                if os.getpid() == ours:  # not in a fork that becomes another program
+                    self._ends.stop()
+                execute(*arguments, **options)
 
-        return notice
+            return end_and_execute
+
+        os.execv, os.execve = preceded(os.execv), preceded(os.execve)
 
 
 def _interrupt() -> None:

@@ -1,7 +1,7 @@
 """Windows' closed console, logoff and shutdown: Python gives no signal that could be answered in time.
 
-The C library makes SIGBREAK of them, but Windows ends the process when the system's own handler returns, before Python has
-run its own. So the handler is asked for at the system itself, and what has to end ends inside it.
+The C library makes SIGBREAK of them, but Windows ends the process when the system's own handler returns, before Python
+has run its own. So the handler is asked for at the system itself, and what has to end ends inside it.
 https://learn.microsoft.com/windows/console/handlerroutine
 """
 

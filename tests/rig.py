@@ -77,7 +77,7 @@ class Wire:
 class VirtualEngine:
     """The engine on the story's own loop: blocking calls are made at once and take the wire's time.
 
-    journal_seconds: a slow disk. Each short call is made only after so many seconds; what is cancelled till then is not.
+    journal_seconds: a slow disk. Each short call is made only after so many seconds, what is cancelled till then never.
     """
 
     def __init__(self, clock: VirtualClock, wire: Wire, latency: float) -> None:
