@@ -24,7 +24,11 @@ INTENT_LASTS = 20.0
 
 
 class _TooLate(Exception):
-    """The intent is older than INTENT_LASTS: nothing was sent."""
+    """The intent is older than INTENT_LASTS, or the process is about to end: nothing was sent."""
+
+
+class _Unwanted(Exception):
+    """Nobody waits any more, or the process is about to end: no row was written."""
 
 
 async def obtain_row(driver: Driver) -> None:
@@ -43,7 +47,10 @@ async def obtain_row(driver: Driver) -> None:
         if driver.slot is None:
             driver.slot = await tools.limiter.acquire((context.prompt_id, context.node_id), first=attempt + busy > 0)
         begun = _both_clocks(driver)
-        outcome = await _begin(driver, driver.clock.monotonic() - asked)
+        try:
+            outcome = await _begin(driver, driver.clock.monotonic() - asked)
+        except _Unwanted:
+            raise asyncio.CancelledError from None
         if isinstance(outcome, Attached):
             driver.release_slot()
             driver.row = outcome.row
@@ -59,7 +66,7 @@ async def obtain_row(driver: Driver) -> None:
             await driver.clock.sleep(outcome.retry_in or backoff(busy, tools.chance(), first=0.2, longest=1.0))
             continue
         attempt += 1
-        if not driver.watches:  # left while the intent was written down: nothing has been sent
+        if not driver.is_wanted:  # left while the intent was written down: nothing has been sent
             await _take_back(driver, outcome.row)
         _stay_wanted(driver)
         driver.row, driver.paid = outcome.row, True
@@ -73,8 +80,8 @@ async def obtain_row(driver: Driver) -> None:
 
 
 def _stay_wanted(driver: Driver) -> None:
-    """Ends the road where nobody waits any more and nothing was sent."""
-    if not driver.watches:
+    """Ends the road where nothing was sent and nothing is to be any more."""
+    if not driver.is_wanted:
         raise asyncio.CancelledError
 
 
@@ -103,6 +110,10 @@ async def _begin(driver: Driver, waited: float) -> Begun | Attached | Busy:
     request, context, reuse = driver.request, driver.options.context, driver.reuse
     driver.intent = new_row_id()
 
+    def check() -> None:
+        if not driver.is_wanted:
+            raise _Unwanted
+
     def begin() -> Begun | Attached | Busy:
         return driver.tools.journal.begin(
             request,
@@ -113,9 +124,10 @@ async def _begin(driver: Driver, waited: float) -> Begun | Attached | Busy:
             reuse=reuse,
             waited=waited,
             row_id=driver.intent,
+            check=check,
         )
 
-    driver.phase = Phase.SENDING
+    driver.phase = Phase.RESERVING
     return await driver.blocking(begin)
 
 
@@ -131,10 +143,12 @@ async def _create(driver: Driver, attempt: int, begun: tuple[float, float]) -> f
     urls = [image.url for image in driver.resolved]
 
     def send() -> TaskStatus:
-        if max(now - then for now, then in zip(_both_clocks(driver), begun, strict=True)) > INTENT_LASTS:
+        age = max(now - then for now, then in zip(_both_clocks(driver), begun, strict=True))
+        if age > INTENT_LASTS or tools.closing.begun:
             raise _TooLate
         return tools.client.create(request, urls, CREATE_TIMEOUT)
 
+    driver.phase = Phase.SENDING
     try:
         status = await driver.remote(send)
     except _TooLate:
@@ -154,6 +168,7 @@ async def _create(driver: Driver, attempt: int, begun: tuple[float, float]) -> f
 
 async def _take_back(driver: Driver, row: TaskRow) -> None:
     """The row of what was certainly not sent leaves the list, also one that the page has read meanwhile."""
+    driver.phase = Phase.RESERVING
     gone = await driver.blocking(driver.tools.journal.dropped, row.id)
     driver.tools.on_change(gone or replace(row, hidden=True))  # None: it went with its journal
 
@@ -200,6 +215,7 @@ async def _write_down(driver: Driver, status: TaskStatus) -> None:
 
 async def _insist(driver: Driver, task_id: str) -> None:
     """A paid task's id is not given up because a disk is full: told loudly, and tried until it is written."""
+    assert driver.row is not None
     told = False
     while True:
         try:
@@ -210,3 +226,6 @@ async def _insist(driver: Driver, task_id: str) -> None:
                 driver.tools.warn(f"Task {task_id} is paid for but could not be written down, trying on: {error}")
             told = True
             await driver.clock.sleep(JOURNAL_PAUSE)
+        except asyncio.CancelledError:  # the process ends before a slow journal has it
+            driver.tools.journal.keep(driver.row.id, task_id)
+            raise

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from .closing import Closing
 from .engine import Engine
 from .errors import (
     BillingUnknownError,
@@ -20,6 +21,7 @@ from .errors import (
     JournalError,
     Money,
     RateLimitedError,
+    ShuttingDownError,
     TaskTimeoutError,
 )
 from .limiter import Limiter, Slot
@@ -54,6 +56,7 @@ class Tools:
     on_change: Callable[[TaskRow], None] = lambda row: None
     warn: Callable[[str], None] = lambda text: None
     chance: Callable[[], float] = random.random
+    closing: Closing = field(default_factory=Closing)
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,7 @@ class Driver:
     paid: bool = False
     quiet: bool = False  # begun by the collector: looks once, unless somebody begins to watch
     first: Watch | None = None  # of the node that asked for it: the one to whom it costs
-    leave: Callable[[], object] = lambda: None  # ends the road; only while nothing was sent
+    leave: Callable[[], object] = lambda: None  # ends the road; what is only in memory is written down on the way out
     slot: Slot | None = None
     resolved: tuple[ResolvedImage, ...] = ()
     answered: TaskStatus | None = None  # the gateway's last word
@@ -136,6 +139,19 @@ class Driver:
         done = self.answered is not None and self.answered.state is TaskState.SUCCEEDED
         row = self.row if done and not self.task_id else None
         return row is not None and row.task_id is None and not row.state.is_attachable
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether what was not sent yet still is to be: somebody waits for it, and the process is not about to end."""
+        return bool(self.watches) and not self.tools.closing.begun
+
+    @property
+    def must_finish(self) -> bool:
+        """Whether it holds what stands nowhere else, so that the process may not end yet: a row that is being written
+        or taken back, a create under way, an answer (task id, end, finished image) that is not written down."""
+        if self.phase is Phase.RESERVING or self.is_only_here:
+            return True
+        return self.paid and self.row is not None and self.row.state is TaskState.INTENDED
 
     async def blocking(self, call: Callable[..., T], *arguments: object) -> T:
         """Runs a short blocking call of the library away from the loop."""
@@ -267,6 +283,17 @@ class Driver:
         usual = self.tools.durations.usual(self.request.type, self.request.size) if self.request else 10.0
         return 0.9 * (1 - math.exp(-1.5 * (self.clock.monotonic() - self.created_at) / usual))
 
+    def shut_down(self) -> None:
+        """The process ends: every watch is told what became of its task."""
+        if self.row is None or self.phase is Phase.RESERVING:
+            money, do = Money.NOT_SPENT, "Nothing was sent. Run the node again after the start."
+        elif self.row.state is TaskState.INTENDED and self.answered is None:
+            money, do = Money.MAYBE_SPENT, "The create was sent and is not answered: look at your usage at the gateway."
+        else:
+            money = Money.SPENT if self.paid else Money.UNTOUCHED
+            do = "Its image is collected after ComfyUI's next start; the same request then costs nothing."
+        self.fail(ShuttingDownError("ComfyUI is shutting down.", do=do, money=money))
+
     def _timeout_error(self, timeout_s: float) -> HunyuanError:
         said = f"Not done within timeout_s = {timeout_s:g} s"
         seed = self.request.seed if self.request else None  # named, since -1 would draw another, for new credits
@@ -276,8 +303,12 @@ class Driver:
                 f"{said}: the create was sent and is not yet answered.",
                 do=f"When the answer comes, the image is collected in the background{again}.",
             )
-        if self.phase.is_free or self.row is None:
-            step = {Phase.QUEUED: "it still waited for a slot", Phase.PREPARING: "its input images were being uploaded"}
+        if self.phase.is_free or self.phase is Phase.RESERVING or self.row is None:
+            step = {
+                Phase.QUEUED: "it still waited for a slot",
+                Phase.PREPARING: "its input images were being uploaded",
+                Phase.RESERVING: "its row in the journal was still being written",
+            }
             why = f"Nothing was sent: {step.get(self.phase, 'it had not begun')}."
             return TaskTimeoutError(f"{said}.", why=why, do="Raise timeout_s or run again.", money=Money.NOT_SPENT)
         return TaskTimeoutError(

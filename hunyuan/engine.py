@@ -14,11 +14,13 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any, Protocol, TypeVar
 
+from .closing import PATIENCE
 from .limiter import Clock
 
 T = TypeVar("T")
 
 WORKERS = 16  # threads for short calls: the journal, files, decoding
+LAST_WORDS = 0.2  # seconds in which what is cancelled tells whoever waits for it
 REMOTE_WORKERS = 64  # threads for calls over the network, which may hang: they must not hold up the heartbeat
 
 
@@ -135,17 +137,16 @@ class ThreadEngine:
         """Runs a blocking call of any length on a worker; from any thread."""
         return _submit(self._remote, work, *arguments)
 
-    def stop(self, farewell: Callable[[], Coroutine[Any, Any, None]], patience: float = 8.0) -> None:
-        """Ends the loop after `farewell`, which has `patience` seconds: an answer under way is written down.
-
-        Eight: a service manager or Docker kills after ten, and an answer that is lost may be an image that was paid.
-        """
+    def stop(self, farewell: Callable[[], Coroutine[Any, Any, None]], patience: float = PATIENCE) -> None:
+        """Ends the loop after `farewell`, which has `patience` seconds: an answer under way is written down."""
 
         async def wind_down() -> None:
             await asyncio.wait([self._loop.create_task(farewell())], timeout=patience)
-            for task in self._tasks:
+            cancelled = set(self._tasks)
+            for task in cancelled:
                 task.cancel()
-            await asyncio.sleep(0)
+            if cancelled:
+                await asyncio.wait(cancelled, timeout=LAST_WORDS)
             self._loop.stop()
 
         def begin() -> None:

@@ -28,6 +28,7 @@ HunyuanError
 ├── TaskFailedError               the task ended as failed, with the gateway's own words
 ├── TaskTimeoutError              not done within timeout_s; stays collectable
 ├── BillingUnknownError           sent, answer lost: may have been billed, not sent again
+├── ShuttingDownError             ComfyUI ends; what was sent is collected at its next start
 └── DownloadError                 a finished image could not be fetched or read
     ├── LinkDeadError               the link is gone (403, 404, 410)
     ├── UnsafeAddressError          the link points where no download may go
@@ -301,6 +302,12 @@ class BillingUnknownError(HunyuanError):
 
     code = "billing_unknown"
     default_money = Money.MAYBE_SPENT
+
+
+class ShuttingDownError(HunyuanError):
+    """ComfyUI ends while a node waits. What was sent is collected at its next start."""
+
+    code = "shutting_down"
 
 
 class DownloadError(HunyuanError):

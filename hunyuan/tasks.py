@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from .closing import PATIENCE
 from .collecting import await_success, collect, follow, keep_inline, load, poll
 from .collector import Collector
 from .creating import obtain_row
 from .driver import Driver, HandedOver, Options, StillRunning, TakenBack, TakenOver, Tools
-from .errors import JournalError, LinkDeadError, Money, TaskFailedError, UnknownTaskError
+from .errors import JournalError, LinkDeadError, Money, ShuttingDownError, TaskFailedError, UnknownTaskError
 from .limiter import Clock
 from .models import GenerationRequest, ImageInput, TaskState, check_task_id
 from .row_errors import error_of_row
@@ -30,6 +31,8 @@ class TaskRunner:
         self._by_row: dict[str, Driver] = {}
         self._drivers: set[Driver] = set()
         self._admitting = asyncio.Lock()  # of the engine's loop
+        self._sent_off: set[Driver] = set()  # told to end, since the process does
+        self._told = False  # what the end waits for
         self.collector = Collector(tools, self._drive_quietly, self._driven)
 
     @property
@@ -48,6 +51,8 @@ class TaskRunner:
         task failed with, TaskTimeoutError.
         """
         watches = [Watch(options.timeout_s) for _ in requests]
+        if self._refuse(watches):
+            return watches
         self.tools.engine.post(lambda: self.tools.engine.spawn(self._admit(requests, options, watches)))
         return watches
 
@@ -55,6 +60,8 @@ class TaskRunner:
         """Watches a task by its id; raises InvalidTaskIdError for what can never be one."""
         checked = check_task_id(task_id)
         watch = Watch(options.timeout_s)
+        if self._refuse([watch]):
+            return watch
         driver = Driver(self.tools, options, task_id=checked)
         self.tools.engine.post(lambda: self._start(driver, watch))
         return watch
@@ -76,11 +83,50 @@ class TaskRunner:
         """Goes on with the open tasks of earlier runs, quietly, until `farewell`."""
         self.tools.engine.post(self.collector.start)
 
+    def close(self) -> None:
+        """From now on nothing new begins: no slot, no row, no create. A second call does nothing.
+
+        From any thread, also inside a signal handler.
+        """
+        if not self.tools.closing.begun:
+            self.tools.closing.begin(self.clock.monotonic())
+            self.tools.engine.post(lambda: self.tools.engine.spawn(self.farewell()))
+
+    def hurry(self) -> None:
+        """The end waits for nothing any more. From any thread, also inside a signal handler."""
+        self.tools.closing.hurried = True
+
     async def farewell(self) -> None:
-        """Ends when no create is under way any more: its answer is written down before ComfyUI ends."""
+        """Closes, and ends when nothing is held any more that stands nowhere else (or at once, where that is hurried):
+        every answer that came is written down before the process ends."""
+        self.close()
+        while not self.tools.closing.hurried:
+            self._send_off()
+            out = sum(driver.must_finish for driver in self._drivers)
+            if not out:
+                return
+            if not self._told:
+                self.tools.warn(f"ComfyUI ends: waiting up to {PATIENCE:g} s for {out} tasks to be written down.")
+            self._told = True
+            await self.clock.sleep(0.02)
+
+    def _send_off(self) -> None:
+        """Ends what can go on at the next start. An image that came without a task id is written down by its driver."""
         self.collector.stop()
-        while any(driver.phase is Phase.SENDING for driver in self._drivers):
-            await self.clock.sleep(0.05)
+        for driver in self._drivers - self._sent_off:
+            if driver.is_only_here or not driver.must_finish:
+                self._sent_off.add(driver)
+                driver.leave()
+
+    def _refuse(self, watches: Sequence[Watch]) -> bool:
+        """Fails these where the process is about to end."""
+        if not self.tools.closing.begun:
+            return False
+        for watch in watches:
+            watch.fail(
+                ShuttingDownError("ComfyUI is shutting down.", do="Nothing was sent. Run again after the start.")
+            )
+        return True
 
     # --- on the engine's loop ------------------------------------------------------------------------------
 
@@ -95,6 +141,9 @@ class TaskRunner:
             try:
                 prints = [request.fingerprint(self.tools.settings().base_url) for request, _ in requests]
                 new = await self._check_limits(prints, options)
+            except asyncio.CancelledError:
+                self._refuse(watches)
+                raise
             except Exception as error:  # noqa: BLE001 - whatever it is, the nodes must hear of it, or they wait for ever
                 for watch in watches:
                     watch.fail(error)
@@ -135,6 +184,9 @@ class TaskRunner:
         return await blocking(admit)
 
     def _start(self, driver: Driver, watch: Watch | None) -> None:
+        if self._refuse([watch] if watch else []):
+            self._unlist(driver)
+            return
         self._drivers.add(driver)
         task = self.tools.engine.spawn(self._drive(driver))
         driver.leave = task.cancel
@@ -182,8 +234,7 @@ class TaskRunner:
         except (HandedOver, StillRunning):
             pass  # somebody else goes on: another driver, or the collector at its next sweep
         except asyncio.CancelledError:
-            money = Money.SPENT if driver.paid else Money.UNTOUCHED
-            driver.fail(TaskFailedError("ComfyUI is shutting down.", task_id=driver.known_id, money=money))
+            driver.shut_down()
             raise
         except Exception as error:  # noqa: BLE001 - a defect must reach the node, not vanish in the background
             if not driver.watches:
@@ -203,7 +254,7 @@ class TaskRunner:
     async def _road(self, driver: Driver) -> Sequence[Decoded]:
         try:
             return await self._way(driver)
-        except Exception:
+        except (Exception, asyncio.CancelledError):
             await keep_inline(driver)
             raise
 
@@ -286,5 +337,8 @@ class TaskRunner:
         """Looks once at an open task that nobody watches."""
         context = RunContext(row.prompt_id, row.node_id, row.session)
         driver = Driver(self.tools, Options(context), row=row, quiet=True)
+        task = asyncio.current_task()
+        assert task is not None
+        driver.leave = task.cancel
         self._drivers.add(driver)
         await self._drive(driver)

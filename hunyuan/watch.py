@@ -20,6 +20,7 @@ class Phase(str, Enum):
     LOOKING = "looking"  # is there already such a task?
     PREPARING = "preparing"  # input images become URLs
     QUEUED = "queued"  # waits for a slot
+    RESERVING = "reserving"  # its row is being written, or taken back: nothing is on its way to the gateway
     SENDING = "sending"  # the create is under way
     WAITING = "waiting"  # the gateway works
     FOLLOWING = "following"  # another process has it in hand

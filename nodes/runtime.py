@@ -14,10 +14,14 @@ import secrets
 import threading
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import TimeoutError
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from .process_end import ProcessEnd
+from .windows_console import watch_console
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -35,6 +39,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 LOG = logging.getLogger("hunyuan")
 SYSTEM_USER = "hunyuan"
+CLOSING_SECONDS = 1.0  # for the journal's last word; another process may hold it locked
 
 
 @dataclass
@@ -53,6 +58,7 @@ class Runtime:
     boards: Boards
     listeners: list[Callable[[TaskRow], None]] = field(default_factory=list)
     again: Counter[str] = field(default_factory=Counter)  # node id → runs whose cached output must not be used
+    _stopped: bool = False
 
     @property
     def settings(self) -> Settings:
@@ -60,14 +66,22 @@ class Runtime:
         return self.settings_store.load()
 
     def stop(self) -> None:
-        """The end of the process: what is being sent is written down, the collector ends, the leases are freed."""
+        """The end of the process: what is being sent is written down, the collector ends, the leases are freed.
+
+        Takes up to eight seconds from the first sign of the end (`TaskRunner.close`) and one for the journal. A second
+        call does nothing.
+        """
         from ..hunyuan.errors import JournalError
 
-        self.engine.stop(self.runner.farewell)
+        if self._stopped:
+            return
+        self._stopped = True
+        self.runner.close()
+        self.engine.stop(self.runner.farewell, self.runner.tools.closing.left(self.runner.clock.monotonic()))
         try:
-            self.journal.close()
-        except JournalError as error:  # the leases then end by themselves
-            LOG.warning("The journal could not be closed: %s", error)
+            self.engine.call(self.journal.close).result(CLOSING_SECONDS)
+        except (JournalError, TimeoutError) as error:  # the leases then end by themselves
+            LOG.warning("The journal could not be closed: %s", error or "it is locked")
 
     def call(self, work: Callable[..., T], *arguments: object) -> Future[T]:
         """Starts a blocking call on a worker of the engine."""
@@ -86,6 +100,8 @@ class Holder:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._runtime: Runtime | None = None
+        self._closed = False
+        self.process_end = ProcessEnd(self)
 
     @property
     def ready(self) -> Runtime | None:
@@ -100,7 +116,26 @@ class Holder:
                 built = self._runtime = _build()
                 atexit.register(built.stop)
                 built.runner.start_collector()
+                if self._closed:  # while it was built
+                    built.runner.close()
             return built
+
+    def close(self) -> None:
+        """The process is about to end: nothing new begins, also in a runtime that is being built."""
+        self._closed = True
+        if self._runtime is not None:
+            self._runtime.runner.close()
+
+    def hurry(self) -> None:
+        """The end waits for nothing any more."""
+        if self._runtime is not None:
+            self._runtime.runner.hurry()
+
+    def stop(self) -> None:
+        """The process ends now, or becomes another one."""
+        self.close()
+        if self._runtime is not None:
+            self._runtime.stop()
 
 
 def install(server: Any) -> None:
@@ -112,6 +147,8 @@ def install(server: Any) -> None:
     routes.register(server, holder.get)
 
     async def on_startup(_: object) -> None:
+        holder.process_end.watch(asyncio.get_running_loop())
+        watch_console(holder.stop)
         threading.Thread(target=_start, args=(holder,), name="hunyuan-start", daemon=True).start()
 
     server.app.on_startup.append(on_startup)
@@ -137,6 +174,7 @@ def ready_runtime() -> Runtime | None:
 async def runtime() -> Runtime:
     """The runtime, built away from the event loop where it is not there yet."""
     holder = _holder()
+    holder.process_end.watch_again()
     built = holder.ready
     return await asyncio.to_thread(holder.get) if built is None else built
 

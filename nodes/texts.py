@@ -14,6 +14,7 @@ _PHASES = {
         Phase.LOOKING: "looking for a paid image",
         Phase.PREPARING: "uploading inputs",
         Phase.QUEUED: "waiting for a slot",
+        Phase.RESERVING: "reserving",
         Phase.SENDING: "sending",
         Phase.WAITING: "running",
         Phase.FOLLOWING: "running elsewhere",
@@ -24,6 +25,7 @@ _PHASES = {
         Phase.LOOKING: "查找已付费的图像",
         Phase.PREPARING: "上传输入图像",
         Phase.QUEUED: "等待空位",
+        Phase.RESERVING: "正在登记",
         Phase.SENDING: "正在提交",
         Phase.WAITING: "生成中",
         Phase.FOLLOWING: "由另一进程处理中",
@@ -66,6 +68,7 @@ _ERRORS_ZH = {
     "task_failed": "任务失败。",
     "task_timeout": "等待超时；任务会在后台继续收取，可凭任务 ID 取回图像。",
     "billing_unknown": "提交后未收到应答：可能已计费，不会自动重发。",
+    "shutting_down": "ComfyUI 正在关闭；已提交的任务会在下次启动后继续收取。",
     "download": "图像下载失败。",
     "link_dead": "图像链接已失效。",
     "unsafe_address": "图像链接指向不允许访问的地址。",
@@ -112,5 +115,13 @@ def status_line(views: Sequence[Progress], done: Sequence[bool], credits: int, l
 
 def _active(views: Sequence[Progress]) -> Phase:
     """The phase to name for several tasks: the furthest that is still under way."""
-    order = (Phase.DOWNLOADING, Phase.WAITING, Phase.FOLLOWING, Phase.SENDING, Phase.QUEUED, Phase.PREPARING)
+    order = (
+        Phase.DOWNLOADING,
+        Phase.WAITING,
+        Phase.FOLLOWING,
+        Phase.SENDING,
+        Phase.RESERVING,
+        Phase.QUEUED,
+        Phase.PREPARING,
+    )
     return next((phase for phase in order if any(view.phase is phase for view in views)), Phase.LOOKING)

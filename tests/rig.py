@@ -75,10 +75,14 @@ class Wire:
 
 
 class VirtualEngine:
-    """The engine on the story's own loop: blocking calls are made at once and take the wire's time."""
+    """The engine on the story's own loop: blocking calls are made at once and take the wire's time.
+
+    journal_seconds: a slow disk. Each short call is made only after so many seconds, what is cancelled till then never.
+    """
 
     def __init__(self, clock: VirtualClock, wire: Wire, latency: float) -> None:
         self.clock = clock
+        self.journal_seconds = 0.0
         self._wire = wire
         self._latency = latency
         self._tasks: set[asyncio.Task[None]] = set()
@@ -93,6 +97,8 @@ class VirtualEngine:
         asyncio.get_running_loop().call_soon(call)
 
     async def blocking(self, call: Callable[..., T], *arguments: object) -> T:
+        if self.journal_seconds:
+            await self.clock.sleep(self.journal_seconds)
         return await self._make(call, arguments, 0.0)
 
     async def remote(self, call: Callable[..., T], *arguments: object) -> T:
@@ -230,6 +236,13 @@ class Rig:
     def another(self, worker: str = "worker-2") -> Rig:
         """A second process on the same directory and gateway."""
         return Rig(self.clock, self.directory, self.gateway, self.settings, self.latency, worker, self.seed + 1)
+
+    async def end(self, patience: float = 8.0) -> None:
+        """The process ends in order, as after Ctrl+C."""
+        await asyncio.wait([asyncio.ensure_future(self.runner.farewell())], timeout=patience)
+        for task in list(self.engine._tasks):
+            task.cancel()
+        await self.clock.sleep(0.001)
 
     def finish(self) -> None:
         """Ends all running tasks well, now."""

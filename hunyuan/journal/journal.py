@@ -68,6 +68,7 @@ class Journal(Steps, Queries, Links):
         reuse: bool = True,
         waited: float = 0.0,
         row_id: str = "",
+        check: Callable[[], None] = lambda: None,
     ) -> Begun | Attached | Busy:
         """Write a task down before its create is sent, in one transaction with the look-up of the same request
         (unless `reuse` is off), the credit limits and the slots.
@@ -75,6 +76,7 @@ class Journal(Steps, Queries, Links):
         waited: seconds since it was asked for. A same request whose answer was lost in that time is attached to, in
         state `unknown`: whoever asked did not know of it, and is to decide whether it is sent anew.
         row_id: the id to write it under, from `new_row_id`; for who has to know it before.
+        check: called when it is this transaction's turn, which may take seconds; what it raises leaves all as it was.
         Raises CreditLimitError, with the figures, and JournalError; nothing may be sent then.
         """
         fingerprint = request.fingerprint(base_url)
@@ -83,6 +85,7 @@ class Journal(Steps, Queries, Links):
         held = Writing(durable=True, locks=(f"account:{account}", f"request:{fingerprint}"))
 
         def work(connection: Connection, now: float) -> Begun | Attached | Busy:
+            check()
             told = self._tell(
                 connection,
                 standing(connection.dialect.name, same=reuse, slots=True, **_limited(limits)),

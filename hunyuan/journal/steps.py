@@ -50,6 +50,18 @@ class Steps(Workers):
                 self._owed_ids.add(row_id, checked)
             raise
 
+    def keep(self, row_id: str, task_id: str) -> None:
+        """Write a task id beside the journal, for the next start: the process ends before the journal has it."""
+        with suppress(OSError):  # nobody is left who could be told
+            self._owed_ids.add(row_id, check_task_id(task_id))
+
+    def close(self) -> None:
+        """The orderly end of this worker: how its tasks ended is written, and they are free for others at once."""
+        try:
+            self._pay_debts()
+        finally:
+            super().close()
+
     def progress(self, row_id: str, state: TaskState) -> TaskRow | None:
         """What a poll said. Written only when it is the first that says `running`."""
         return self._step([sql.TO_RUNNING] if state is TaskState.RUNNING else [], row_id)

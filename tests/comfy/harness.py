@@ -7,6 +7,7 @@ The ComfyUI is the one of COMFYUI_PATH and COMFYUI_PYTHON, else dev.py's.
 from __future__ import annotations
 
 import io
+import subprocess
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -59,6 +60,21 @@ class ComfyServer(ComfyProcess):
         else:
             self.stop()
         self.start()
+
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        assert self._process is not None, "not started"
+        self._process.send_signal(number)
+
+    def wait_for_end(self, within: float = 10) -> int:
+        """Wait until it ends by itself; its exit code. AssertionError past `within` seconds."""
+        assert self._process is not None, "not started"
+        try:
+            code = self._process.wait(within)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"ComfyUI did not end within {within} s.\n{self.log_tail()}") from None
+        self.ended()
+        return code
 
     def _spawn(self) -> Process:
         forking = nursery() if self.fork else None

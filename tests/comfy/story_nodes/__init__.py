@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import urllib.request
 
+from . import end_listeners, slow_journal
+
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -34,5 +36,7 @@ class StoryLines:
     def split(self, lines: str) -> tuple[list[str]]:
         return (lines.splitlines(),)
 
+
+__all__ = ["NODE_CLASS_MAPPINGS", "end_listeners", "slow_journal"]
 
 NODE_CLASS_MAPPINGS = {"StoryFreeze": StoryFreeze, "StoryLines": StoryLines}

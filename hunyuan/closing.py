@@ -1,0 +1,32 @@
+"""The end of the process, as everybody in it sees it: from its first sign on nothing new begins."""
+
+from __future__ import annotations
+
+PATIENCE = 8.0  # seconds from the first sign to the end: a service manager or Docker kills after ten
+
+
+class Closing:
+    """Plain fields and no lock: a signal handler sets them between any two instructions, and any thread reads them.
+
+    begun_at: monotonic seconds of the first sign, None before it. hurried: a second sign came; nothing is waited for.
+    """
+
+    def __init__(self) -> None:
+        self.begun_at: float | None = None
+        self.hurried = False
+
+    @property
+    def begun(self) -> bool:
+        """Whether the process is about to end."""
+        return self.begun_at is not None
+
+    def begin(self, now: float) -> None:
+        """The first sign. A later one changes nothing."""
+        if self.begun_at is None:
+            self.begun_at = now
+
+    def left(self, now: float) -> float:
+        """Seconds that may still be waited; all of them before the first sign."""
+        if self.hurried:
+            return 0.0
+        return PATIENCE if self.begun_at is None else max(0.0, self.begun_at + PATIENCE - now)

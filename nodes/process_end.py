@@ -1,0 +1,130 @@
+"""Notices that the process is about to end, while there is still time to write down what is under way.
+
+Python ends at once on SIGTERM and SIGHUP, without its `atexit` (ComfyUI 0.3.75 to 0.33.0 do not listen to them), and
+Docker, systemd and a closed terminal stop ComfyUI that way. Here they end it as Ctrl+C does. What replaces the process
+(`os.exec*`, as ComfyUI-Manager's restart does) is preceded by the same end. What gives no sign cannot be noticed:
+SIGKILL, `os._exit`, a crash, the power.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from functools import wraps
+from types import FrameType
+from typing import Any, NoReturn, Protocol
+
+NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")  # the last is Windows' Ctrl+Break
+LATEST = 9.5  # seconds from the signal to the end, whatever else holds it up: who sent it kills after ten
+HURRIED = 2.0  # seconds from a second signal to the end
+LISTENERS_TIME = 0.1  # seconds that asyncio needs to call those who listen through an event loop
+
+
+class Ends(Protocol):
+    """What has to end in order. `close` and `hurry` run inside signal handlers: they may take no lock and not wait."""
+
+    def close(self) -> None:
+        """The first sign: nothing new begins."""
+
+    def hurry(self) -> None:
+        """A second sign: nothing is waited for any more."""
+
+    def stop(self) -> None:
+        """The end itself; blocks until all is written down, for some seconds at most."""
+
+
+class ProcessEnd:
+    """The signals and the audit event of one process."""
+
+    def __init__(self, ends: Ends) -> None:
+        self._ends = ends
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._before: dict[int, Any] = {}  # who listened before, by signal
+        self._handling: FrameType | None = None
+        self._signals = 0
+
+    def watch(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begins; on the main thread, whose loop is ComfyUI's. Elsewhere (ComfyUI inside another program) does nothing:
+        Python gives signals to the main thread alone."""
+        if threading.current_thread() is not threading.main_thread():
+            return
+        if self._loop is None:
+            self._precede_exec()
+        self._loop = loop
+        self._listen()
+
+    def watch_again(self) -> None:
+        """Listens again where somebody took the signals without calling who listened before; from any thread."""
+        if self._loop is not None and not self._signals and any(self._is_lost(number) for number in self._before):
+            self._loop.call_soon_threadsafe(self._listen)
+
+    def _listen(self) -> None:
+        for number in (getattr(signal, name) for name in NAMES if hasattr(signal, name)):
+            before = signal.getsignal(number)
+            # Ignored on purpose, as `nohup` does with SIGHUP; None: a listener that Python cannot call.
+            if before in (signal.SIG_IGN, None) or before == self._on_signal:
+                continue
+            self._before[number] = before
+            signal.signal(number, self._on_signal)
+
+    def _is_lost(self, number: int) -> bool:
+        return signal.getsignal(number) != self._on_signal
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        if frame is not None and frame is self._handling:
+            return  # whoever listened before calls us in turn
+        self._signals += 1
+        first, forced = self._signals == 1, number != signal.SIGINT  # Ctrl+C has never ended ComfyUI by force
+        (self._ends.close if first else self._ends.hurry)()
+        if forced:
+            self._end_within(LATEST if first else HURRIED)
+        before = self._before.get(number)
+        if callable(before):
+            self._handling = frame
+            try:
+                before(number, frame)
+            finally:
+                self._handling = None
+        if first and forced:
+            self._interrupt_soon()
+
+    def _interrupt_soon(self) -> None:
+        """Ends ComfyUI as Ctrl+C does: its loop ends with KeyboardInterrupt."""
+        loop = self._loop
+        assert loop is not None
+        with suppress(RuntimeError):  # the loop is closed: ComfyUI is ending already
+            loop.call_soon_threadsafe(loop.call_later, LISTENERS_TIME, _interrupt)
+
+    def _end_within(self, seconds: float) -> None:
+        """Lets the system end the process, should another's listener, thread or teardown hold it up for longer: the
+        first signal alone would have ended it at once."""
+        if hasattr(signal, "setitimer"):  # not a thread: Python's last seconds run without them
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.setitimer(signal.ITIMER_REAL, seconds)
+
+    def _precede_exec(self) -> None:
+        """Puts the end before `os.execv` and `os.execve`, which all of `os.exec*` call.
+
+        Python's audit event `os.exec` would tell the same, but a hook is called for every event there is: `id()`, for
+        one, takes ten times as long with any hook at all (Python 3.11).
+        """
+        ours = os.getpid()
+
+        def preceded(execute: Callable[..., NoReturn]) -> Callable[..., NoReturn]:
+            @wraps(execute)
+            def end_and_execute(*arguments: Any, **options: Any) -> NoReturn:
+                if os.getpid() == ours:  # not in a fork that becomes another program
+                    self._ends.stop()
+                execute(*arguments, **options)
+
+            return end_and_execute
+
+        os.execv, os.execve = preceded(os.execv), preceded(os.execve)
+
+
+def _interrupt() -> None:
+    raise KeyboardInterrupt
