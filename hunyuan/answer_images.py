@@ -17,7 +17,7 @@ _DEEPEST = 16  # levels of nesting that are searched for images
 _RESULT_KEYS = (
     *("outputs", "output", "outputurls", "outputurl", "outputimages", "outputimage"),
     *("results", "result", "resulturls", "resulturl", "resultimages", "resultimage"),
-    *("resultimageurls", "resultimageurl", "resultjson", "taskresult", "responsedata", "response"),
+    *("resultimageurls", "resultimageurl", "resultjson", "taskresult", "responsedata", "response", "task"),
 )
 _IMAGE_KEYS = (
     *("images", "imageurls", "imageurl", "image", "urls", "url", "fileurls", "fileurl"),

@@ -16,7 +16,9 @@ _MOST = 64  # values, and broken beginnings, that are looked at
 _START = re.compile(r"[\[{\"]")
 # Only at the start of a line: what begins inside a value that is broken or cut is a part of it.
 _NEXT_LINE = re.compile(r"^(?:data:[ \t]*)?[\[{]", re.MULTILINE)
-_ID_IN_PIECES = re.compile(r'"(?:task|job)_?id"\s*:\s*(?:"([^"\\]{1,512})"|(\d{1,40})(?=[\s,}]))', re.IGNORECASE)
+_VALUE = r'\s*:\s*(?:"([^"\\]{1,512})"|(\d{1,40})(?=[\s,}]))'
+_ID_IN_PIECES = re.compile(r'"(?:task|job)_?id"' + _VALUE, re.IGNORECASE)
+_BARE_ID_IN_PIECES = re.compile(r'(?:^\s*|"data"\s*:\s*)\{\s*"id"' + _VALUE)  # where an answer or a task begins
 
 
 def text_of(body: bytes) -> str:
@@ -59,7 +61,7 @@ def is_page(text: str) -> bool:
 
 
 def id_in_pieces(body: bytes) -> str:
-    """A task id that stands whole in an answer which is cut or broken, under a key of its own; or an empty text."""
+    """A task id that stands whole in an answer which is cut or broken; or an empty text."""
     text = text_of(body)
-    match = None if is_page(text) else _ID_IN_PIECES.search(text)
+    match = None if is_page(text) else _ID_IN_PIECES.search(text) or _BARE_ID_IN_PIECES.search(text)
     return (match[1] or match[2]).strip() if match else ""

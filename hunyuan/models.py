@@ -18,7 +18,7 @@ MAX_SEED = 2**31 - 1  # a sibling upstream model's bound; ours is undocumented
 SLOT_PATIENCE = 600.0  # seconds after which a task that is still open no longer counts as in flight
 MAX_INPUT_IMAGES = 2  # of an edit (vendor's model page)
 
-_TASK_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-.:/]{0,199}")
+_TASK_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-.:/]{0,511}")
 _NO_TASK_ID = re.compile(r"\.\.|//|/\.?/|/\.?$|^(https?|ftp|file|data|javascript):", re.IGNORECASE)
 
 
@@ -209,7 +209,7 @@ def check_task_id(text: str) -> str:
     if not _TASK_ID.fullmatch(task_id) or _NO_TASK_ID.search(task_id):
         shown = task_id if len(task_id) <= 60 else f"{task_id[:60]}... ({len(task_id)} characters)"
         raise InvalidTaskIdError(
-            f"{shown!r} is not a task id: expected 1 to 200 letters, digits, '_', '-', '.', ':' or '/'.",
+            f"{shown!r} is not a task id: expected 1 to 512 letters, digits, '_', '-', '.', ':' or '/'.",
             do="Copy the id from a Hunyuan node's task_ids output or from the task list, one a line.",
         )
     return task_id

@@ -6,7 +6,7 @@ What a person types is held to `models.check_task_id`, which is stricter.
 from __future__ import annotations
 
 import re
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from .errors import InvalidTaskIdError
 
@@ -18,7 +18,7 @@ def check_given_id(text: str) -> str:
     task_id = text.strip()
     whole = task_id.isprintable() and "\ufffd" not in task_id
     # Escaped, a slash divides nothing; but a server may undo the escapes before it looks at the path.
-    climbs = any(part in (".", "..") for part in re.split(r"[/\\]", task_id))
+    climbs = any(part in (".", "..") for text in (task_id, unquote(task_id)) for part in re.split(r"[/\\]", text))
     if not 1 <= len(task_id) <= LONGEST or not whole or climbs:
         shown = task_id if len(task_id) <= 60 else f"{task_id[:60]}... ({len(task_id)} characters)"
         raise InvalidTaskIdError(

@@ -29,9 +29,7 @@ TYPES = {
 class Refused(Exception):
     """A request the gateway does not accept: nothing is billed."""
 
-    def __init__(
-        self, status: int, message: str, *, code: int | str | None = None, task_id: str | None = None
-    ) -> None:
+    def __init__(self, status: int, message: str, *, code: int | str | None = None, task_id: str | None = None) -> None:
         super().__init__(message)
         self.status = status
         self.code = status if code is None else code
