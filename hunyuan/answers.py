@@ -1,54 +1,80 @@
 """Finds a task's fields in the JSON of a gateway whose answers nobody documented: pure functions.
 
-Known shapes: the vendor's `{"code", "message", "data": {"task_id", "status"}}` and `{"id", "status", …}`, the
-upstream's `data.outputs[]`, OpenAI's `data: [{"b64_json"}]`, and what a third party's client looks for.
+Known shapes: the vendor's `{"code", "message", "data": {"task_id", "status"}}` and `{"id", "status", ...}`, its music
+pages' `data.type` with `data.response_data[]`, the upstream's `data.outputs[]`, OpenAI's `data: [{"b64_json"}]`, what
+sites with the same envelope document, and what a third party's client looks for.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
+import math
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
-from urllib.parse import unquote
+
+from . import json_bytes, status_words
+from .answer_images import as_object, images
+
+__all__ = ["code", "credits", "id_in_pieces", "images", "parse", "progress", "status_word", "task_id", "words"]
 
 Json: TypeAlias = dict[str, Any]
 
 _MOST_RECORDS = 8  # objects that are searched for a task's fields
-_DEEPEST = 16  # levels of nesting that are searched for images
-_TASK_ID_KEYS = ("task_id", "taskId", "job_id", "jobId")
-_STATUS_KEYS = ("status", "state", "task_status", "taskStatus", "job_status")
-_MESSAGE_KEYS = ("message", "msg", "detail", "reason", "error_message", "errorMessage", "fail_reason", "failReason")
-_CODE_KEYS = ("code", "error_code", "errorCode", "err_code")
+_MOST_CREDITS = 1_000_000  # of one task: what is above is no price
 _TASK_PLACES = ("data", "task", "result", "response", "output")
+# Keys without case, '_' and '-'; the surest first.
+_TASK_ID_KEYS = ("taskid", "jobid")
+_STATUS_KEYS = ("status", "state", "taskstatus", "taskstate", "jobstatus", "successflag")
+_ERROR_KEYS = ("error", "errors")
+_FAILURE_KEYS = (
+    *("errormessage", "errormsg", "errmsg", "failreason", "failmsg", "failmessage", "failurereason", "failedreason"),
+    "errordescription",
+)
+_MESSAGE_KEYS = (
+    *_FAILURE_KEYS,
+    *("taskstatusmsg", "statusmsg", "statusmessage", "message", "msg", "detail", "reason"),
+)
+_CODE_KEYS = ("code", "errorcode", "errcode", "failcode")
+_CREDIT_KEYS = (
+    *("consumedcredits", "creditsconsumed", "consumecredits", "consumedcredit", "creditconsumed"),
+    *("creditsused", "usedcredits", "creditscharged", "chargedcredits", "creditscost", "creditcost", "costcredits"),
+)
+_NO_WORDS = frozenset({"", "success", "succeeded", "successful", "ok", "null", "none", "nil", "undefined", "0"})
 
-# Keys of images, without case, '_' and '-', the surest first. Requests use none of the first group.
-_RESULT_KEYS = (
-    *("outputs", "output", "outputurls", "outputurl", "outputimages", "outputimage"),
-    *("results", "result", "resulturls", "resulturl", "resultimages", "resultimage", "resultjson", "response"),
-)
-_IMAGE_KEYS = (
-    *("images", "imageurls", "imageurl", "image", "urls", "url", "fileurl"),
-    *("b64json", "b64", "base64", "imagebase64", "data"),
-)
-_REQUEST_IMAGES = "images"  # the request's own field: in an echo of the request it is not the result
-_MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"BM")
-_MIMES = ("image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp")
+id_in_pieces = json_bytes.id_in_pieces
 
 
 def parse(body: bytes) -> Json | None:
-    """The answer as an object, or None if it is not JSON or no object. A list stands for its `data`."""
-    try:
-        value = json.loads(body)
-        if isinstance(value, str):
-            value = json.loads(value)
-    except (ValueError, RecursionError):
-        return None
+    """The answer as an object, or None if none stands in it. A list stands for its `data`.
+
+    Of several objects the last that tells of a task counts, with the id that any of them names.
+    """
+    found = [root for value in json_bytes.values(body) if (root := _root(value)) is not None]
+    if len(found) < 2:
+        return found[0] if found else None
+    telling = [root for root in found if status_word(root) or images(root, ())]
+    named = [root for root in found if given_id(root)] or [root for root in found if task_id(root)]
+    chosen = (telling or named or found[:1])[-1]
+    return {**chosen, "task_id": task_id(named[-1])} if named and not given_id(chosen) else chosen
+
+
+def _root(value: object) -> Json | None:
+    if isinstance(value, str):
+        value = next(iter(json_bytes.values(value.encode("utf-8", "replace"))), None)
     if isinstance(value, list):
         return {"data": value}
     return value if isinstance(value, dict) else None
+
+
+def fold(key: str) -> str:
+    """A key as keys are compared: `task_id`, `taskId` and `Task-ID` are `taskid`."""
+    return re.sub(r"[_\-]", "", key.lower())
+
+
+def _fields(record: Mapping[str, Any], keys: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
+    """What a record has under these keys, in the keys' order."""
+    by_key = {fold(key): value for key, value in record.items()}
+    return ((key, by_key[key]) for key in keys if key in by_key)
 
 
 def task_records(root: Json) -> list[Json]:
@@ -62,33 +88,86 @@ def task_records(root: Json) -> list[Json]:
             inner = outer.get(key)
             if isinstance(inner, list) and key != "data":
                 continue
-            if len(found) < _MOST_RECORDS and (record := _as_object(inner)) is not None:
+            if len(found) < _MOST_RECORDS and (record := as_object(inner)) is not None:
                 found.append(record)
     return [*found[1:], root]
+
+
+def _errors(root: Json) -> list[Any]:
+    """What stands under `error` anywhere, empty or not."""
+    records = task_records(root)
+    return [value for record in (root, *records) for _, value in _fields(record, _ERROR_KEYS)]
+
+
+def given_id(root: Json) -> str:
+    """The task's id under a key that is only for that, or an empty text."""
+    return _first_id(value for record in task_records(root) for _, value in _fields(record, _TASK_ID_KEYS))
 
 
 def task_id(root: Json) -> str:
     """The task's id, or an empty text."""
     records = task_records(root)
-    for keys in (_TASK_ID_KEYS, ("id",)):  # a bare `id` may be that of something else
-        for value in (record.get(key) for record in records for key in keys):
-            if isinstance(value, str) and value.strip():
-                return value.strip()
-            if isinstance(value, int) and not isinstance(value, bool):
-                return str(value)
+    found = given_id(root) or _first_id(record.get("id") for record in records)  # `id` may be that of something else
     data = root.get("data")
-    return data.strip() if isinstance(data, str) and re.fullmatch(r"\s*[\w-]{6,128}\s*", data, re.ASCII) else ""
+    if found or not isinstance(data, str):
+        return found
+    return data.strip() if re.fullmatch(r"\s*[\w-]{6,128}\s*", data, re.ASCII) else ""
+
+
+def named_in_refusal(root: Json) -> str:
+    """The id of the task that a refusal names, wherever: under `error` as well, as `running_task_id` and the like."""
+    errors = [error for value in _errors(root) if (error := as_object(value)) is not None]
+    places = [*task_records(root), *errors]
+    places += [inner for error in errors for inner in map(as_object, error.values()) if inner is not None]
+    return _first_id(value for place in places for key, value in place.items() if fold(key).endswith(_TASK_ID_KEYS))
+
+
+def _first_id(values: Iterator[Any]) -> str:
+    for value in values:
+        if isinstance(value, str) and value.strip():
+            return value.strip()
+        if isinstance(value, int) and not isinstance(value, bool):
+            return str(value)
+    return ""
 
 
 def status_word(root: Json) -> str:
-    """The status word in its plain form (`IN-PROGRESS` → `in_progress`), or an empty text."""
-    for record in task_records(root):
-        for key in _STATUS_KEYS:
-            value = record.get(key)
-            if isinstance(value, str) and value.strip() and not value.strip().isdigit():
-                word = re.sub(r"[\s\-]+", "_", value.strip().lower())
-                return re.sub(r"^task_(status|state)_", "", word)
+    """The status word in its plain form (`IN-PROGRESS` is `in_progress`), or an empty text."""
+    records = task_records(root)
+    for record in records:
+        word = _word_of(record, is_inner=record is not records[-1])
+        if word:
+            return word
     return ""
+
+
+def own_status(root: Json) -> str:
+    """The status word of the task itself, not of the envelope."""
+    return next((word for record in task_records(root)[:-1] if (word := _word_of(record, is_inner=True))), "")
+
+
+def _word_of(record: Json, *, is_inner: bool) -> str:
+    """Numbers count where it is known what they mean, or at least that they are the task's; `type` where it holds a
+    state."""
+    for key, value in _fields(record, _STATUS_KEYS):
+        number = _number(value)
+        if isinstance(value, str) and value.strip() and number is None:
+            return status_words.plain(value)
+        meant = status_words.NUMBERS.get(key)
+        if meant is not None and number is not None:
+            return meant.get(number, str(number))
+        if is_inner and number is not None and 0 <= number < 100:
+            return str(number)
+    kind = record.get("type")
+    if is_inner and isinstance(kind, str) and kind.strip().lower() != "error" and status_words.state_of(kind):
+        return status_words.plain(kind)
+    return ""
+
+
+def _number(value: object) -> int | None:
+    if isinstance(value, str) and re.fullmatch(r"\s*\d{1,9}\s*", value):
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def progress(root: Json) -> float | None:
@@ -111,134 +190,82 @@ def _share(value: object, *, percent: bool) -> float | None:
     return value / 100 if whole else float(value)
 
 
+def credits(root: Json) -> int | None:
+    """How many credits the task cost, where the answer says so; a fraction counts as a whole one."""
+    records = task_records(root)
+    usages = [usage for record in records if (usage := as_object(record.get("usage"))) is not None]
+    for record in (*records, *usages):
+        for _, value in _fields(record, _CREDIT_KEYS):
+            if isinstance(value, str) and re.fullmatch(r"\s*\d{1,7}(\.\d{1,9})?\s*", value):
+                value = float(value)
+            if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= _MOST_CREDITS:
+                return math.ceil(value)
+    return None
+
+
 def words(root: Json) -> str:
     """What the gateway says of a failure, or an empty text."""
-    records = task_records(root)
-    errors = [record.get("error") or record.get("errors") for record in (root, *records)]
-    for error in errors:
-        text = _message(error)
-        if text:
+    return error_words(root) or next((text for record in task_records(root) if (text := _message(record))), "")
+
+
+def error_words(root: Json) -> str:
+    """What stands in the fields that are only for failures, or an empty text. A link is none: that is a result."""
+    for error in _errors(root):
+        if text := _message(error):
             return text
-    for record in records:
-        text = _message(record)
-        if text and text.lower() not in ("success", "succeeded", "ok"):
-            return text
+    for record in task_records(root):
+        for _, value in _fields(record, _FAILURE_KEYS):
+            text = _message(value)
+            if text and not re.match(r"https?://|data:|/", text, re.IGNORECASE):
+                return text
     return ""
 
 
-def _message(value: object) -> str:
+def _message(value: object, depth: int = 0) -> str:
     if isinstance(value, str):
-        inside = _as_object(value)
-        return _message(inside) if inside is not None else value.strip()
+        inside = as_object(value)
+        text = _message(inside, depth + 1) if inside is not None and depth < 4 else value.strip()
+        return "" if text.lower() in _NO_WORDS else text
     if isinstance(value, list):
-        return "; ".join(text for text in map(_message, value[:5]) if text)
-    if isinstance(value, dict):
-        for key in _MESSAGE_KEYS:
-            text = _message(value.get(key)) if value.get(key) is not value else ""
-            if text:
-                return text
+        return "; ".join(text for text in (_message(item, depth + 1) for item in value[:5]) if text)
+    if isinstance(value, dict) and depth < 4:
+        return next((text for _, inner in _fields(value, _MESSAGE_KEYS) if (text := _message(inner, depth + 1))), "")
     return ""
 
 
 def code(root: Json) -> str:
     """The error code: the error's own, else the task's, else the envelope's; empty for a success or none."""
-    records = task_records(root)
-    errors = [error for record in (root, *records) if (error := _as_object(record.get("error"))) is not None]
-    for record in (*errors, *records):
-        for key in _CODE_KEYS:
-            value = record.get(key)
-            text = str(value).strip() if isinstance(value, (int, str)) and not isinstance(value, bool) else ""
+    errors = [error for value in _errors(root) if (error := as_object(value)) is not None]
+    for record in (*errors, *task_records(root)):
+        for _, value in _fields(record, _CODE_KEYS):
+            text = str(value).strip() if isinstance(value, int | str) and not isinstance(value, bool) else ""
             if text and not _is_success(text):
                 return text[:40]
     return ""
 
 
 def _is_success(text: str) -> bool:
-    return text.lower() in ("0", "success", "succeeded", "ok") or re.fullmatch(r"2\d\d", text) is not None
+    return text.lower() in _NO_WORDS or re.fullmatch(r"2\d\d", text) is not None
 
 
 def has_error(root: Json) -> bool:
     """Whether the answer says by any field but the status that something went wrong."""
-    return bool(code(root)) or root.get("success") is False or any(record.get("error") for record in task_records(root))
+    return bool(code(root)) or has_failure(root)
 
 
-def images(root: Json, request_inputs: Collection[str]) -> tuple[str, ...]:
-    """URLs and `data:` URIs of the finished images, in order, each once; never one of the request's inputs."""
-    echoes = frozenset(form for text in request_inputs for form in _forms(text))
-    return tuple(dict.fromkeys(_in_object(root, echoes, 0)))
+def has_failure(root: Json) -> bool:
+    """As has_error, but for a code alone: 1 is a success to some."""
+    return root.get("success") is False or bool(error_words(root)) or any(map(_says, _errors(root)))
 
 
-def _forms(text: str) -> Iterator[str]:
-    yield text
-    yield unquote(text)
-    if text.startswith("data:"):
-        yield text.partition(",")[2]
+def _says(value: object) -> bool:
+    """Whether an error's value is more than a place for one."""
+    if isinstance(value, dict | list):
+        return any(map(_says, value.values() if isinstance(value, dict) else value))
+    return value.strip().lower() not in _NO_WORDS if isinstance(value, str) else value not in (None, False, 0, 200)
 
 
-def _in_object(record: Mapping[str, Any], echoes: frozenset[str], depth: int) -> list[str]:
-    """The images under the surest key that has any: an object names the same image in several ways."""
-    by_key = {re.sub(r"[_\-]", "", key.lower()): value for key, value in record.items()}
-    order = [*_RESULT_KEYS, *_IMAGE_KEYS]
-    if "prompt" in by_key:
-        order.remove(_REQUEST_IMAGES)
-        order.append(_REQUEST_IMAGES)
-    for key in order:
-        found = _in_value(by_key.get(key), echoes, depth + 1)
-        if found:
-            return found
-    return []
-
-
-def _in_value(value: object, echoes: frozenset[str], depth: int) -> list[str]:
-    if depth > _DEEPEST:
-        return []
-    if isinstance(value, dict):
-        return _in_object(value, echoes, depth)
-    if isinstance(value, list):
-        return [image for item in value for image in _in_value(item, echoes, depth + 1)]
-    if isinstance(value, str):
-        inside = _unpacked(value)
-        return _in_text(value.strip(), echoes) if inside is None else _in_value(inside, echoes, depth + 1)
-    return []
-
-
-def _in_text(text: str, echoes: frozenset[str]) -> list[str]:
-    if text in echoes or unquote(text[:8192]) in echoes:
-        return []
-    if re.match(r"https?://[^\s/]", text, re.IGNORECASE) and not re.search(r"\s", text):
-        return [text]
-    if re.match(r"data:[^,]{0,200},", text, re.IGNORECASE):
-        return [] if text.partition(",")[2] in echoes else [text]
-    mime = _base64_mime(text)
-    return [f"data:{mime};base64,{text}"] if mime else []
-
-
-def _base64_mime(text: str) -> str:
-    """The type of an image in bare base64 by its first bytes, or an empty text."""
-    if len(text) < 40 or not re.fullmatch(r"[A-Za-z0-9+/_\-]{40}", text[:40]):
-        return ""
-    try:
-        head = base64.b64decode(text[:40].replace("-", "+").replace("_", "/"))
-    except binascii.Error:
-        return ""
-    if head[4:8] == b"ftyp":
-        return "image/avif"
-    return next((mime for magic, mime in zip(_MAGIC, _MIMES, strict=True) if head.startswith(magic)), "")
-
-
-def _unpacked(text: str) -> object:
-    """What a JSON string inside the JSON holds, or None."""
-    if text.lstrip()[:1] not in ("{", "["):
-        return None
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _as_object(value: object) -> Json | None:
-    if isinstance(value, str):
-        value = _unpacked(value)
-    if isinstance(value, list):
-        value = next((item for item in value if isinstance(item, dict)), None)
-    return value if isinstance(value, dict) else None
+def is_flagged(root: Json) -> bool:
+    """Whether the upstream says of the finished image that its moderation keeps it back."""
+    flags = [value for record in task_records(root) for _, value in _fields(record, ("hasnsfwcontents",))]
+    return any(value is True or (isinstance(value, list) and True in value) for value in flags)

@@ -12,10 +12,11 @@ from typing import NoReturn
 
 from . import answers, protocol
 from .downloads import MAX_BYTES, decode_inline, download
-from .errors import GatewayError, HunyuanError, MissingKeyError, Money, TransportError
+from .errors import AnswerLostError, GatewayError, HunyuanError, MissingKeyError, Money, TransportError
 from .key_check import IMPOSSIBLE_TASK_ID, KeyCheck, judge_answer, judge_failure
-from .models import GenerationRequest, TaskStatus, check_task_id
+from .models import GenerationRequest, TaskStatus
 from .settings import Settings
+from .task_ids import check_given_id, path_segment
 from .transport import Exchange, Transport
 
 _CREATE_PATH = "/api/v1/images/generations"
@@ -53,6 +54,10 @@ class Client:
                 reuse_idle_seconds=_CREATE_IDLE_SECONDS,
             )
         except TransportError as failure:
+            if isinstance(failure, AnswerLostError):
+                kept = protocol.read_cut_create(failure.status, failure.body)
+                if kept is not None:
+                    return kept
             failure.money = Money.MAYBE_SPENT if failure.sent else Money.NOT_SPENT
             raise
         return protocol.read_create(
@@ -62,6 +67,7 @@ class Client:
             image_urls,
             headers=exchange.headers,
             redact=settings.redact,
+            base_url=settings.base_url,
         )
 
     def status(self, task_id: str, request_inputs: Collection[str] = ()) -> TaskStatus:
@@ -69,7 +75,7 @@ class Client:
 
         Raises InvalidTaskIdError, MissingKeyError, TransportError, the GatewayError tree (with the task's id).
         """
-        task_id = check_task_id(task_id)
+        task_id = check_given_id(task_id)
         settings = self._usable_settings()
         exchange = self._ask(settings, task_id)
         try:
@@ -80,6 +86,7 @@ class Client:
                 request_inputs,
                 headers=exchange.headers,
                 redact=settings.redact,
+                base_url=settings.base_url,
             )
         except GatewayError as failure:
             failure.task_id = task_id
@@ -119,7 +126,7 @@ class Client:
     def _ask(self, settings: Settings, task_id: str) -> Exchange:
         return self._transport.send(
             "GET",
-            f"{settings.base_url}{_TASK_PATH}{task_id}",
+            f"{settings.base_url}{_TASK_PATH}{path_segment(task_id)}",
             headers={**_bearer(settings), "Accept": "application/json"},
             read_timeout=_STATUS_TIMEOUT,
             max_bytes=_MAX_ANSWER,

@@ -95,7 +95,7 @@ async def _poll_to_the_end(driver: Driver) -> None:
             if not await driver.blocking(tools.journal.claim, row.id):
                 raise TakenOver
         status = await poll(driver)
-        driver.answered = status
+        driver.hear(status)
         elapsed = clock.monotonic() - driver.created_at
         if _is_final(status):
             succeeded = status.state is TaskState.SUCCEEDED  # how soon a task fails says nothing of how long others run
@@ -185,6 +185,7 @@ async def _heed(driver: Driver) -> None:
     status = driver.answered
     assert status is not None and driver.row is not None
     try:
+        await driver.note_charged()
         row = await _write_end(driver, driver.row, status)
     finally:
         driver.release_slot()  # only now: who gets it must not find this task still running in the journal

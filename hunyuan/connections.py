@@ -71,6 +71,8 @@ class Call:
     expired: bool = False
     connection: TracedConnection | None = field(default=None, repr=False)
     socket: Any = field(default=None, repr=False)
+    status: int = 0
+    got: list[bytes] = field(default_factory=list, repr=False)  # the answer's body as far as it came, unpacked
 
     def again(self) -> Call:
         """The same call, not begun, for a connection of its own."""
@@ -83,6 +85,8 @@ class Call:
             expired=False,
             connection=None,
             socket=None,
+            status=0,
+            got=[],
         )
 
     def expire(self) -> None:

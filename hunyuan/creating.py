@@ -12,6 +12,7 @@ from dataclasses import replace
 from .driver import Driver
 from .errors import BillingUnknownError, HunyuanError, InputUnreachableError, JournalError, Money, RateLimitedError
 from .models import ImageInput, ResolvedImage, TaskStatus
+from .older_task import attach_to_older
 from .retry import Next, after_create, backoff
 from .rows import Attached, Begun, Busy, Limits, TaskRow, new_row_id
 from .watch import Phase
@@ -161,7 +162,9 @@ async def _create(driver: Driver, attempt: int, begun: tuple[float, float]) -> f
         await driver.note(tools.journal.unknown, f"a defect of this pack: {defect!r}")
         raise
     tools.limiter.accepted()
-    driver.created_at = driver.clock.monotonic()
+    if status.is_older and status.task_id and await attach_to_older(driver, status.task_id):
+        return None
+    driver.created_at = None if status.is_older else driver.clock.monotonic()
     await _write_down(driver, status)
     return None
 
@@ -203,11 +206,12 @@ async def _refused(driver: Driver, row: TaskRow, error: HunyuanError, attempt: i
 async def _write_down(driver: Driver, status: TaskStatus) -> None:
     """The task id goes into the journal the moment it arrives; a finished image stays in memory until it is on disk."""
     assert driver.row is not None
-    driver.answered = status
+    driver.hear(status)
     driver.phase = Phase.WAITING
     if status.task_id is not None:
         driver.task_id = status.task_id
         await _insist(driver, status.task_id)
+        await driver.note_charged()
     else:
         driver.tools.on_change(driver.row)
     driver.settled()

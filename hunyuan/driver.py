@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from .sources import SourceChain
 
 T = TypeVar("T")
+MOST_TOLD_WORDS = 50  # of a gateway that makes up a new status every time
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class Tools:
     warn: Callable[[str], None] = lambda text: None
     chance: Callable[[], float] = random.random
     closing: Closing = field(default_factory=Closing)
+    told_words: set[str] = field(default_factory=set)  # status words that nobody knows: each is told once
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,7 @@ class Driver:
     slot: Slot | None = None
     resolved: tuple[ResolvedImage, ...] = ()
     answered: TaskStatus | None = None  # the gateway's last word
+    charged: int | None = None  # credits that the gateway says it cost
     created_at: float | None = None  # monotonic seconds at the create's answer
     seconds: float | None = None  # how long the task took, where polls could tell
     watches: list[Watch] = field(default_factory=list)
@@ -230,6 +233,27 @@ class Driver:
         self.row = fresh or self.row
         self.tools.on_change(self.row)
         return self.row
+
+    def hear(self, status: TaskStatus) -> None:
+        """Keeps what the gateway said last. A status word that nobody knows is told, each once."""
+        self.answered = status
+        self.charged = self.charged if status.credits is None else status.credits
+        word, told = status.odd_word, self.tools.told_words
+        if word and word not in told and len(told) < MOST_TOLD_WORDS:
+            told.add(word)
+            self.tools.warn(
+                f'The gateway gave the status "{word}", which this pack does not know: the task counts as still '
+                f"running. The answer began: {status.odd_answer}"
+            )
+
+    async def note_charged(self) -> None:
+        """Writes down what the gateway says it cost, where that is not what is written already."""
+        if self.charged is None or self.row is None or not self.row.fingerprint or self.row.credits == self.charged:
+            return
+        try:
+            await self.note(self.tools.journal.charged, self.charged)
+        except JournalError as unwritten:  # the image matters more than its price
+            self.tools.warn(f"That the task cost {self.charged} credits could not be written down: {unwritten.what}")
 
     async def age(self) -> float:
         """Seconds since the create's answer, by the journal where another process had it; 0 where nobody knows."""

@@ -190,9 +190,14 @@ class ProxyFailedError(TransportError):
 
 
 class AnswerLostError(TransportError):
-    """The request went out, but no whole answer came back (dropped, timed out, cut)."""
+    """The request went out, but no whole answer came back (dropped, timed out, cut).
+
+    status, body: what came of it, unpacked as far as that went; 0 and empty where nothing did.
+    """
 
     code = "answer_lost"
+    status: int = 0
+    body: bytes = b""
 
 
 class GatewayError(HunyuanError):

@@ -18,7 +18,8 @@ MAX_SEED = 2**31 - 1  # a sibling upstream model's bound; ours is undocumented
 SLOT_PATIENCE = 600.0  # seconds after which a task that is still open no longer counts as in flight
 MAX_INPUT_IMAGES = 2  # of an edit (vendor's model page)
 
-_TASK_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-]{0,127}")
+_TASK_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-.:/]{0,511}")
+_NO_TASK_ID = re.compile(r"\.\.|//|/\.?/|/\.?$|^(https?|ftp|file|data|javascript):", re.IGNORECASE)
 
 
 class TaskType(str, Enum):
@@ -170,7 +171,9 @@ class TaskStatus:
 
     state: SUBMITTED, RUNNING, SUCCEEDED or FAILED. images: URLs or `data:` URIs of the finished images.
     progress: 0..1 where the gateway gives one. words: the gateway's own words on a failure.
-    retry_after: seconds after which the gateway wants to be asked again, where it says so.
+    retry_after: seconds after which the gateway wants to be asked again, where it says so. credits: what the task cost,
+    where the answer names it. is_older: a create was refused because this task of the same request runs already.
+    odd_word, odd_answer: a status word that nobody knows and the answer it stood in, both redacted and shortened.
     """
 
     state: TaskState
@@ -180,6 +183,10 @@ class TaskStatus:
     retry_after: float | None = None
     words: str = ""
     gateway_code: str = ""
+    credits: int | None = None
+    is_older: bool = False
+    odd_word: str = ""
+    odd_answer: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)
@@ -194,12 +201,15 @@ class StoredImage:
 
 
 def check_task_id(text: str) -> str:
-    """Gives the trimmed id; raises InvalidTaskIdError for what can never be one (it would form another path)."""
+    """A typed id, trimmed; raises InvalidTaskIdError for what can never be one (it would form another path).
+
+    What a gateway gave is held to `task_ids.check_given_id`.
+    """
     task_id = text.strip()
-    if not _TASK_ID.fullmatch(task_id):
-        shown = task_id if len(task_id) <= 60 else f"{task_id[:60]}… ({len(task_id)} characters)"
+    if not _TASK_ID.fullmatch(task_id) or _NO_TASK_ID.search(task_id):
+        shown = task_id if len(task_id) <= 60 else f"{task_id[:60]}... ({len(task_id)} characters)"
         raise InvalidTaskIdError(
-            f"{shown!r} is not a task id: expected 1 to 128 letters, digits, '_' or '-'.",
+            f"{shown!r} is not a task id: expected 1 to 512 letters, digits, '_', '-', '.', ':' or '/'.",
             do="Copy the id from a Hunyuan node's task_ids output or from the task list, one a line.",
         )
     return task_id

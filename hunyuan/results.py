@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 import threading
 import time
 import uuid
@@ -14,9 +15,10 @@ from pathlib import Path
 from typing import Protocol
 
 from .errors import DownloadError, HunyuanError
-from .models import StoredImage, check_task_id
+from .models import StoredImage
 from .replacing import replace
 from .rows import TaskRow
+from .task_ids import check_given_id
 
 _ENDINGS = {
     "image/png": "png",
@@ -28,6 +30,7 @@ _ENDINGS = {
 }
 _STALE_SECONDS = 3600.0  # a temporary file this old belongs to a process that died
 _KEEP_REJECTED = 20
+_LONGEST_NAME = 128  # characters of an id in a file's name
 _EVICT_TO = 0.9  # of the cap: making room a little at a time would mean a look at the folder for each file
 
 
@@ -257,13 +260,14 @@ class ResultStore:
 def file_name(task_id: str, index: int, mime: str) -> str:
     """The file name of one image of a task, different for different ids on every file system.
 
-    Windows and macOS take `A` and `a` for one name, so an id with capitals carries a digest of itself.
-    Raises InvalidTaskIdError.
+    Windows and macOS take `A` and `a` for one name, so an id with capitals carries a digest of itself; so does one that
+    is long, or has characters that a name may not have. Raises InvalidTaskIdError.
     """
-    checked = check_task_id(task_id)
-    if checked != checked.lower():
-        checked = f"{checked}-{hashlib.sha256(checked.encode()).hexdigest()[:8]}"
-    return f"{checked}_{index}.{_ENDINGS.get(mime, 'img')}"
+    checked = check_given_id(task_id)
+    name = re.sub(r"[^A-Za-z0-9_\-]", "_", checked)[:_LONGEST_NAME]
+    if name != checked or name != name.lower():
+        name = f"{name}-{hashlib.sha256(checked.encode()).hexdigest()[:8]}"
+    return f"{name}_{index}.{_ENDINGS.get(mime, 'img')}"
 
 
 def _digest_of(path: Path) -> str:

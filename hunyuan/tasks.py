@@ -316,7 +316,7 @@ class TaskRunner:
         journal, task_id = self.tools.journal, driver.task_id
         row = await driver.blocking(journal.by_task_id, task_id) or await driver.blocking(journal.get, task_id)
         if row is None:
-            driver.answered = await poll(driver)
+            driver.hear(await poll(driver))
             settings, context = self.tools.settings(), driver.options.context
 
             def adopt() -> TaskRow:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any
 
 CODINGS = ("", "identity", "gzip", "x-gzip", "deflate")  # RFC 9110, 8.4.1
 _AT_A_TIME = 262_144  # bytes
+_GZIP_MAGIC = b"\x1f\x8b"
 _GZIP = 16 + zlib.MAX_WBITS
 
 
@@ -34,6 +36,31 @@ def unpacked(pieces: Iterable[bytes], coding: str) -> Iterator[bytes]:
             piece = unpacker.unused_data if unpacker.eof else unpacker.unconsumed_tail
     if unpacker is not None and not unpacker.eof:
         raise ValueError(f"the body is no whole {coding}")
+
+
+def leniently(pieces: Iterable[bytes], coding: str) -> Iterator[bytes]:
+    """As `unpacked`, for a server that means well: a body that is not packed as it says, or packed though it does not
+    say so, is given as what it is. Raises ValueError for one that is broken or cut further on."""
+    rest = iter(pieces)
+    first = next(rest, b"")
+    while len(first) < len(_GZIP_MAGIC) and (more := next(rest, b"")):
+        first += more
+    if coding in ("", "identity"):
+        coding = "gzip" if first.startswith(_GZIP_MAGIC) else ""
+    if coding and not _begins(first, coding):
+        coding = ""
+    yield from unpacked(chain([first], rest), coding)
+
+
+def _begins(start: bytes, coding: str) -> bool:
+    """Whether a body begins as one that is packed so."""
+    if coding != "deflate":
+        return start.startswith(_GZIP_MAGIC)
+    try:
+        _unpacker(coding, start).decompress(start, _AT_A_TIME)
+    except zlib.error:
+        return False
+    return True
 
 
 def _unpacker(coding: str, start: bytes) -> Any:

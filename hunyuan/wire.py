@@ -6,11 +6,13 @@ Imported at the first exchange (see transport.py).
 from __future__ import annotations
 
 import http.client
+import io
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
 
 import requests
+import urllib3
 import urllib3.exceptions
 
 from .addresses import Address, AddressGuard
@@ -20,7 +22,7 @@ from .network_errors import answer_cut, answer_too_large, describe, proxy_wants_
 from .route import choose
 from .settings import Settings
 from .transport import Exchange
-from .unpacking import CODINGS, unpacked
+from .unpacking import CODINGS, leniently, unpacked
 
 _CHUNK = 65_536  # bytes
 _SLOWEST_UPLINK = 16_384  # bytes per second a body is given at least
@@ -88,6 +90,8 @@ class Wire:
         if isinstance(outcome, AnswerLostError) and call.reused and call.body is None and not call.expired:
             # The server dropped the kept connection while the request was on its way (RFC 9110, 9.2.2).
             outcome = self._attempt(call.again(), route.ca)
+        if isinstance(outcome, AnswerLostError):
+            outcome.status, outcome.body = call.status, b"".join(call.got)
         if isinstance(outcome, HunyuanError):
             # Raised here, outside any except: a foreign exception behind it would carry the request's headers.
             raise outcome
@@ -150,9 +154,9 @@ def _read(call: Call, response: requests.Response) -> Exchange | HunyuanError:
     coding = headers.get("content-encoding", "").strip().lower() if wanted else ""
     if call.guard is not None and coding not in CODINGS:
         return _packed_oddly(call, coding)
-    chunks, size = [], 0
-    for chunk in _pieces(response, coding):
-        chunks.append(chunk)
+    call.status, size = response.status_code, 0
+    for chunk in _pieces(response, coding, limit, trusted=call.guard is None):
+        call.got.append(chunk)
         size += len(chunk)
         if size > limit:
             if wanted:
@@ -162,14 +166,28 @@ def _read(call: Call, response: requests.Response) -> Exchange | HunyuanError:
         # requests leaves it to urllib3's version whether a short body is an error.
         if call.expired or (length is not None and "transfer-encoding" not in headers and response.raw.tell() < length):
             return answer_cut(call)
-    return Exchange(response.status_code, headers, b"".join(chunks))
+    return Exchange(response.status_code, headers, b"".join(call.got))
 
 
-def _pieces(response: requests.Response, coding: str) -> Iterator[bytes]:
-    """The body; what only urllib3 can unpack is its own, where the gateway alone can have sent it."""
-    known = coding in CODINGS
-    raw: Iterator[bytes] = response.raw.stream(_CHUNK, decode_content=not known)
-    return unpacked(raw, coding if known else "")
+def _pieces(response: requests.Response, coding: str, limit: int, *, trusted: bool) -> Iterator[bytes]:
+    """The body; trusted: the gateway alone can have sent it."""
+    raw: Iterator[bytes] = response.raw.stream(_CHUNK, decode_content=False)
+    if not trusted:
+        return unpacked(raw, coding)
+    return leniently(raw, coding) if coding in CODINGS else _oddly_packed(raw, coding, limit)
+
+
+def _oddly_packed(raw: Iterator[bytes], coding: str, limit: int) -> Iterator[bytes]:
+    """What only urllib3 can unpack, if anybody; plain JSON that only says that it is packed passes as it is."""
+    body = b""
+    while len(body) <= limit and (piece := next(raw, b"")):
+        body += piece
+    if body.lstrip()[:1] in (b"{", b"["):
+        return iter([body])
+    headers = {"content-encoding": coding}
+    response = urllib3.HTTPResponse(io.BytesIO(body), headers=headers, preload_content=False)
+    unpacked_by_urllib3: Iterator[bytes] = response.stream(_CHUNK, decode_content=True)
+    return unpacked_by_urllib3
 
 
 def _length(headers: Mapping[str, str]) -> int | None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..hunyuan.models import CREDITS_PER_TASK
+from ..hunyuan.models import CREDITS_PER_TASK, ImageSize
 from ..hunyuan.rows import RunContext, TaskRow
 from ..hunyuan.watch import Collected, Progress, Watch
 from .texts import language, status_line
@@ -54,7 +54,7 @@ def info_json(outcomes: Sequence[Outcome], notes: Sequence[str]) -> str:
         "seeds": [each.seed if each.seed is not None else _seed(each) for each in outcomes],
         "sizes": [each.row.size.api if each.row and each.row.size else None for each in outcomes],
         "seconds": [each.seconds for each in outcomes],
-        "credits": CREDITS_PER_TASK * sum(each.paid for each in outcomes),
+        "credits": sum(each.row.credits for each in outcomes if each.paid and each.row),
         "reused": sum(each.row is not None and not each.paid for each in outcomes),
         "task_ids": [each.task_id or None for each in outcomes],
         "inputs": [{"way": each.way, "bytes": each.uploaded, "note": each.note} for each in inputs],
@@ -62,6 +62,18 @@ def info_json(outcomes: Sequence[Outcome], notes: Sequence[str]) -> str:
         "notes": list(notes),
     }
     return json.dumps(content, ensure_ascii=False)
+
+
+def size_notes(collected: Sequence[Collected]) -> list[str]:
+    """Which images came in another size than was asked for: some models change one in silence, and bill it."""
+    notes = []
+    images = [(task.row, image) for task in collected for image in task.images]
+    for number, (row, image) in enumerate(images, 1):
+        asked, came = row.size, ImageSize(image.width, image.height)
+        if asked is not None and came != asked:
+            which = f"Image {number} (task {row.storage_id})"
+            notes.append(f"{which} came as {came.api} pixels, asked for was {asked.api}.")
+    return notes
 
 
 def _seed(outcome: Outcome) -> int | None:
@@ -76,6 +88,16 @@ def _failure(outcome: Outcome) -> dict[str, Any]:
         "money": getattr(getattr(outcome.error, "money", None), "value", None),
         "error": str(outcome.error),
     }
+
+
+def cost_of(watch: Watch) -> int:
+    """Credits of one task that costs: what the gateway charged as far as it said so, else the usual price."""
+    if not watch.created.done() or watch.created.exception() is not None:
+        return CREDITS_PER_TASK
+    if not watch.paid:
+        return 0
+    ended = watch.done.done() and watch.done.exception() is None
+    return watch.done.result().row.credits if ended else watch.created.result().credits
 
 
 class Reporter:
@@ -105,11 +127,7 @@ class Reporter:
 
     def _credits(self) -> int:
         """What the tasks cost, less what turned out to be paid for already."""
-        if not self._costs:
-            return 0
-        known = [watch for watch in self._watches if watch.created.done()]
-        free = sum(watch.created.exception() is None and not watch.paid for watch in known)
-        return CREDITS_PER_TASK * (len(self._watches) - free)
+        return sum(map(cost_of, self._watches)) if self._costs else 0
 
     async def _tell_bar(self, views: Sequence[Progress], done: Sequence[bool]) -> None:
         from comfy_api.latest import ComfyAPI

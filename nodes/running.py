@@ -15,7 +15,7 @@ from ..hunyuan.driver import Options
 from ..hunyuan.errors import HunyuanError, InvalidRequestError, InvalidTaskIdError
 from ..hunyuan.rows import RunContext, TaskRow
 from ..hunyuan.watch import Collected, Watch
-from .reporting import Outcome, info_json
+from .reporting import Outcome, info_json, size_notes
 from .requesting import Prepared
 from .runtime import Runtime, ready_runtime, runtime
 from .schema import BLOCK
@@ -181,7 +181,9 @@ async def _finish(
     urls = "\n".join(url for each in collected for url in each.row.urls)
     ui, unshown = await here.run(previews, here, [each.row for each in collected])
     here.runner.delivered([each.row for each in collected])
-    return io.NodeOutput(images, urls, ids, info_json(outcomes, [*notes, *sized, *unshown]), ui=ui)
+    return io.NodeOutput(
+        images, urls, ids, info_json(outcomes, [*notes, *size_notes(collected), *sized, *unshown]), ui=ui
+    )
 
 
 def _to_images(collected: Sequence[Collected]) -> tuple[torch.Tensor, tuple[str, ...]]:

@@ -21,6 +21,7 @@ TYPES = {
     401: "authentication_error",
     402: "insufficient_credits",
     404: "not_found_error",
+    409: "conflict_error",
     429: "rate_limit_error",
 }
 
@@ -28,11 +29,12 @@ TYPES = {
 class Refused(Exception):
     """A request the gateway does not accept: nothing is billed."""
 
-    def __init__(self, status: int, message: str, *, code: int | str | None = None) -> None:
+    def __init__(self, status: int, message: str, *, code: int | str | None = None, task_id: str | None = None) -> None:
         super().__init__(message)
         self.status = status
         self.code = status if code is None else code
         self.message = message
+        self.task_id = task_id  # of the task that stands in the way
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+from urllib.parse import unquote
 
 from .contract import Refused, parse_body
 from .inputs import Fetch, fetch_loopback
@@ -227,13 +227,14 @@ class Gateway:
         return "download" if method in ("GET", "HEAD") and path.startswith(RESULT_PATH) else "other"
 
     def _task_id(self, target: str) -> str:
-        return target.partition("?")[0][len(self.settings.prefix + TASK_PATH) :]
+        given = target.partition("?")[0][len(self.settings.prefix + TASK_PATH) :]
+        return "" if "/" in given else unquote(given)
 
     def _task_of(self, event: str, target: str) -> SandboxTask | None:
         if event == "poll":
             return self.till.tasks.get(self._task_id(target))
         if event == "download":
-            return self.till.tasks.get(re.split(r"[-.?]", target[len(RESULT_PATH) :], maxsplit=1)[0])
+            return self._service.task_of(target)
         return None
 
     def _subject(self, seen: Seen, task: SandboxTask | None, given: Mapping[str, Any]) -> Subject:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 from urllib.parse import quote
 
 EXTENSIONS = {"png": "png", "jpeg": "jpg", "webp": "webp"}
@@ -22,7 +23,7 @@ class Signer:
         bare: the path alone, which even such a client gets.
         """
         suffix = f"-{index + 1}" if index else ""
-        path = f"/results/{task_id}{suffix}.{EXTENSIONS[format]}"
+        path = f"/results/{re.sub(r'[^A-Za-z0-9_]', '_', task_id)}{suffix}.{EXTENSIONS[format]}"
         if bare:
             return path
         digest = hmac.new(self._secret, path.encode(), hashlib.sha256).digest()

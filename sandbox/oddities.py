@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import gzip
 import struct
 import zlib
+from collections.abc import Callable
 
 HTML = """<!DOCTYPE html>
 <html><head><title>{status} {reason}</title></head>
@@ -44,6 +46,34 @@ def spoiled(kind: str, content: bytes, content_type: str) -> tuple[bytes, str]:
     if kind == "empty":
         return b"", content_type
     return bytes(range(256)) * 16, content_type
+
+
+WRAPPINGS: dict[str, Callable[[bytes], bytes]] = {
+    "second_object": lambda body: body + b'{"trace": "0af7651916cd43dd", "took_ms": 12}',
+    "second_error": lambda body: body + b'\n{"code": 500, "message": "Internal server error"}\n',
+    "ndjson": lambda body: b'{"status": "pending"}\n' + body + b"\n{}\n",
+    "stream": lambda body: b"event: message\ndata: " + body + b"\n\ndata: [DONE]\n\n",
+    "mark": lambda body: b"\xef\xbb\xbf" + body,
+    "prefix": lambda body: b")]}',\n" + body,
+    "warning": lambda body: b"Warning: [pool] connection reset in /srv/app.php on line 7\n" + body,
+    "nul": lambda body: b"\0\0" + body.replace(b", ", b"\0, ") + bytes(64),
+    "broken_utf8": lambda body: body[:1] + b'"region": "caf\xe9 \xc3(\xf0\x9f", ' + body[1:],
+    "control": lambda body: body[:1] + b'"region": "a\nb\tc\x01", ' + body[1:],
+    "utf16": lambda body: body.decode().encode("utf-16"),
+    "gzip": gzip.compress,
+    "gzip_unsaid": gzip.compress,
+    "gzip_not": lambda body: body,
+    "deflate": zlib.compress,
+    "br_not": lambda body: body,
+    "cut": lambda body: body[:-2],
+}
+_SAID = {"gzip": "gzip", "gzip_not": "gzip", "deflate": "deflate", "br_not": "br"}
+
+
+def wrapped(kind: str, body: bytes) -> tuple[bytes, dict[str, str]]:
+    """The gateway's own answer with that around or in it (a key of WRAPPINGS), and the headers that say so."""
+    said = _SAID.get(kind)
+    return WRAPPINGS[kind](body), {"Content-Encoding": said} if said else {}
 
 
 def _chunk(name: bytes, data: bytes) -> bytes:

@@ -7,7 +7,10 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-SHAPES = ("documented", "general", "upstream", "direct_url", "direct_b64")
+SHAPES = (
+    "documented", "general", "upstream", "direct_url", "direct_b64",
+    "sites", "sites_json", "music", "state", "numbers", "flags", "url_list", "fail_reason",
+)  # fmt: skip
 RESULT_KEYS = (
     "output", "outputs", "result", "results", "response", "data",
     "images", "image", "url", "image_url", "image_urls",
@@ -15,7 +18,8 @@ RESULT_KEYS = (
 RESULT_FORMS = (
     "string", "list", "object", "objects", "json", "json_list", "b64", "b64_string", "data_uri",
 )  # fmt: skip
-ERROR_FORMS = ("data.error", "data.error.message", "error.message", "message")
+ERROR_FORMS = ("data.error", "data.error.message", "error.message", "message", "completed")
+LINKS = ("whole", "path", "host", "raw")
 PICTURES = ("marked", "plain", "noise")
 FORMATS = ("png", "jpeg", "webp")
 
@@ -52,6 +56,12 @@ class Plan:
     harsh_link: bool = False
     bare_link: bool = False
     direct_task_id: bool = False
+    at_once: bool = False  # the create is answered after `seconds`, in the shape of the last poll
+    link: str = "whole"
+    charged: int | None = None  # credits; None: the usual ones, and no answer names them
+    flagged: bool = False  # upstream shape: done, with `has_nsfw_contents: [true]` and no picture
+    came: tuple[int, int] | None = None  # (width, height) of the picture in pixels; None: what was asked for
+    odd_id: bool = False  # an id with `.`, `:` and `/` in it
 
     def __post_init__(self) -> None:
         one_of("shape", self.shape, SHAPES)
@@ -62,6 +72,7 @@ class Plan:
         one_of("error_form", self.error_form, ERROR_FORMS)
         one_of("picture", self.picture, PICTURES)
         one_of("format", self.format, FORMATS)
+        one_of("link", self.link, LINKS)
         Durations(random.Random(0)).draw(self.seconds)
 
     def changed(self, changes: Mapping[str, Any]) -> Plan:
@@ -72,6 +83,9 @@ class Plan:
             values["fail"] = Failure(fail)
         elif isinstance(fail, Mapping):
             values["fail"] = build(Failure, fail, "fail")
+        if values.get("came") is not None:
+            width, height = values["came"]
+            values["came"] = int(width), int(height)
         plan: Plan = build_from(self, values, "task")
         return plan
 

@@ -56,7 +56,10 @@ def refusal(refused: Refused) -> Reply:
     """The documented error shape; the envelope where the HTTP status is 200."""
     if refused.status == 200:
         return json_reply({"code": refused.code, "message": refused.message})
-    return json_reply(error_body(refused.code, refused.message, refused.status), refused.status)
+    body = error_body(refused.code, refused.message, refused.status)
+    if refused.task_id is not None:
+        body["error"]["task_id"] = refused.task_id
+    return json_reply(body, refused.status)
 
 
 def spoil(reply: Reply | None, fault: Fault, target: str) -> Reply:
@@ -69,6 +72,9 @@ def spoil(reply: Reply | None, fault: Fault, target: str) -> Reply:
     headers = {**reply.headers, "Content-Type": content_type, **(fault.headers or {})}
     if fault.retry_after is not None:
         headers["Retry-After"] = str(fault.retry_after)
+    if fault.wrapped is not None:
+        body, said = oddities.wrapped(fault.wrapped, body)
+        headers.update(said)
     return dataclasses.replace(
         reply,
         headers=headers,

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from .oddities import WRAPPINGS
 from .plan import Plan, build, known_names, one_of
 
 EVENTS = ("connect", "create", "poll", "download", "other", "any")
@@ -50,6 +51,7 @@ class Fault:
     retry_after: str | int | float | None = None
     redirect: str | None = None
     image: str | None = None
+    wrapped: str | None = None
     pad_bytes: int = 0
     chunked: bool = False
     drip: Drip | None = None
@@ -63,6 +65,7 @@ class Fault:
     def __post_init__(self) -> None:
         one_of("drop", self.drop, (None, *DROPS))
         one_of("image", self.image, (None, *IMAGES))
+        one_of("wrapped", self.wrapped, (None, *WRAPPINGS))
 
     @property
     def answers(self) -> bool:

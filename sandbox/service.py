@@ -9,6 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
+from urllib.parse import quote
 
 from .contract import MEDIA_ERROR, Create, Refused, check_bearer, parse_body, parse_create
 from .inputs import Fetch, Input, Unreachable, data_uri, read_input
@@ -23,6 +24,7 @@ from .tasks import SandboxTask, Till
 
 TASK_PATH = "/api/v1/tasks/"
 RESULT_PATH = "/results/"
+RAW_NAME = "灯 塔.png"  # in a link as it may not stand there
 
 
 class Clock(Protocol):
@@ -80,15 +82,16 @@ class Service:
             self._limit_rate()
             self._limit_in_flight()
             create = parse_create(parse_body(body), self.settings)
+            self._refuse_same(create)
         inputs, failure = self._inputs(create)
         with self._lock:
             self._limit_in_flight()
             task = self._accept(create, inputs, failure, plan)
             on_accept(task)
             told = self._told(task)
-        if not task.plan.shape.startswith("direct"):
+        if not task.plan.at_once and not task.plan.shape.startswith("direct"):
             return json_reply(told.created())
-        reply = json_reply(told.direct())
+        reply = json_reply(told.ended() if task.plan.at_once else told.direct())
         if task.seconds is None:
             return dataclasses.replace(reply, faults=Fault(hang=True))
         return dataclasses.replace(reply, delay_s=task.seconds)
@@ -160,14 +163,35 @@ class Service:
             self._signer.target(task.task_id, index, plan.format, harsh=plan.harsh_link, bare=plan.bare_link)
             for index in range(plan.count)
         ]
+        links = [self._results_base() + target for target in targets]
+        if plan.link == "path":
+            links = list(targets)
+        elif plan.link == "host":
+            links = [link.partition(":")[2] for link in links]
+        elif plan.link == "raw":
+            links = [f"{link}&as={RAW_NAME}" for link in links]
+            targets = [f"{target}&as={quote(RAW_NAME)}" for target in targets]
         self._links.update({target: (task, index) for index, target in enumerate(targets)})
         return Told(
             task,
             self._clock.monotonic(),
-            [self._results_base() + target for target in targets],
+            links,
             lambda: [self._draw(task.picture(index)) for index in range(task.plan.count)],
             f"{self.public_url}{self.settings.prefix}{TASK_PATH}{task.task_id}",
         )
+
+    def task_of(self, target: str) -> SandboxTask | None:
+        """The task whose picture a link (path and query) leads to."""
+        path = target.partition("?")[0]
+        return next((link[0] for known, link in self._links.items() if known.partition("?")[0] == path), None)
+
+    def _refuse_same(self, create: Create) -> None:
+        if self.settings.same_request == "new":
+            return
+        now = self._clock.monotonic()
+        for task in self.till.tasks.values():
+            if task.create == create and task.state(now) in ("pending", "running"):
+                raise Refused(409, "The same request is already running", task_id=task.task_id)
 
     def _limit_rate(self) -> None:
         now, rate = self._clock.monotonic(), self.settings.per_second

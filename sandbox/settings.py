@@ -27,10 +27,12 @@ class Settings:
     retry_after: str | int | float | None = 1
     unknown_task: Literal["404", "200"] = "404"
     input_error: Literal["http400", "http200", "task"] = "http400"
+    same_request: Literal["new", "409"] = "new"
     idle_s: float = 300.0
 
     def __post_init__(self) -> None:
         one_of("unknown_task", self.unknown_task, ("404", "200"))
+        one_of("same_request", self.same_request, ("new", "409"))
         one_of("input_error", self.input_error, ("http400", "http200", "task"))
 
     def changed(self, changes: Mapping[str, Any]) -> Settings:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .contract import Create
+from .relatives import RELATIVES, Moment
 from .tasks import SandboxTask
 
 WORDS: dict[str, dict[str, str]] = {
@@ -31,7 +32,7 @@ class Told:
     ) -> None:
         self._task, self._now, self._urls, self._encoded, self._poll_url = task, now, urls, encoded, poll_url
         self._plan = task.plan
-        self._shape = task.plan.shape if task.plan.shape in WORDS else "documented"
+        self._shape = task.plan.shape if task.plan.shape in (*WORDS, *RELATIVES) else "documented"
 
     def created(self) -> dict[str, Any]:
         """The answer to an accepted create that does not carry the picture."""
@@ -49,6 +50,11 @@ class Told:
             return {"created": int(task.created_at), **named, "data": value}
         return {"code": 200, "message": "success", "data": {**named, "status": "completed", key: value}}
 
+    def ended(self) -> dict[str, Any]:
+        """The answer to a create that is answered when the task has ended, in the shape of a poll's."""
+        failed = self._plan.fail or self._plan.flagged
+        return self._told("failed" if failed else "completed", result=not failed)
+
     def polled(self) -> dict[str, Any]:
         """The answer to a poll."""
         state = self._task.state(self._now)
@@ -59,9 +65,13 @@ class Told:
         return self._word(self._task.state(self._now))
 
     def _word(self, state: str) -> str:
-        return {**WORDS[self._shape], **(self._plan.words or {})}[state]
+        if self._plan.flagged or (self._plan.fail and self._plan.error_form == "completed"):
+            state = "completed" if state == "failed" else state
+        return {**WORDS.get(self._shape, WORDS["documented"]), **(self._plan.words or {})}[state]
 
     def _told(self, state: str, *, result: bool) -> dict[str, Any]:
+        if self._shape in RELATIVES:
+            return RELATIVES[self._shape](self._moment(state, result))
         inside: dict[str, Any] = {}
         if self._plan.echo == "nested":
             inside["input"] = request_of(self._task.create)
@@ -71,12 +81,31 @@ class Told:
         if self._plan.progress and state in ("pending", "running"):
             share = self._task.progress(self._now)
             inside["progress"] = round(share, 3) if self._plan.progress == "fraction" else round(100 * share)
+        if self._plan.charged is not None and state == "completed":
+            inside["consumed_credits"] = self._plan.charged
+        if self._plan.flagged and state == "failed":
+            inside["has_nsfw_contents"] = [True]
         if result:
             inside[self._plan.result_key or ("outputs" if self._shape == "upstream" else "images")] = self._result()
         answer = inside if self._shape == "general" else {"code": 200, "message": "success", "data": inside}
         if state == "failed":
             self._add_error(answer, inside)
         return answer
+
+    def _moment(self, state: str, result: bool) -> Moment:
+        plan, task = self._plan, self._task
+        fail = plan.fail if state == "failed" else None
+        return Moment(
+            task_id=task.task_id,
+            state=state,
+            words=dict(plan.words or {}),
+            urls=self._urls if result else [],
+            request=request_of(task.create),
+            created_at=task.created_at,
+            message=fail.message if fail else None,
+            code=fail.code if fail else None,
+            charged=plan.charged if state == "completed" else None,
+        )
 
     def _identity(self, state: str) -> dict[str, Any]:
         task, word = self._task, self._word(state)
@@ -124,7 +153,7 @@ class Told:
             return
         form = self._plan.error_form
         detail = {"message": fail.message} if fail.code is None else {"code": fail.code, "message": fail.message}
-        if form == "data.error":
+        if form in ("data.error", "completed"):
             inside["error"] = fail.message
             if fail.code is not None:
                 inside["code"] = fail.code

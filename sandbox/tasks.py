@@ -45,7 +45,7 @@ class SandboxTask:
     def state(self, now: float) -> State:
         done = self.done_time
         if done is not None and now >= done:
-            return "failed" if self.plan.fail else "completed"
+            return "failed" if self.plan.fail or self.plan.flagged else "completed"
         if self.seconds is None:
             return "running"
         return "pending" if now - self.created < PENDING_SHARE * self.seconds else "running"
@@ -70,7 +70,7 @@ class SandboxTask:
         return Picture(
             prompt=self.create.prompt,
             seed=self.seed + index,
-            size=self.create.size,
+            size=self.plan.came or self.create.size,
             style=self.plan.picture,
             format=self.plan.format,
             inputs=tuple(item.content for item in self.inputs),
@@ -115,6 +115,8 @@ class Till:
     ) -> SandboxTask:
         serial = f"{self._run}{next(self._numbers):04x}"
         task_id = f"task_{serial}" if plan.shape == "general" else f"n68{serial}_hunyuan3"
+        if plan.odd_id:
+            task_id = f"hy:v3.1/{serial}.a"
         task = SandboxTask(len(self.tasks) + 1, task_id, create, seed, plan, now, wall, seconds)
         self.tasks[task_id] = self._open[task_id] = task
         self.max_in_flight = max(self.max_in_flight, self.in_flight(now))
@@ -128,9 +130,9 @@ class Till:
 
     def money(self, now: float) -> dict[str, int]:
         """`billed` and `refunded` in tasks, `credits` as they stand on the account."""
-        refunded = sum(task.state(now) == "failed" for task in self.tasks.values())
-        billed = len(self.tasks)
-        return {"billed": billed, "refunded": refunded, "credits": CREDITS_PER_TASK * (billed - refunded)}
+        kept = [task for task in self.tasks.values() if task.state(now) != "failed"]
+        credits = sum(CREDITS_PER_TASK if task.plan.charged is None else task.plan.charged for task in kept)
+        return {"billed": len(self.tasks), "refunded": len(self.tasks) - len(kept), "credits": credits}
 
     def select(self, which: dict[str, Any]) -> Iterator[SandboxTask]:
         """The tasks with that `task_id`, `number` or part of the `prompt`; all without any of them."""

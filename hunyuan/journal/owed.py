@@ -12,8 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import InvalidTaskIdError
-from ..models import check_task_id
 from ..replacing import replace
+from ..task_ids import check_given_id
 
 _NAME = "owed-{}.json"
 
@@ -45,7 +45,7 @@ class OwedIds:
         for file in sorted(self._directory.glob(_NAME.format("*"))):
             try:
                 owed = json.loads(file.read_text(encoding="utf-8"))
-                row_id, task_id = str(owed["row_id"]), check_task_id(str(owed["task_id"]))
+                row_id, task_id = str(owed["row_id"]), check_given_id(str(owed["task_id"]))
             except FileNotFoundError:
                 continue  # another process was faster
             except (ValueError, KeyError, TypeError, InvalidTaskIdError):

@@ -179,6 +179,8 @@ TO_SUBMITTED = (
     )
 )
 LATE_TASK_ID = update(tasks).where(_row, t.task_id.is_(None)).values(task_id=bindparam("gateway_id"))
+# An adopted task has no fingerprint.
+TO_CHARGED = update(tasks).where(_row, t.fingerprint != EMPTY).values(credits=bindparam("charged"))
 TO_RUNNING = (
     update(tasks)
     .where(_row, t.state == _constant(SUBMITTED))

@@ -16,8 +16,9 @@ from sqlalchemy import Connection, Text, Update, cast, func
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from ..errors import JournalError, Money
-from ..models import StoredImage, TaskState, check_task_id
+from ..models import StoredImage, TaskState
 from ..rows import DROPPED, TaskRow
+from ..task_ids import check_given_id
 from . import statements as sql
 from .database import DURABLE, SINGLE, Writing
 from .owed import OwedIds
@@ -41,7 +42,7 @@ class Steps(Workers):
         """The gateway accepted the task under this id. The id proves it: a row that was given up as `unknown`
         becomes `submitted` again. Where it cannot be written now, the next start of a worker with this directory
         writes it (`recover`), if the caller's own further tries do not."""
-        checked = check_task_id(task_id)
+        checked = check_given_id(task_id)
         steps = sql.TO_SUBMITTED, sql.LATE_TASK_ID
         try:
             return self._step(steps, row_id, durable=True, about=checked, gateway_id=checked)
@@ -53,7 +54,7 @@ class Steps(Workers):
     def keep(self, row_id: str, task_id: str) -> None:
         """Write a task id beside the journal, for the next start: the process ends before the journal has it."""
         with suppress(OSError):  # nobody is left who could be told
-            self._owed_ids.add(row_id, check_task_id(task_id))
+            self._owed_ids.add(row_id, check_given_id(task_id))
 
     def close(self) -> None:
         """The orderly end of this worker: how its tasks ended is written, and they are free for others at once."""
@@ -61,6 +62,10 @@ class Steps(Workers):
             self._pay_debts()
         finally:
             super().close()
+
+    def charged(self, row_id: str, credits: int) -> TaskRow | None:
+        """The gateway named what the task cost. One that was paid for elsewhere stays at 0."""
+        return self._step([sql.TO_CHARGED], row_id, charged=credits)
 
     def progress(self, row_id: str, state: TaskState) -> TaskRow | None:
         """What a poll said. Written only when it is the first that says `running`."""
@@ -88,7 +93,7 @@ class Steps(Workers):
         return self._step([sql.TO_COLLECTED], row_id, new_files=files_json(files))
 
     def failed(self, row_id: str, code: str, text: str, sent: bool) -> TaskRow | None:
-        """The task failed. sent: the gateway had accepted it, so its 25 credits count as refunded; False: the create
+        """The task failed. sent: the gateway had accepted it, so its credits count as refunded; False: the create
         certainly did not arrive or was refused, and it counts nothing. A task that succeeded stays so."""
         steps = [sql.TO_FAILED] if sent else [sql.TO_NEVER_SENT, sql.TO_FAILED]
         money = Money.REFUNDED if sent else Money.NOT_SPENT

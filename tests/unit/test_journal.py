@@ -235,11 +235,12 @@ def test_a_task_id_proves_that_a_given_up_row_was_accepted(tmp_path: Path) -> No
 def test_a_malformed_task_id_is_never_written_down(tmp_path: Path) -> None:
     journal = open_journal(tmp_path)
     row = begun(journal)
-    for bad in ("../x", "https://gateway.test/x", "a b", "x" * 10_000, ""):
+    for bad in ("../x", "a/../b", "x" * 10_000, ""):
         with pytest.raises(InvalidTaskIdError):
             journal.submitted(row.id, bad)
+    for typed in ("../x", "https://gateway.test/x", "a b", "x" * 10_000, ""):
         with pytest.raises(InvalidTaskIdError):
-            journal.adopt(bad, base_url=GATEWAY, account=ACCOUNT, context=RunContext())
+            journal.adopt(typed, base_url=GATEWAY, account=ACCOUNT, context=RunContext())
     assert fresh(journal, row).task_id is None
 
 

@@ -52,6 +52,25 @@ def test_credits_by_what_became_of_them(tmp_path: Path) -> None:
     assert journal.credits() == CreditTotals(spent=75, maybe=50, refunded=25)
 
 
+def test_what_the_gateway_charged_counts_in_every_total(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path)
+    cheap, dear, free, failed = (begun(journal, number, context=SESSION) for number in range(4))
+    collect(journal, cheap, "n0")
+    journal.submitted(dear.id, "n1")
+    for row, credits in ((cheap, 15), (dear, 40), (free, 0), (failed, 30)):
+        journal.charged(row.id, credits)
+    journal.failed(failed.id, "task_failed", "no luck", sent=True)
+    assert [fresh(journal, row).credits for row in (cheap, dear, free, failed)] == [15, 40, 0, 30]
+    totals = CreditTotals(spent=55, refunded=30)
+    assert journal.credits(session="s1") == journal.credits(day=journal.today()) == journal.credits() == totals
+    with pytest.raises(CreditLimitError, match="55 are counted already"):
+        begin(journal, 9, context=SESSION, limits=Limits(credits_per_session=79))
+    adopted = journal.adopt("n9", base_url=GATEWAY, account=ACCOUNT, context=SESSION)
+    journal.charged(adopted.id, 15)
+    assert fresh(journal, adopted).credits == 0, "paid for elsewhere"
+    assert journal.charged("nobody", 15) is None
+
+
 def test_totals_by_session_account_and_day(tmp_path: Path) -> None:
     clock = HandClock()
     journal = open_journal(tmp_path, clock=clock)

@@ -160,7 +160,7 @@ def test_page_of_a_proxy_says_nothing_of_the_task() -> None:
         (200, {"error": "Odd"}, "Odd"),
         (403, HTML, "firewall"),
         (400, HTML, "web page (HTML)"),
-        (200, {"status": "levitating"}, 'unknown status "levitating"'),
+        (200, {"status": "levitating", "error": "Odd"}, "Odd"),
     ],
 )
 def test_unreadable(reader: Any, status: int, body: Any, part: str) -> None:
@@ -176,10 +176,11 @@ def test_unreadable(reader: Any, status: int, body: Any, part: str) -> None:
 def test_unreadable_quotes_the_answer_short_and_clean() -> None:
     body = {
         "status": "levitating",
+        "error": "Odd",
         "seen": f"Bearer {KEY}",
         "headers": {"Authorization": "Bearer other-secret", "x": "aio_0123456789abcdef"},
         "link": "https://s3.example/x.png?X-Amz-Signature=deadbeef",
-        "image": "data:image/png;base64," + "iVBOR" * 1000,
+        "seen_image": "data:image/png;base64," + "iVBOR" * 1000,
         "tail": "é\n\t" * 3000,
     }
     text = str(error_of(read_task, 200, body))

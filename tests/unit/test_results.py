@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import threading
 from pathlib import Path
 
@@ -58,14 +59,25 @@ def test_other_bytes_never_overwrite_a_paid_image(tmp_path: Path) -> None:
     assert store.read(other) == b"other"
 
 
-@pytest.mark.parametrize(
-    "bad", ["../x", "a/b", "a\\b", "C:evil", "", "x" * 200, "a b", "n1\0", ".hidden", "https://x/y"]
-)
+@pytest.mark.parametrize("bad", ["../x", "a/../b", "a\\..\\b", "..", "", "x" * 513, "n1\0", "%2e%2e/x"])
 def test_a_malformed_id_forms_no_path(tmp_path: Path, bad: str) -> None:
     store = make_store(tmp_path)
     with pytest.raises(InvalidTaskIdError):
         store.store(bad, 0, IMAGE, "image/png")
     assert not store.directory.exists()
+
+
+@pytest.mark.parametrize(
+    "odd", ["a/b", "a\\b", "C:evil", "x" * 200, "a b", ".hidden", "https://x/y", "图", "hy:v3.1/a"]
+)
+def test_an_odd_id_lies_under_a_plain_name_of_its_own(tmp_path: Path, odd: str) -> None:
+    store = make_store(tmp_path)
+    stored = store.store(odd, 0, IMAGE, "image/png")
+    assert re.fullmatch(r"[A-Za-z0-9_\-]{1,150}\.png", stored.path)
+    assert store.path_of(stored).parent == store.directory
+    assert store.read(stored) == IMAGE
+    alike = re.sub(r"[^A-Za-z0-9_\-]", "_", odd)[:128]
+    assert store.store(alike, 0, b"other", "image/png").path != stored.path
 
 
 @pytest.mark.parametrize("path", ["../journal.sqlite3", "/etc/passwd", "..", "", "a\\..\\b", "C:x", "sub/n1_0.png"])

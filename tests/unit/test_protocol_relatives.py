@@ -1,0 +1,321 @@
+"""Answers of the gateway's relatives, in every combination of where they put a task's state, result, echo and words."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hunyuan.errors import GatewayError, InvalidTaskIdError, RejectedRequestError, UnreadableAnswerError
+from hunyuan.models import TaskState, TaskStatus, check_task_id
+from hunyuan.protocol import read_create, read_task
+from hunyuan.task_ids import check_given_id, path_segment
+
+BASE = "https://gateway.example/v2"
+INPUT = "https://mine.example/in.png"
+ID = "n68_hunyuan3"
+
+# -- where each thing may stand ------------------------------------------------------------------------
+
+WAYS_TO_NAME_A_TASK: list[dict[str, Any]] = [{"task_id": ID}, {"taskId": ID}, {"id": ID}, {"TaskID": ID}]
+STATES: dict[TaskState, list[dict[str, Any]]] = {
+    TaskState.SUCCEEDED: [
+        {"status": "SUCCESS"}, {"type": "SUCCESS"}, {"state": "success"}, {"task_status": 3}, {"task_status": "3"},
+        {"successFlag": 1}, {"status": "COMPLETED"}, {"status": "succeed"}, {"task_status": "TASK_STATUS_SUCCEED"},
+    ],
+    TaskState.RUNNING: [
+        {"status": "IN_PROGRESS"}, {"type": "IN_PROGRESS"}, {"state": "generating"}, {"task_status": 2},
+        {"successFlag": 0}, {"status": "PREPARING"}, {"status": "NOT_START"}, {"status": "QUEUING"},
+        {"status": "SUBMITTED"}, {"state": "waiting"}, {"task_status": 1}, {"status": "QUEUED"},
+        {"status": "levitating"}, {"task_status": 77}, {"state": 5},
+    ],
+    TaskState.FAILED: [
+        {"status": "FAILED"}, {"type": "FAILED"}, {"state": "fail"}, {"task_status": 4}, {"successFlag": 2},
+        {"successFlag": 3}, {"status": "FAILURE"}, {"status": "GENERATE_FAILED"},
+    ],
+}  # fmt: skip
+URLS = ("https://files.example/1.jpeg?sig=x%2By", "https://files.example/2.jpeg")
+JOINED = ("https://gateway.example/files/1.png", "https://cdn.example/2.png")
+RESULTS: list[tuple[dict[str, Any], tuple[str, ...]]] = [
+    ({"response": list(URLS)}, URLS),
+    ({"response": json.dumps(URLS)}, URLS),
+    ({"response_data": [{"image_url": url, "id": "x"} for url in URLS]}, URLS),
+    ({"resultJson": json.dumps({"resultUrls": URLS})}, URLS),
+    ({"resultUrls": list(URLS)}, URLS),
+    ({"response": {"originImageUrl": INPUT, "resultImageUrl": URLS[0]}}, URLS[:1]),
+    ({"response": {"originImageUrl": "https://unknown.example/x.png", "resultImageUrl": URLS[0]}}, URLS[:1]),
+    ({"result": {"images": [{"url": list(URLS)}]}}, URLS),
+    ({"result": {"images": [{"url": [URLS[0]]}, {"url": [URLS[1]]}]}}, URLS),
+    ({"task_result": {"images": [{"index": 0, "url": URLS[0]}]}}, URLS[:1]),
+    ({"outputs": list(URLS)}, URLS),
+    ({"outputs": ["/files/1.png", "//cdn.example/2.png"]}, JOINED),
+    ({"image_url": "files/1.png?x=1"}, ("https://gateway.example/v2/files/1.png?x=1",)),
+    ({"image_url": "/9.png"}, ("https://gateway.example/9.png",)),
+    (
+        {"response": ["https://files.example/a b 图.png?n=灯"]},
+        ("https://files.example/a%20b%20%E5%9B%BE.png?n=%E7%81%AF",),
+    ),
+    ({"output": "https://files.example/a\n.png", "image": "cat.png"}, ("https://files.example/a.png",)),
+]
+ODD_RESULTS: list[tuple[dict[str, Any], tuple[str, ...]]] = [({"fail_reason": URLS[0]}, URLS[:1])]
+REQUEST = {"prompt": "https://p.example/x.png", "type": "edit", "size": "1024*1024", "seed": "-1", "images": [INPUT]}
+ECHOES: list[dict[str, Any]] = [
+    {}, {"request": REQUEST}, {"request_body": json.dumps(REQUEST)}, {"request_body": REQUEST}, {"input": REQUEST},
+    {"param": json.dumps({"input": REQUEST})}, {"data": {"request": REQUEST}}, {"originImageUrl": INPUT},
+    {"urls": {"get": f"{BASE}/api/v1/tasks/{ID}"}}, {"url": f"{BASE}/api/v1/tasks/{ID}"},
+]  # fmt: skip
+EXTRAS: list[dict[str, Any]] = [
+    {}, {"error_message": None}, {"error": "", "has_nsfw_contents": []}, {"error": {}, "fail_msg": ""},
+    {"failCode": "", "failMsg": ""}, {"errorCode": None, "errorMessage": "null"}, {"has_nsfw_contents": [False]},
+    {"error": {"code": 0, "message": ""}}, {"created_at": "2025-12-05 13:05:09", "progress": 1},
+]  # fmt: skip
+FAILURES: list[dict[str, Any]] = [
+    {"failMsg": "no luck"}, {"fail_msg": "no luck"}, {"task_status_msg": "no luck"}, {"error_message": "no luck"},
+    {"errorMessage": "no luck"}, {"fail_reason": "no luck"}, {"error": "no luck"}, {"failure_reason": "no luck"},
+    {"error": {"message": "no luck", "code": 7}}, {"error": {"errMsg": "no luck"}}, {"errors": ["no luck"]},
+    {"statusMsg": "no luck"}, {"msg": "no luck"}, {"error": '{"error_msg": "no luck"}'},
+]  # fmt: skip
+PRICES: list[tuple[dict[str, Any], int | None]] = [
+    ({}, None), ({"consumed_credits": 15}, 15), ({"consumedCredits": "15"}, 15), ({"creditsConsumed": 14.2}, 15),
+    ({"usage": {"consumed_credits": 15}}, 15), ({"credits_used": 15.0}, 15), ({"credits": 500}, None),
+    ({"consumed_credits": True}, None), ({"consumed_credits": -1}, None), ({"consumed_credits": "many"}, None),
+]  # fmt: skip
+
+
+def wrap(inside: dict[str, Any], how: str) -> Any:
+    """The task's own object as an answer."""
+    answers: dict[str, Any] = {
+        "envelope": {"code": 200, "message": "success", "data": inside},
+        "zero": {"code": 0, "msg": "success", "data": inside},
+        "word": {"code": "success", "message": "", "data": inside},
+        "one": {"code": 1, "message": "success", "data": inside},
+        "success": {"success": True, "data": inside},
+        "json": {"code": 200, "data": json.dumps(inside)},
+        "list": {"code": 200, "data": [inside]},
+        "task": {"data": {"task": inside}},
+        "output": {"request_id": "r-7", "output": inside},
+    }
+    return answers[how]
+
+
+WRAPS = st.sampled_from(["envelope", "zero", "word", "one", "success", "json", "list", "task", "output"])
+
+
+def poll(answer: Any, *inputs: str) -> TaskStatus:
+    return read_task(200, "application/json", json.dumps(answer).encode(), inputs, base_url=BASE)
+
+
+def create(answer: Any, *inputs: str, status: int = 200) -> TaskStatus:
+    return read_create(status, "application/json", json.dumps(answer).encode(), inputs, base_url=BASE)
+
+
+# -- all of it together --------------------------------------------------------------------------------
+
+NAMES, EXTRA, ECHO, PRICE = map(st.sampled_from, (WAYS_TO_NAME_A_TASK, EXTRAS, ECHOES, PRICES))
+
+
+@settings(deadline=None, max_examples=600)
+@given(WRAPS, NAMES, st.sampled_from(STATES[TaskState.SUCCEEDED]), st.sampled_from(RESULTS), ECHO, EXTRA, PRICE)
+def test_a_success_gives_its_images_and_its_price_at_a_create_and_at_a_poll(
+    how: str, name: Any, state: Any, result: Any, echo: Any, extra: Any, price: Any
+) -> None:
+    inside = {**echo, **extra, **state, **name, **price[0], **result[0]}
+    for found in (poll(wrap(inside, how), INPUT), create(wrap(inside, how), INPUT)):
+        assert (found.state, found.images) == (TaskState.SUCCEEDED, result[1])
+        assert (found.task_id, found.credits) == (ID, price[1])
+
+
+@settings(deadline=None, max_examples=300)
+@given(WRAPS, NAMES, st.sampled_from(STATES[TaskState.RUNNING]), ECHO, EXTRA)
+def test_whatever_is_no_end_is_still_running(how: str, name: Any, state: Any, echo: Any, extra: Any) -> None:
+    inside = {**echo, **extra, **state, **name, "response": None, "outputs": []}
+    for found in (poll(wrap(inside, how)), create(wrap(inside, how))):
+        assert found.state in (TaskState.SUBMITTED, TaskState.RUNNING)
+        assert found.task_id == ID
+
+
+@settings(deadline=None, max_examples=300)
+@given(WRAPS, NAMES, st.sampled_from(STATES[TaskState.FAILED]), st.sampled_from(FAILURES), ECHO)
+def test_a_failure_gives_its_words(how: str, name: Any, state: Any, failure: Any, echo: Any) -> None:
+    inside = {**echo, **state, **name, **failure, "response": None}
+    for found in (poll(wrap(inside, how)), create(wrap(inside, how))):
+        assert (found.state, found.words) == (TaskState.FAILED, "no luck")
+
+
+@settings(deadline=None, max_examples=300)
+@given(WRAPS, NAMES, st.sampled_from(STATES[TaskState.SUCCEEDED]), ECHO, EXTRA)
+def test_an_echo_is_never_a_result(how: str, name: Any, state: Any, echo: Any, extra: Any) -> None:
+    answer = wrap({**extra, **state, **name, **echo, "outputs": [], "response": None}, how)
+    with pytest.raises(UnreadableAnswerError, match="holds no image"):
+        poll(answer)
+    assert create(answer).state is TaskState.SUBMITTED, "the id is paid for, and asked again"
+
+
+# -- one by one ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("result", "images"), ODD_RESULTS)
+def test_a_link_where_a_failures_words_belong(result: Any, images: Any) -> None:
+    for state in STATES[TaskState.SUCCEEDED]:
+        assert poll(wrap({**state, "task_id": ID, **result}, "envelope")).images == images
+    failed = poll(wrap({"status": "FAILURE", "task_id": ID, **result}, "envelope"))
+    assert failed.state is TaskState.FAILED
+    assert failed.words.startswith("https://files.example/1.jpeg?")
+    both = wrap({"status": "SUCCESS", "task_id": ID, **result, "outputs": [URLS[1]]}, "envelope")
+    assert poll(both).images == URLS[1:]
+
+
+def test_an_image_outweighs_an_error_beside_it() -> None:
+    answer = wrap({"task_id": ID, "status": "COMPLETED", "error": "seed ignored", "outputs": [URLS[0]]}, "envelope")
+    assert poll(answer).images == URLS[:1]
+
+
+def test_moderation_that_only_a_flag_tells() -> None:
+    for state in ({"status": "completed"}, {"status": "levitating"}, {}):
+        found = poll({"data": {"id": ID, **state, "has_nsfw_contents": [False, True], "outputs": []}})
+        assert (found.state, found.gateway_code) == (TaskState.FAILED, "1200")
+    running = poll({"data": {"id": ID, "status": "processing", "has_nsfw_contents": [True], "outputs": []}})
+    assert running.state is TaskState.RUNNING
+    shown = poll({"data": {"id": ID, "status": "completed", "has_nsfw_contents": [True], "outputs": [URLS[0]]}})
+    assert shown.state is TaskState.SUCCEEDED
+
+
+def test_an_unknown_word_beside_an_image_is_its_end_and_beside_an_error_is_told() -> None:
+    assert poll(wrap({"status": "levitating", "outputs": [URLS[0]]}, "envelope")).images == URLS[:1]
+    with pytest.raises(UnreadableAnswerError, match="levitating"):
+        poll(wrap({"status": "levitating", "error": "no luck"}, "envelope"))
+
+
+def test_an_unknown_word_is_kept_short_and_without_secrets() -> None:
+    found = poll({"status": f"x {'long ' * 50}", "key": "aio_0123456789abcdef", "id": ID})
+    assert found.state is TaskState.RUNNING
+    assert len(found.odd_word) < 70
+    assert "0123456789abcdef" not in found.odd_answer
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"error": {"code": 409, "message": "already running", "task_id": ID}},
+        {"error": {"code": 409, "message": "x", "details": {"running_task_id": ID}}},
+        {"code": 409, "message": "duplicate", "data": {"taskId": ID, "status": "processing"}},
+        {"code": 409, "data": {"id": ID, "status": "IN_PROGRESS"}},
+        {"message": "duplicate", "existing_task_id": ID},
+    ],
+)
+def test_a_conflict_that_names_a_task(answer: Any) -> None:
+    assert create(answer, status=409) == TaskStatus(TaskState.SUBMITTED, ID, is_older=True)
+    if answer.get("code"):
+        assert create(answer).task_id == ID
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [{"error": {"code": 409, "message": "x"}}, {"id": "request-7"}, {"data": {"task_id": ID, "status": "failed"}}],
+)
+def test_a_conflict_that_names_no_running_task(answer: Any) -> None:
+    with pytest.raises(RejectedRequestError):
+        create(answer, status=409)
+
+
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 422, 429])
+def test_an_id_in_a_refusal_is_no_accepted_task(status: int) -> None:
+    with pytest.raises(GatewayError):
+        create({"error": {"code": status, "message": "no"}, "task_id": ID}, status=status)
+
+
+@pytest.mark.parametrize("code", [1200, 1401, 1402])
+def test_a_task_that_never_began_is_refused_whatever_the_status(code: int) -> None:
+    with pytest.raises(GatewayError) as caught:
+        create({"error": {"code": code, "message": "no"}, "task_id": ID}, status=500)
+    assert caught.value.gateway_code == str(code)
+
+
+@pytest.mark.parametrize(
+    ("body", "task_id"),
+    [
+        (b'{"code": 200, "data": {"task_id": "n1", "sta', "n1"),
+        (b'{"code": 200, "data": {"taskId": 123, "sta', "123"),
+        (b'{"id": "n1", "sta', "n1"),
+        (b'{"data": {"id": "n1", "sta', "n1"),
+        (b'{"data": {"task_id": "n1', ""),
+        (b'{"data": {"taskId": 12', ""),
+        (b'{"request": {"id": "r1"}, "sta', ""),
+        (b'<html><script>x = {"task_id": "n1"}</script>', ""),
+        (b'{"data": {"task_id": "n\xff1", "sta', ""),
+    ],
+)
+def test_an_id_in_an_answer_that_is_cut(body: bytes, task_id: str) -> None:
+    if task_id:
+        assert read_create(200, "", body).task_id == task_id
+        assert read_create(502, "", body).task_id == task_id
+    for status in (400,) if task_id else (200, 400):
+        with pytest.raises(GatewayError):
+            read_create(status, "", body)
+    with pytest.raises(UnreadableAnswerError) as caught:
+        read_task(200, "", body)
+    assert not caught.value.is_json, "asked again"
+
+
+def test_of_several_objects_the_last_that_tells_of_the_task_counts() -> None:
+    lines = [{"task_id": ID, "status": "pending"}, {"status": "running"}, {"trace": "x"}]
+    done = {"status": "completed", "images": [URLS[0]]}
+
+    def read(*objects: Any) -> TaskStatus:
+        return read_task(200, "", "\n".join(map(json.dumps, objects)).encode())
+
+    assert read(*lines) == TaskStatus(TaskState.RUNNING, ID)
+    assert read(*lines, done, {"code": 500, "message": "oops"}) == TaskStatus(TaskState.SUCCEEDED, ID, URLS[:1])
+    with pytest.raises(GatewayError):
+        read({"trace": "x"}, {"took": 5})
+
+
+# -- ids -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("task_id", ["a", "n68_hy-3", "v1.2:a/b", "hy:v3/x.y", "0.1", "a" * 512, " n1 "])
+def test_ids_that_may_be_typed(task_id: str) -> None:
+    assert check_task_id(task_id) == check_given_id(task_id) == task_id.strip()
+
+
+@pytest.mark.parametrize(
+    "task_id",
+    [
+        *("", "..", "../x", "a/../b", "a/./b", "a/.", "a/", "a//b", "/a", ".a", "a..b", "a?b", "a#b", "a%2fb", "a b"),
+        *("a\tb", "a\\b", "a\n b", "a&b", "\uff41", "a" * 513),
+        *("https://x.example/a", "http:a", "javascript:x", "file:/a", "x://y"),
+    ],
+)
+def test_ids_that_may_not_be_typed(task_id: str) -> None:
+    with pytest.raises(InvalidTaskIdError):
+        check_task_id(task_id)
+
+
+@settings(deadline=None)
+@given(st.text(max_size=40) | st.text("./\\%#?:a", max_size=12))
+def test_no_given_id_leaves_its_segment_of_the_path(text: str) -> None:
+    try:
+        segment = path_segment(check_given_id(text))
+    except InvalidTaskIdError:
+        return
+    assert segment.isascii()
+    assert not set(segment) & set("/?#\\ ")
+    assert segment not in (".", "..")
+
+
+@pytest.mark.parametrize(
+    "task_id", ["../x", ".", "..", "a/..", "a\\..\\b", "a\0b", "a\nb", "x" * 513, "\ud800", "n\ufffd1"]
+)
+def test_ids_that_no_gateway_can_be_asked_for(task_id: str) -> None:
+    with pytest.raises(InvalidTaskIdError):
+        check_given_id(task_id)
+    with pytest.raises(UnreadableAnswerError, match="no usable task id"):
+        create(wrap({"task_id": task_id, "status": "pending"}, "envelope"))
+
+
+@pytest.mark.parametrize("task_id", ["a/b", "a.b:c", "a b", "a%2fb", "x" * 200, "n1==", "https://x.example/1", "图"])
+def test_every_other_id_that_a_gateway_gives_is_kept(task_id: str) -> None:
+    assert create(wrap({"task_id": task_id, "status": "pending"}, "envelope")).task_id == task_id

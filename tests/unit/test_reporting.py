@@ -1,0 +1,60 @@
+"""What `info` says of the images that came, and of what they cost."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from tests.pack import load
+
+models, rows, watch = load("hunyuan.models"), load("hunyuan.rows"), load("hunyuan.watch")
+reporting = load("nodes.reporting")
+
+
+@dataclass(frozen=True)
+class Came:
+    """An image of this size."""
+
+    width: int
+    height: int
+
+
+def collected(size: tuple[int, int] | None, *came: tuple[int, int], credits: int = 25, task_id: str = "n1") -> Any:
+    row = rows.TaskRow(
+        id="r", fingerprint="f", task_id=task_id, state=models.TaskState.COLLECTED, type=None, prompt="", seed=1,
+        size=models.ImageSize(*size) if size else None, model="", base_url="", account="", images=(), credits=credits,
+        prompt_id="", node_id="", session="", owner="", created_at=0.0,
+    )  # fmt: skip
+    return watch.Collected(row, tuple(Came(*each) for each in came), paid=True)
+
+
+def test_a_size_that_was_not_asked_for_is_noted() -> None:
+    notes = reporting.size_notes(
+        [
+            collected((1024, 1024), (1024, 1024)),
+            collected((1280, 768), (1280, 720), task_id="n2"),
+            collected(None, (5, 5)),
+            collected((512, 512), (512, 512), (256, 256), task_id="n4"),
+        ]
+    )
+    assert notes == [
+        "Image 2 (task n2) came as 1280*720 pixels, asked for was 1280*768.",
+        "Image 5 (task n4) came as 256*256 pixels, asked for was 512*512.",
+    ]
+
+
+def test_the_credits_of_a_run_are_those_that_the_gateway_charged() -> None:
+    tasks = [collected((512, 512), (512, 512), credits=credits) for credits in (15, 25, 0)]
+    outcomes = [reporting.Outcome(1, each.row, each, paid=True) for each in tasks]
+    reused = reporting.Outcome(1, tasks[1].row, tasks[1], paid=False)
+    info = json.loads(reporting.info_json([*outcomes, reused], []))
+    assert (info["credits"], info["reused"]) == (40, 1)
+
+
+def test_the_status_line_counts_what_was_charged_as_far_as_it_is_known() -> None:
+    done, created, waiting, free = (watch.Watch(60.0) for _ in range(4))
+    done.settle(collected((512, 512), (512, 512), credits=15))
+    created.settle_created(collected((512, 512), credits=40).row, paid=True)
+    free.settle_created(collected((512, 512)).row, paid=False)
+    assert [reporting.cost_of(each) for each in (done, created, waiting, free)] == [15, 40, 25, 0]
