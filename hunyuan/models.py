@@ -197,7 +197,7 @@ def check_task_id(text: str) -> str:
     """Gives the trimmed id; raises InvalidTaskIdError for what can never be one (it would form another path)."""
     task_id = text.strip()
     if not _TASK_ID.fullmatch(task_id):
-        shown = task_id if len(task_id) <= 60 else f"{task_id[:60]}… ({len(task_id)} characters)"
+        shown = task_id if len(task_id) <= 60 else f"{task_id[:60]}... ({len(task_id)} characters)"
         raise InvalidTaskIdError(
             f"{shown!r} is not a task id: expected 1 to 128 letters, digits, '_' or '-'.",
             do="Copy the id from a Hunyuan node's task_ids output or from the task list, one a line.",

@@ -106,12 +106,15 @@ class Holder:
 def install(server: Any) -> None:
     """Called while ComfyUI loads the pack: hooks the routes and the start of the collector into the server."""
     from . import routes
+    from .consoles import make_lenient
 
+    make_lenient()
     holder = Holder()
     server.hunyuan = holder
     routes.register(server, holder.get)
 
     async def on_startup(_: object) -> None:
+        make_lenient()  # the streams as the other packs have left them
         threading.Thread(target=_start, args=(holder,), name="hunyuan-start", daemon=True).start()
 
     server.app.on_startup.append(on_startup)
