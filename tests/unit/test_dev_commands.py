@@ -34,6 +34,15 @@ def test_help_names_the_commands() -> None:
         assert command in told.stdout
 
 
+def test_only_the_tests_that_were_asked_for_run() -> None:
+    """No linter and no other Python beside them."""
+    told = dev("test", "tests/unit/test_dev_commands.py", "-k", "steps_are_numbered", "-p", "no:cacheprovider")
+    assert told.returncode == 0, told.stdout + told.stderr
+    assert "1 passed" in told.stdout
+    assert "ruff" not in told.stdout
+    assert "under Python" not in told.stdout
+
+
 @pytest.mark.parametrize(
     ("environment", "says"),
     [
