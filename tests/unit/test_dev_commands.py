@@ -76,6 +76,19 @@ def test_no_key_of_the_surroundings_reaches_a_child(monkeypatch: pytest.MonkeyPa
     assert "HOME" not in environment
 
 
+@pytest.mark.parametrize("known", ["--disable-api-nodes", "--offline"])
+def test_comfyui_is_kept_from_the_network_by_the_option_it_knows(
+    known: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Newer versions have the old name as an alias of the new one."""
+    source = tmp_path / "comfy" / "cli_args.py"
+    source.parent.mkdir()
+    source.write_text(f'parser.add_argument("--cpu")\nparser.add_argument("{known}", "--disable-api-nodes")\n')
+    monkeypatch.setenv("COMFYUI_PATH", str(tmp_path))
+    server = process.ComfyProcess(tmp_path / "base", {})
+    assert server._command()[-1] == known
+
+
 def test_a_port_is_kept_for_the_server_that_is_told_it() -> None:
     held = HeldPort()
     number = held.take()
