@@ -208,7 +208,7 @@ class ComfyProcess:
             )
 
     def _known(self, argument: str) -> str:
-        """`--disable-api-nodes` by the name that this ComfyUI prefers: newer ones have it as an alias of `--offline`."""
+        """`--disable-api-nodes` by its newer name where ComfyUI has that: the older is an alias there."""
         if argument == "--disable-api-nodes" and _OFFLINE in _options():
             return _OFFLINE
         return argument
