@@ -43,12 +43,16 @@ _WHOLE = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
 
 
 def test(arguments: Sequence[str]) -> int:
-    """Everything; 0 only if all of it passed. Linters and the other Pythons run beside pytest."""
+    """Everything; 0 only if all of it passed. Linters and the other Pythons run beside pytest.
+
+    With arguments only what they ask for: they are pytest's."""
     postgres.ensure()
     environment = {**clean_environment(), "CHROMIUM_PATH": str(browser.ensure())}
+    if arguments:
+        return run_child([str(venv_python()), "-m", "pytest", *arguments], environment)
     with ThreadPoolExecutor(max_workers=2) as beside:
         others = [beside.submit(lint), beside.submit(_other_pythons)]
-        code = run_child([str(venv_python()), "-m", "pytest", *(arguments or _WHOLE)], environment)
+        code = run_child([str(venv_python()), "-m", "pytest", *_WHOLE], environment)
         failed = [name for other in others for name in other.result()]
     if failed:
         print(f"FAILED beside the tests: {', '.join(failed)}", flush=True)

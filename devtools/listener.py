@@ -27,10 +27,16 @@ class Message:
     at: float
 
 
-class PromptSocket:
-    """The websocket of one client id; messages are kept in order of arrival until it is closed."""
+# What a page's first message announces. A client that announces nothing gets no texts.
+_PAGE = {"type": "feature_flags", "data": {"supports_preview_metadata": True}}
 
-    def __init__(self, port: int, client_id: str, timeout: float = 20) -> None:
+
+class PromptSocket:
+    """The websocket of one client id; messages are kept in order of arrival until it is closed.
+
+    page: it announces what ComfyUI's page announces; else it is as plain as most clients."""
+
+    def __init__(self, port: int, client_id: str, timeout: float = 20, *, page: bool = True) -> None:
         self.client_id = client_id
         self._messages: list[Message] = []
         self._arrived = threading.Condition()
@@ -42,6 +48,9 @@ class PromptSocket:
         self._thread = threading.Thread(target=self._listen, name=f"socket {client_id}", daemon=True)
         self._thread.start()
         self.wait_for(lambda message: message.type == "status", timeout)
+        if page:
+            self._socket.send(json.dumps(_PAGE))
+            self.wait_for(lambda message: message.type == "feature_flags", timeout, "the server's feature flags")
 
     @property
     def open(self) -> bool:

@@ -27,6 +27,15 @@ _PACK_FAILED = re.compile(rf"IMPORT FAILED\): .*{PACK}")
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
+_OFFLINE = "--offline"
+
+
+def _options() -> set[str]:
+    """The long options of the ComfyUI in use, by its own source."""
+    source = comfyui_path() / "comfy" / "cli_args.py"
+    return set(re.findall(r'"(--[a-z0-9-]+)"', source.read_text(encoding="utf-8")))
+
+
 def clean_environment() -> dict[str, str]:
     """The surroundings without any of the pack's settings: nobody's key reaches a child by accident."""
     return {name: value for name, value in os.environ.items() if not name.startswith("HUNYUAN_")}
@@ -198,13 +207,19 @@ class ComfyProcess:
                 stderr=subprocess.STDOUT,
             )
 
+    def _known(self, argument: str) -> str:
+        """`--disable-api-nodes` by its newer name where ComfyUI has that: the older is an alias there."""
+        if argument == "--disable-api-nodes" and _OFFLINE in _options():
+            return _OFFLINE
+        return argument
+
     def _command(self) -> list[str]:
         command = [str(comfyui_path() / "main.py"), "--cpu", "--port", str(self.port)]
         command += ["--base-directory", str(self.base), "--disable-auto-launch"]
         command += ["--database-url", f"sqlite:///{self.log_file.with_suffix('.db')}"]
         if self.frontend_root is not None:
             command += ["--front-end-root", str(self.frontend_root)]
-        return command + self.arguments
+        return command + [self._known(argument) for argument in self.arguments]
 
     def _check_pack(self, said: str) -> None:
         if _PACK_FAILED.search(said):

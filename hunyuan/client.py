@@ -146,6 +146,6 @@ def _bearer(settings: Settings) -> dict[str, str]:
 def _refuse_without_key() -> NoReturn:
     raise MissingKeyError(
         "No API key is set.",
-        do="Enter the key of your API in One account under Settings → Hunyuan Image 3, or set the environment variable "
+        do="Enter the key of your API in One account under Settings > Hunyuan Image 3, or set the environment variable "
         "HUNYUAN_API_KEY before ComfyUI starts.",
     )

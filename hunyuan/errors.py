@@ -77,6 +77,12 @@ class HunyuanError(Exception):
 
     code: ClassVar[str] = "error"
     default_money: ClassVar[Money] = Money.NOT_SPENT
+    # Python and whoever shows an exception's type put its module before the name, but for those of Python itself.
+    # The module's name is a folder of the machine where ComfyUI has loaded it.
+    __module__ = "builtins"
+
+    def __init_subclass__(cls) -> None:
+        cls.__module__ = "builtins"
 
     def __init__(
         self,

@@ -83,12 +83,12 @@ class Reply:
     def shown(self, text: str, longest: int) -> str:
         """The text on one line, without secrets, signatures and inline images, shortened."""
         text = self.redact(text[:20_000])
-        text = _SIGNATURE.sub(r"\1?…", _BEARER.sub(r"\1***", text))
-        text = _INLINE.sub("…", text)
+        text = _SIGNATURE.sub(r"\1?...", _BEARER.sub(r"\1***", text))
+        text = _INLINE.sub("...", text)
         for trigger, harmless in _DIALOG_WORDS:
             text = re.sub(re.escape(trigger), harmless, text, flags=re.IGNORECASE)
         text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-        return text if len(text) <= longest else f"{text[:longest]}…"
+        return text if len(text) <= longest else f"{text[:longest]}..."
 
     @cached_property
     def retry_after(self) -> float | None:

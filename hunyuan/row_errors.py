@@ -16,7 +16,7 @@ from .rows import RowMoney, TaskRow
 
 def error_of_row(row: TaskRow) -> HunyuanError:
     """The failure that a row of the journal tells of, in the gateway's own words."""
-    words = f"“{row.error_text}”" if row.error_text else "the gateway gave no reason"
+    words = f'"{row.error_text}"' if row.error_text else "the gateway gave no reason"
     task_id = row.task_id
     if row.state is TaskState.UNKNOWN:
         return BillingUnknownError(

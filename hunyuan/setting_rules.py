@@ -187,7 +187,7 @@ def _headers(value: Any) -> dict[str, str]:
         except ValueError:
             value = None
     if not isinstance(value, Mapping) or not all(isinstance(text, str) for pair in value.items() for text in pair):
-        raise SettingsError('expected a JSON object of texts such as {"Authorization": "Bearer …"}.')
+        raise SettingsError('expected a JSON object of texts such as {"Authorization": "Bearer ..."}.')
     for name, content in value.items():
         if not _HEADER_NAME.fullmatch(name) or not re.fullmatch(r"[ -~]*", content):
             raise SettingsError("a header's name or value holds a character that HTTP does not allow.")

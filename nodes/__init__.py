@@ -5,7 +5,13 @@ Only what reading the schemas needs is imported here; torch, requests and the da
 
 from __future__ import annotations
 
+import logging
+
 from comfy_api.latest import ComfyExtension, io
+
+from .one_copy import FOLDER, serving_copy
+
+LOG = logging.getLogger("hunyuan")
 
 
 class HunyuanExtension(ComfyExtension):
@@ -20,8 +26,27 @@ class HunyuanExtension(ComfyExtension):
         return [HunyuanGenerate, HunyuanEdit, HunyuanTaskWait, HunyuanImageToURL, HunyuanImageFromURL]
 
 
-async def comfy_entrypoint() -> HunyuanExtension:
+class _Nothing(ComfyExtension):
+    """What ComfyUI gets of a copy that stands aside."""
+
+    async def get_node_list(self) -> list[type[io.ComfyNode]]:
+        return []
+
+
+def stands_aside() -> bool:
+    """Whether another copy of the pack serves in this ComfyUI."""
+    return serving_copy() is not None
+
+
+async def comfy_entrypoint() -> ComfyExtension:
     """Called once by ComfyUI when it loads the pack."""
+    if (first := serving_copy()) is not None:
+        LOG.warning(
+            "Hunyuan Image 3 is installed twice: %s serves, %s stands aside. Remove one of the two folders.",
+            first,
+            FOLDER,
+        )
+        return _Nothing()
     from server import PromptServer
 
     from . import runtime

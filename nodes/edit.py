@@ -40,6 +40,7 @@ class HunyuanEdit(io.ComfyNode):
             outputs=parts.task_outputs(),
             search_aliases=["hunyuan", "tencent", "image edit", "混元", "图像编辑"],
             not_idempotent=True,
+            has_intermediate_output=True,  # the picture on the node, also when ComfyUI answers from its cache
         )
 
     @classmethod

@@ -28,6 +28,7 @@ class HunyuanGenerate(io.ComfyNode):
             outputs=parts.task_outputs(),
             search_aliases=["hunyuan", "tencent", "text to image", "混元", "文生图"],
             not_idempotent=True,
+            has_intermediate_output=True,  # the picture on the node, also when ComfyUI answers from its cache
         )
 
     @classmethod

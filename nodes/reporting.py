@@ -11,9 +11,10 @@ from typing import Any
 from ..hunyuan.models import CREDITS_PER_TASK, ImageSize
 from ..hunyuan.rows import RunContext, TaskRow
 from ..hunyuan.watch import Collected, Progress, Watch
+from .listening import is_page, submitter
 from .texts import language, status_line
 
-BAR_STEPS = 100  # of each task on the node's bar
+BAR_STEPS = 100  # of a node's bar, however many tasks it has
 
 
 @dataclass(frozen=True)
@@ -107,13 +108,13 @@ class Reporter:
         from server import PromptServer
 
         self._server = PromptServer.instance
-        self._sid = self._server.client_id  # whoever queued the prompt; later prompts may be another's
+        self._sid = submitter()  # whoever queued the prompt; later prompts may be another's
         self._context = context
         self._watches = watches
         self._costs = costs
         self._language = language()
         self._said = ""
-        self._bar = -1
+        self._bar = 0
 
     async def tell(self) -> None:
         """Sends the bar and the text where they differ from what was sent last."""
@@ -121,7 +122,7 @@ class Reporter:
         done = [watch.done.done() for watch in self._watches]
         await self._tell_bar(views, done)
         text = status_line(views, done, self._credits(), self._language)
-        if text != self._said and self._context.node_id and self._sid:  # without a client it would go to everybody
+        if text != self._said and self._context.node_id and is_page(self._sid):
             self._said = text
             self._server.send_progress_text(text, self._context.node_id, self._sid)
 
@@ -130,11 +131,23 @@ class Reporter:
         return sum(map(cost_of, self._watches)) if self._costs else 0
 
     async def _tell_bar(self, views: Sequence[Progress], done: Sequence[bool]) -> None:
+        """Whole steps that only rise: an item that joins, or a task that starts over, holds the bar where it is."""
         from comfy_api.latest import ComfyAPI
 
         full = [1.0 if ended else view.fraction for view, ended in zip(views, done, strict=True)]
-        value = int(sum(full) * BAR_STEPS)
-        if value != self._bar and self._context.node_id:
+        value = int(sum(full) * BAR_STEPS / len(full))
+        if value > self._bar and self._context.node_id:
             self._bar = value
             # the class, since 0.3.75's ComfyAPI() has no `execution` of its own outside a synchronous wrapper
-            await ComfyAPI.Execution().set_progress(value, BAR_STEPS * len(full), node_id=self._context.node_id)
+            await ComfyAPI.Execution().set_progress(value, BAR_STEPS, node_id=self._context.node_id)
+            self._tell_old_clients(value)
+
+    def _tell_old_clients(self, value: int) -> None:
+        """The event that core's samplers send beside `progress_state`: older clients know only this one.
+
+        Not by comfy.utils.ProgressBar, which sends both but clears the interrupt flag. Without a client it would go to
+        everybody.
+        """
+        if self._sid:
+            node = {"prompt_id": self._context.prompt_id, "node": self._context.node_id}
+            self._server.send_sync("progress", {"value": value, "max": BAR_STEPS, **node}, self._sid)

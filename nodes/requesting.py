@@ -89,7 +89,7 @@ def _require_key(settings: Settings) -> None:
     if not settings.api_key:
         raise MissingKeyError(
             "No API key is set.",
-            do="Put it in with the command “Hunyuan: set the API key” (or Settings → Hunyuan Image 3), or set the "
+            do="Put it in with the command 'Hunyuan: set the API key' (or Settings > Hunyuan Image 3), or set the "
             "environment variable HUNYUAN_API_KEY before ComfyUI starts. It is never an input of a node.",
         )
 

@@ -15,6 +15,7 @@ from ..hunyuan.driver import Options
 from ..hunyuan.errors import HunyuanError, InvalidRequestError, InvalidTaskIdError
 from ..hunyuan.rows import RunContext, TaskRow
 from ..hunyuan.watch import Collected, Watch
+from .listening import is_page, submitter
 from .reporting import Outcome, info_json, size_notes
 from .requesting import Prepared
 from .runtime import Runtime, ready_runtime, runtime
@@ -179,7 +180,7 @@ async def _finish(
     collected = [outcome.collected for outcome in outcomes if outcome.collected is not None]
     images, sized = await here.run(_to_images, collected)
     urls = "\n".join(url for each in collected for url in each.row.urls)
-    ui, unshown = await here.run(previews, here, [each.row for each in collected])
+    ui, unshown = await _shown_on_node(here, [each.row for each in collected])
     here.runner.delivered([each.row for each in collected])
     return io.NodeOutput(
         images, urls, ids, info_json(outcomes, [*notes, *size_notes(collected), *sized, *unshown]), ui=ui
@@ -192,10 +193,21 @@ def _to_images(collected: Sequence[Collected]) -> tuple[torch.Tensor, tuple[str,
     return to_tensor([image for each in collected for image in each.images])
 
 
-def previews(here: Runtime, rows: Sequence[TaskRow]) -> tuple[dict[str, list[dict[str, str]]], list[str]]:
+async def _shown_on_node(here: Runtime, rows: Sequence[TaskRow]) -> tuple[dict[str, list[str]] | None, list[str]]:
+    """The node's `ui` where a page asked, else None: other clients get what the graph saves, once.
+
+    The names stand apart from `images`, which is what clients and `/api/jobs` count; web/previews.js shows them.
+    """
+    if not is_page(submitter()):
+        return None, []
+    names, notes = await here.run(previews, here, rows)
+    return {"hunyuan_previews": names}, notes
+
+
+def previews(here: Runtime, rows: Sequence[TaskRow]) -> tuple[list[str], list[str]]:
     """The originals, as files in ComfyUI's temp directory: nothing is encoded again for the picture on the node.
 
-    Also notes on what could not be shown: no reason to withhold an image that is paid for.
+    Their names, and notes on what could not be shown: no reason to withhold an image that is paid for.
     """
     import shutil
     from pathlib import Path
@@ -216,8 +228,8 @@ def previews(here: Runtime, rows: Sequence[TaskRow]) -> tuple[dict[str, list[dic
             except OSError as error:
                 notes.append(f"The preview could not be written to ComfyUI's temp directory: {error.strerror}.")
                 continue
-            shown.append({"filename": name, "subfolder": "", "type": "temp"})
-    return {"images": shown}, notes
+            shown.append(name)
+    return shown, notes
 
 
 def _failed(here: Runtime, run: Run, context: RunContext, errors: Sequence[HunyuanError]) -> io.NodeOutput:

@@ -141,7 +141,9 @@ class Holder:
 def install(server: Any) -> None:
     """Called while ComfyUI loads the pack: hooks the routes and the start of the collector into the server."""
     from . import routes
+    from .consoles import make_lenient
 
+    make_lenient()
     holder = Holder()
     server.hunyuan = holder
     routes.register(server, holder.get)
@@ -149,6 +151,7 @@ def install(server: Any) -> None:
     async def on_startup(_: object) -> None:
         holder.process_end.watch(asyncio.get_running_loop())
         watch_console(holder.stop)
+        make_lenient()  # the streams as the other packs have left them
         threading.Thread(target=_start, args=(holder,), name="hunyuan-start", daemon=True).start()
 
     server.app.on_startup.append(on_startup)

@@ -31,6 +31,7 @@ class HunyuanTaskWait(io.ComfyNode):
             outputs=parts.task_outputs(),
             search_aliases=["hunyuan", "collect", "混元", "任务"],
             not_idempotent=True,
+            has_intermediate_output=True,  # the picture on the node, also when ComfyUI answers from its cache
         )
 
     @classmethod

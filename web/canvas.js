@@ -104,10 +104,19 @@ function set(node, name, value) {
   widget.callback?.(value, app.canvas, node);
 }
 
+/**
+ * The canvas as it stands becomes a step that can be undone. Older front-ends only have checkState, newer ones warn of it.
+ * @param {any} tracker
+ */
+function remember(tracker) {
+  if (tracker?.captureCanvasState) tracker.captureCanvasState();
+  else tracker?.checkState?.();
+}
+
 /** @param {any[]} nodes */
 function finish(nodes) {
   app.canvas.deselectAll?.();
   for (const node of nodes) app.canvas.select?.(node);
   app.canvas.setDirty(true, true);
-  app.extensionManager.workflow?.activeWorkflow?.changeTracker?.checkState?.();
+  remember(app.extensionManager.workflow?.activeWorkflow?.changeTracker);
 }

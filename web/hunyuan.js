@@ -8,6 +8,7 @@ import { language, loadTexts, packText, t } from "./i18n.js";
 import { watchMissingKey } from "./missing_key.js";
 import { addBadges, watchStates } from "./node_badges.js";
 import { translateDefs, translateNode } from "./node_texts.js";
+import { showPreviews } from "./previews.js";
 import { openSettings } from "./settings_dialog.js";
 import { registerSidebar, showSidebar } from "./sidebar.js";
 import { TaskStore } from "./task_store.js";
@@ -18,6 +19,7 @@ const store = new TaskStore();
 /** A text of a command or setting: the front-end 1.32 loses the packs' own (see node_texts.js). */
 const named = (/** @type {string} */ key) => packText(language(), key) ?? packText("en", key) ?? key;
 
+showPreviews();
 await loadTexts().catch((error) => console.error("hunyuan-image-3: the texts could not be loaded", error));
 
 app.registerExtension({

@@ -90,11 +90,11 @@ class ComfyServer(ComfyProcess):
 
     # -- prompts ------------------------------------------------------------------------------
 
-    def socket(self, client_id: str = "test") -> PromptSocket:
-        """The websocket of that client, opened if it is not open yet."""
+    def socket(self, client_id: str = "test", *, page: bool = True) -> PromptSocket:
+        """The websocket of that client, opened if it is not open yet: as a page opens it, or as a plain client does."""
         known = self._sockets.get(client_id)
         if known is None or not known.open:
-            known = self._sockets[client_id] = PromptSocket(self.port, client_id)
+            known = self._sockets[client_id] = PromptSocket(self.port, client_id, page=page)
         return known
 
     def queue(self, workflow: Workflow, client_id: str = "test", extra: Mapping[str, Any] | None = None) -> str:

@@ -34,6 +34,15 @@ def test_help_names_the_commands() -> None:
         assert command in told.stdout
 
 
+def test_only_the_tests_that_were_asked_for_run() -> None:
+    """No linter and no other Python beside them."""
+    told = dev("test", "tests/unit/test_dev_commands.py", "-k", "steps_are_numbered", "-p", "no:cacheprovider")
+    assert told.returncode == 0, told.stdout + told.stderr
+    assert "1 passed" in told.stdout
+    assert "ruff" not in told.stdout
+    assert "under Python" not in told.stdout
+
+
 @pytest.mark.parametrize(
     ("environment", "says"),
     [
@@ -65,6 +74,19 @@ def test_no_key_of_the_surroundings_reaches_a_child(monkeypatch: pytest.MonkeyPa
     assert environment["HUNYUAN_BASE_URL"] == "http://127.0.0.1:1"
     assert "HUNYUAN_API_KEY" not in environment
     assert "HOME" not in environment
+
+
+@pytest.mark.parametrize("known", ["--disable-api-nodes", "--offline"])
+def test_comfyui_is_kept_from_the_network_by_the_option_it_knows(
+    known: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Newer versions have the old name as an alias of the new one."""
+    source = tmp_path / "comfy" / "cli_args.py"
+    source.parent.mkdir()
+    source.write_text(f'parser.add_argument("--cpu")\nparser.add_argument("{known}", "--disable-api-nodes")\n')
+    monkeypatch.setenv("COMFYUI_PATH", str(tmp_path))
+    server = process.ComfyProcess(tmp_path / "base", {})
+    assert server._command()[-1] == known
 
 
 def test_a_port_is_kept_for_the_server_that_is_told_it() -> None:

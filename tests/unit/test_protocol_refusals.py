@@ -186,7 +186,7 @@ def test_unreadable_quotes_the_answer_short_and_clean() -> None:
     text = str(error_of(read_task, 200, body))
     for secret in (KEY, "other-secret", "0123456789abcdef", "deadbeef", "iVBORiVBOR"):
         assert secret not in text
-    assert "https://s3.example/x.png?…" in text
+    assert "https://s3.example/x.png?..." in text
     assert len(text) < 1200
     assert text.isprintable()
 
@@ -219,7 +219,7 @@ def test_words_open_no_dialog_of_comfy_org() -> None:
 def test_redirect_is_not_followed_and_named() -> None:
     create = error_of(read_create, 307, b"", Location="https://login.example/x?token=abc")
     assert (type(create), create.money) == (RejectedRequestError, Money.NOT_SPENT)
-    assert "https://login.example/x?…" in str(create)
+    assert "https://login.example/x?..." in str(create)
     done = error_of(read_create, 303, b"", Location="https://login.example/done")
     assert (type(done), done.money) == (UnreadableAnswerError, Money.MAYBE_SPENT), "it may have been accepted"
     assert after_create(done, 1, 0.5).next is Next.UNKNOWN

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
+from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
+from devtools import workflow_versions
 from tests.archive import contents, matched, patterns
 from tests.documents import ROOT, project, text
 
@@ -76,3 +80,24 @@ def test_no_eval_no_exec_no_processes_no_pip(file: str) -> None:
     imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     imported |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert not imported & {"subprocess", "pip", "pickle", "marshal", "ctypes"}
+
+
+def nodes_of(workflow: dict[str, Any]) -> list[dict[str, Any]]:
+    """All of a workflow's nodes, those of its subgraphs too."""
+    inner = workflow.get("definitions", {}).get("subgraphs", [])
+    return [*workflow["nodes"], *(node for subgraph in inner for node in nodes_of(subgraph))]
+
+
+@pytest.mark.parametrize("path", workflow_versions.files(), ids=lambda path: path.stem)
+def test_every_node_of_a_shipped_workflow_names_its_pack_and_this_version(path: Path) -> None:
+    """After a release's new version, or a workflow saved in ComfyUI: .venv/bin/python -m devtools.workflow_versions"""
+    own = {"cnr_id": project()["name"], "ver": project()["version"]}
+    core = {"cnr_id": "comfy-core", "ver": comfy()["requires-comfyui"].removeprefix(">=")}
+    nodes = nodes_of(json.loads(path.read_text(encoding="utf-8")))
+    for node in nodes:
+        told = {name: node["properties"][name] for name in ("cnr_id", "ver")}
+        assert told in (own, core), node["type"]
+        if node["type"].startswith("Hunyuan"):
+            assert told == own
+    assert any(node["type"].startswith("Hunyuan") for node in nodes)
+    assert workflow_versions.stamped(path.read_text(encoding="utf-8")) == path.read_text(encoding="utf-8")

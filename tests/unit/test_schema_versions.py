@@ -9,7 +9,7 @@ import pytest
 from hunyuan.models import CREDITS_PER_TASK
 from tests.fake_comfy_api import api, ids, output_names, schemas
 
-NEWER_ONLY = {"search_aliases", "advanced"}
+NEWER_ONLY = {"search_aliases", "advanced", "has_intermediate_output"}
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,21 @@
+"""The streams that ComfyUI prints to, made safe for every letter of what this pack raises and logs.
+
+ComfyUI prints a node's exception through an interceptor that encodes strictly. A letter that the output's encoding
+lacks (Chinese on a Windows code page, half an emoji even in UTF-8) then ends its prompt worker, and every later prompt
+hangs (seen in 0.3.75 to 0.33.0). What the page shows and what is printed is the same text, so the streams must give in:
+such a letter is printed as its code (`\\u4e2d`). No letter that could be printed before looks different.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import sys
+
+
+def make_lenient() -> None:
+    """Let the process's own streams, and its log's, print what they have no letters for. Again and again is once."""
+    handlers = [each for each in logging.getLogger().handlers if isinstance(each, logging.StreamHandler)]
+    for stream in (sys.stdout, sys.stderr, *(each.stream for each in handlers)):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
