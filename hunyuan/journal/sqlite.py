@@ -19,6 +19,7 @@ from .database import DURABLE, Backend, HasTime, Writing, driver_words
 from .filelock import FileLocks
 from .salvage import rescue, set_aside
 from .tables import bring_up
+from .vanished import Files, copy_whole, drop_sides, keep_aside, take_over
 
 # By SQLite's primary result codes (sqlite.org/rescode.html); Python before 3.11 gives only the words.
 _WHY = (
@@ -48,35 +49,48 @@ class SqliteBackend(Backend):
         self._busy_seconds = busy_seconds
         self._writing = threading.Lock()  # threads queue here; SQLite's own waiting is a sleep
         self._locks = FileLocks(self.path.with_name(f"{self.path.name}.locks"))
-        self._identity: tuple[int, int] | None = None
+        self._opened: Files | None = None
+        self._witness: Connection | None = None  # what it saw stays to be seen, whatever becomes of the files
 
     def open(self) -> Engine:
+        with self._alone():
+            return self._open_or_set_aside()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """While no other process opens, sets aside or exchanges the files."""
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self._locks.holding("open", self._busy_seconds):
-            try:
-                return self._open()
-            except (sqlite3.DatabaseError, SQLAlchemyError) as failure:
-                if not _is_damage(failure):
-                    raise
-                self._set_aside()
-                return self._open()
+            yield
+
+    def _open_or_set_aside(self) -> Engine:
+        try:
+            return self._open()
+        except (sqlite3.DatabaseError, SQLAlchemyError) as failure:
+            if not _is_damage(failure):
+                raise
+            self._set_aside()
+            return self._open()
 
     def _open(self) -> Engine:
         if not self.path.exists():
-            if self._identity is not None:
-                self._announce(f"The journal {self.name} was moved or deleted while in use; a new one is begun.")
             os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))  # prompts are nobody else's
         _check(self.path, self._busy_seconds)
         engine = _engine(self.path, self._busy_seconds)
         try:
-            with self.transaction(engine, DURABLE) as connection:
+            with self._writing_on(engine, DURABLE) as connection:
                 bring_up(connection)
                 rescue(connection, self.path, self._announce)
         except BaseException:
             engine.dispose()
             raise
-        self._identity = self._look()
+        self._opened, self._witness = Files.at(self.path), engine.connect()
         return engine
+
+    def close(self, engine: Engine) -> None:
+        if self._witness is not None and self._witness.engine is engine:
+            self._witness.close()
+        engine.dispose()
 
     @contextmanager
     def transaction(self, engine: Engine, writing: Writing | None) -> Iterator[Connection]:
@@ -85,7 +99,12 @@ class SqliteBackend(Backend):
             with engine.connect() as connection:
                 yield connection
             return
-        with self._writing, engine.connect() as connection, connection.begin():
+        with self._writing, self._writing_on(engine, writing) as connection:
+            yield connection
+
+    @contextmanager
+    def _writing_on(self, engine: Engine, writing: Writing) -> Iterator[Connection]:
+        with engine.connect() as connection, connection.begin():
             synchronous = "FULL" if writing.durable else "NORMAL"
             if connection.info.get("synchronous") != synchronous:
                 connection.exec_driver_sql(f"PRAGMA synchronous={synchronous}")
@@ -101,13 +120,61 @@ class SqliteBackend(Backend):
         return sqlite.insert(table)
 
     def moved(self) -> bool:
-        return self._look() != self._identity
+        return self._opened is None or Files.at(self.path).differ_from(self._opened)
+
+    def reopen(self, opened: Engine) -> Engine:
+        with self._writing, self._alone():
+            before, witness, now = self._opened, self._witness, Files.at(self.path)
+            if before is None or witness is None:  # set aside
+                engine = self._open_or_set_aside()
+            elif now.main in (None, before.main):
+                engine = self._restore(witness, before, now)
+            else:
+                engine = self._join(witness, before, now)
+            if witness is not None:
+                witness.close()
+            opened.dispose()
+            return engine
+
+    def _restore(self, witness: Connection, before: Files, now: Files) -> Engine:
+        """The database, its log or the index was deleted: all of it is still open here."""
+        if now.main is not None and now.log not in (None, before.log):
+            keep_aside(self.path, self._clock.time())  # somebody began a new log on what was left
+        try:
+            copy_whole(witness, self.path)
+        except sqlite3.Error as failure:
+            if "full" in str(failure):
+                raise
+            self._announce(f"The journal {self.name} was deleted while in use, and what it held cannot be read.")
+        else:
+            self._announce(
+                f"The journal {self.name}, or its file -wal or -shm, was moved or deleted while in use. It was written "
+                "anew; nothing of it is lost. Stop ComfyUI before you move or delete these files."
+            )
+        return self._open_or_set_aside()
+
+    def _join(self, witness: Connection, before: Files, now: Files) -> Engine:
+        """Another database lies there: one that another process has restored or begun, or that somebody put there."""
+        if now.log == before.log:
+            drop_sides(self.path)
+        engine = self._open_or_set_aside()
+        try:
+            with self._writing_on(engine, DURABLE) as connection:
+                count = take_over(witness, connection)
+        except SQLAlchemyError:  # what was opened is damaged; whoever set it aside has taken over what can be read
+            return engine
+        if count:
+            self._announce(
+                f"The journal {self.name} was replaced while in use. {count} tasks of the old one that the new one "
+                "does not know, or knows less of, were taken over."
+            )
+        return engine
 
     def repair(self, engine: Engine, failure: BaseException, *, committing: bool) -> bool:
         if not _is_damage(failure):
             return False
-        engine.dispose()
-        with self._locks.holding("open", self._busy_seconds):
+        self.close(engine)
+        with self._alone():
             if not self.moved():  # else another process did it
                 self._set_aside()
         return True
@@ -132,14 +199,7 @@ class SqliteBackend(Backend):
 
     def _set_aside(self) -> None:
         set_aside(self.path, self._clock.time())
-        self._identity = None
-
-    def _look(self) -> tuple[int, int] | None:
-        try:
-            found = os.stat(self.path)
-        except OSError:
-            return None
-        return found.st_dev, found.st_ino
+        self._opened = None
 
 
 def _path(directory: Path, url: str) -> Path:
