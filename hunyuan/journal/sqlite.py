@@ -1,4 +1,7 @@
-"""The embedded journal: SQLite in WAL mode, shared by the ComfyUI processes of one machine."""
+"""The embedded journal: SQLite, shared by the ComfyUI processes of one machine.
+
+With a write-ahead log, or with a rollback journal where the folder cannot have one (`wal.py`).
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, Table, create_engine
@@ -20,13 +23,18 @@ from .filelock import FileLocks
 from .salvage import rescue, set_aside
 from .tables import bring_up
 from .vanished import Files, copy_whole, drop_sides, keep_aside, take_over
+from .wal import why_not_wal
 
 # By SQLite's primary result codes (sqlite.org/rescode.html); Python before 3.11 gives only the words.
 _WHY = (
     ("database or disk is full", "The disk is full.", "Free some space, then run again."),
     ("readonly", "The file or its folder is read-only.", "Give ComfyUI's user the right to write there."),
     ("unable to open", "The file cannot be opened or created.", "Check that the folder exists and may be written."),
-    ("locked", "Another program keeps it locked.", "Close the program that has the file open, then run again."),
+    (
+        "locked",
+        "Another program keeps it locked, or it lies on a drive that cannot lock files (some network drives).",
+        "Close the program that has the file open. For such a drive, set HUNYUAN_JOURNAL_URL to a local SQLite file.",
+    ),
     ("disk i/o error", "The disk refused (an input/output error, or full).", "Check the disk and its free space."),
     ("malformed", "The file is damaged and could not be set aside.", "Stop other ComfyUIs that use it, restart."),
     ("not a database", "The file is damaged and could not be set aside.", "Stop other ComfyUIs that use it, restart."),
@@ -34,7 +42,7 @@ _WHY = (
 
 
 class SqliteBackend(Backend):
-    """A file `journal.sqlite3`, with its `-wal` and `-shm` beside it.
+    """A file `journal.sqlite3`, with its `-wal` and `-shm` beside it where the file system can have them.
 
     A transaction of several statements begins with BEGIN IMMEDIATE, so that what it read stays true until it commits.
     """
@@ -50,6 +58,7 @@ class SqliteBackend(Backend):
         self._writing = threading.Lock()  # threads queue here; SQLite's own waiting is a sleep
         self._locks = FileLocks(self.path.with_name(f"{self.path.name}.locks"))
         self._opened: Files | None = None
+        self._has_wal = True
         self._witness: Connection | None = None  # what it saw stays to be seen, whatever becomes of the files
 
     def open(self) -> Engine:
@@ -75,6 +84,7 @@ class SqliteBackend(Backend):
     def _open(self) -> Engine:
         if not self.path.exists():
             os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))  # prompts are nobody else's
+        self._settle_mode(why_not_wal(self.path))
         _check(self.path, self._busy_seconds)
         engine = _engine(self.path, self._busy_seconds)
         try:
@@ -86,6 +96,16 @@ class SqliteBackend(Backend):
             raise
         self._opened, self._witness = Files.at(self.path), engine.connect()
         return engine
+
+    def _settle_mode(self, why_not: str) -> None:
+        if why_not and self._has_wal:
+            self._announce(
+                f"The folder of the journal {self.name} cannot have SQLite's write-ahead log: {why_not}. The journal "
+                "uses a rollback journal instead: as safe, but slower. For a faster one set HUNYUAN_JOURNAL_URL to "
+                '"sqlite:////path/on/a/local/disk/journal.sqlite3".'
+            )
+        self._has_wal = not why_not
+        _set_mode(self.path, self._busy_seconds, wal=self._has_wal)
 
     def close(self, engine: Engine) -> None:
         if self._witness is not None and self._witness.engine is engine:
@@ -105,7 +125,8 @@ class SqliteBackend(Backend):
     @contextmanager
     def _writing_on(self, engine: Engine, writing: Writing) -> Iterator[Connection]:
         with engine.connect() as connection, connection.begin():
-            synchronous = "FULL" if writing.durable else "NORMAL"
+            # EXTRA: a rollback journal commits by removing its file, which the folder must hold on the disk too.
+            synchronous = ("FULL" if self._has_wal else "EXTRA") if writing.durable else "NORMAL"
             if connection.info.get("synchronous") != synchronous:
                 connection.exec_driver_sql(f"PRAGMA synchronous={synchronous}")
                 connection.info["synchronous"] = synchronous
@@ -155,7 +176,7 @@ class SqliteBackend(Backend):
 
     def _join(self, witness: Connection, before: Files, now: Files) -> Engine:
         """Another database lies there: one that another process has restored or begun, or that somebody put there."""
-        if now.log == before.log:
+        if before.log is not None and now.log == before.log:
             drop_sides(self.path)
         engine = self._open_or_set_aside()
         try:
@@ -229,16 +250,23 @@ def _engine(path: Path, busy_seconds: float) -> Engine:
     )
 
 
+def _set_mode(path: Path, busy_seconds: float, *, wal: bool) -> None:
+    with closing(sqlite3.connect(path, timeout=busy_seconds, isolation_level=None)) as connection:
+        if wal:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        # A file that has a log, from a folder that could have one, is opened by one process alone without shared
+        # memory (sqlite.org/wal.html, "Use of WAL Without Shared-Memory").
+        connection.execute("PRAGMA locking_mode=EXCLUSIVE")
+        connection.execute("PRAGMA journal_mode=DELETE")
+
+
 def _check(path: Path, busy_seconds: float) -> None:
-    """Switch to WAL and read the whole file once; raises sqlite3.DatabaseError when it is damaged."""
-    connection = sqlite3.connect(path, timeout=busy_seconds, isolation_level=None)
-    try:
-        connection.execute("PRAGMA journal_mode=WAL")
+    """Read the whole file once; raises sqlite3.DatabaseError when it is damaged."""
+    with closing(sqlite3.connect(path, timeout=busy_seconds, isolation_level=None)) as connection:
         found = connection.execute("PRAGMA quick_check(1)").fetchone()
         if found is None or found[0] != "ok":
             raise sqlite3.DatabaseError("database disk image is malformed")
-    finally:
-        connection.close()
 
 
 def _is_damage(failure: BaseException) -> bool:

@@ -63,9 +63,10 @@ def copy_whole(witness: Connection, path: Path) -> None:
 
 
 def drop_sides(path: Path) -> None:
-    """Remove a log and an index that do not belong to the database beside them: SQLite would apply them to it."""
-    for side in ("-wal", "-shm"):
-        Path(f"{path}{side}").unlink(missing_ok=True)
+    """Remove logs and an index that do not belong to the database beside them: SQLite would apply them to it."""
+    for side in (Path(f"{path}{ending}") for ending in ("-wal", "-shm", "-journal")):
+        if side.is_file():
+            side.unlink(missing_ok=True)
 
 
 def keep_aside(path: Path, now: float) -> None:
