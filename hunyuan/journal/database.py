@@ -75,6 +75,16 @@ class Backend(ABC):
     def moved(self) -> bool:
         """Whether what was opened is no longer what lies there."""
 
+    def reopen(self, opened: Engine) -> Engine:
+        """Open what lies there now, with all that only the connections opened before still see. When it raises,
+        what was opened stays in use."""
+        self.close(opened)
+        return self.open()
+
+    def close(self, engine: Engine) -> None:
+        """Close all its connections."""
+        engine.dispose()
+
     @abstractmethod
     def repair(self, engine: Engine, failure: BaseException, *, committing: bool) -> bool:
         """Whether opening again and doing it all once more helps: damage that was set aside, a connection that was cut.
@@ -167,7 +177,7 @@ class Database:
         with self._opening:
             engine, self._engine = self._engine, None
         if engine is not None:
-            engine.dispose()
+            self.backend.close(engine)
 
     def _choose(self) -> Backend:
         if not self._url or self._url.startswith("sqlite"):
@@ -196,6 +206,8 @@ class Database:
                 with backend.transaction(engine, writing) as connection:
                     result = work(connection)
                     committing = True
+                if writing is not None:
+                    self._ready(backend)  # written means: in the files that the next start finds
                 return result
             except FAILURES as failure:
                 if engine is not None and not repaired and self._repair(backend, engine, failure, committing):
@@ -209,11 +221,10 @@ class Database:
         if engine is not None and not backend.moved():
             return engine
         with self._opening:
-            if self._engine is not None and backend.moved():
-                self._engine.dispose()
-                self._engine = None
             if self._engine is None:
                 self._engine = backend.open()
+            elif backend.moved():
+                self._engine = backend.reopen(self._engine)
             return self._engine
 
     def _repair(self, backend: Backend, engine: Engine, failure: BaseException, committing: bool) -> bool:

@@ -37,6 +37,8 @@ from .steps import Steps
 from .tables import tasks
 from .workers import row_of
 
+_USUALLY_IN_FLIGHT = 8  # where nothing limits them
+
 
 class Journal(Steps, Queries, Links):
     """Every paid task. Blocking and thread-safe; every failure is a JournalError.
@@ -110,6 +112,7 @@ class Journal(Steps, Queries, Links):
             connection.execute(tasks.insert(), columns_of(row))
             return Begun(row)
 
+        self._make_room(limits.max_in_flight or _USUALLY_IN_FLIGHT)
         try:
             self._pay_debts()
         except JournalError as failure:

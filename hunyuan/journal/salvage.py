@@ -26,14 +26,20 @@ _SIDES = ("-wal", "-shm")
 
 def set_aside(path: Path, now: float) -> Path:
     """Rename the database and its side files to `<name>.damaged-<local time>`; returns the new path."""
+    target = free_name(path, now)
+    for side in (*_SIDES, ""):
+        with suppress(FileNotFoundError):
+            os.rename(f"{path}{side}", f"{target}{side}")
+    return target
+
+
+def free_name(path: Path, now: float) -> Path:
+    """`<name>.damaged-<local time>`, as a file that `rescue` looks at and that is not there yet."""
     stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(now))
     target, tries = path.with_name(f"{path.name}.damaged-{stamp}"), 1
     while target.exists():
         tries += 1
         target = path.with_name(f"{path.name}.damaged-{stamp}-{tries}")
-    for side in (*_SIDES, ""):
-        with suppress(FileNotFoundError):
-            os.rename(f"{path}{side}", f"{target}{side}")
     return target
 
 
@@ -49,7 +55,7 @@ def rescue(connection: Connection, path: Path, announce: Callable[[str], None]) 
             count += connection.execute(insert(tasks).values(row).on_conflict_do_nothing()).rowcount
         connection.execute(meta.insert().values(key=key, value=str(count)))
         announce(
-            f"The journal {path} was damaged. It was set aside as {file} and a new one begun; "
+            f"The journal {path} was damaged or exchanged. It was set aside as {file} and a new one begun; "
             f"{count} tasks could be read and were taken over. Tasks that could not be read are missing from the list: "
             "running such a request again pays for it again. Keep the file if images are missing."
         )

@@ -5,6 +5,7 @@ Each gives the row as it stands then; None where the journal has no such row (an
 
 from __future__ import annotations
 
+import errno
 import json
 import threading
 from collections.abc import Callable, Sequence
@@ -27,21 +28,22 @@ from .tables import tasks
 from .workers import Workers, row_of
 
 _MAX_ERROR_TEXT = 2000  # characters
+_NO_ROOM = {errno.ENOSPC, errno.EIO, getattr(errno, "EDQUOT", errno.ENOSPC)}  # Windows has no quotas by that name
 
 
 class Steps(Workers):
     """The steps of one task, by its local row id."""
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
+    def __init__(self, *arguments: Any, owed_ids: OwedIds | None = None, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._guard = threading.Lock()
         self._debts: dict[str, Callable[[], object]] = {}
-        self._owed_ids = OwedIds(self._db.directory)
+        self._owed_ids = owed_ids or OwedIds(self._db.directory)
 
     def submitted(self, row_id: str, task_id: str) -> TaskRow | None:
         """The gateway accepted the task under this id. The id proves it: a row that was given up as `unknown`
         becomes `submitted` again. Where it cannot be written now, the next start of a worker with this directory
-        writes it (`recover`), if the caller's own further tries do not."""
+        writes it (`recover`), if the caller's own further tries do not. `begin` has taken room for it on the disk."""
         checked = check_given_id(task_id)
         steps = sql.TO_SUBMITTED, sql.LATE_TASK_ID
         try:
@@ -180,6 +182,23 @@ class Steps(Workers):
         except JournalError:
             self._owe(row_id, write)
             raise
+
+    def _make_room(self, ids: int) -> None:
+        """Before a create is sent: its id can be kept even if the disk is full when it comes.
+
+        Where this user may not write at all, on a machine whose journal is elsewhere, there is nothing to keep it in.
+        """
+        try:
+            self._owed_ids.make_room(ids)
+        except OSError as failure:
+            if failure.errno not in _NO_ROOM:
+                return
+            raise JournalError(
+                f"There is no room for task ids in {self._db.directory}.",
+                why=f"{failure.strerror}.",
+                do="Free some space, or check the disk, then run again.",
+                money=Money.NOT_SPENT,
+            ) from failure
 
     def _owe(self, row_id: str, write: Callable[[], object]) -> None:
         with self._guard:

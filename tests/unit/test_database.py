@@ -248,19 +248,6 @@ def test_a_journal_at_a_path_of_the_users_choice(tmp_path: Path) -> None:
     assert not file_of(tmp_path).exists()
 
 
-def test_a_deleted_file_is_said_and_begun_anew(tmp_path: Path) -> None:
-    said: list[str] = []
-    journal = open_journal(tmp_path, announce=said.append)
-    begun(journal)
-    for side in ("", "-wal", "-shm"):
-        Path(f"{file_of(tmp_path)}{side}").unlink()
-    begun(journal)
-    assert len(said) == 1
-    assert "deleted" in said[0]
-    assert file_of(tmp_path).exists()
-    assert sum(open_journal(tmp_path).counts().values()) == 1
-
-
 def build_version_1(directory: Path, fingerprint: str) -> None:
     """A journal as version 1 of the schema left it, with one collected task."""
     with closing(sqlite3.connect(file_of(directory))) as connection:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -11,10 +13,10 @@ import pytest
 
 from hunyuan.errors import JournalError, Money
 from hunyuan.journal import Journal
-from hunyuan.journal.owed import OwedIds
+from hunyuan.journal.owed import SPARE_BYTES, OwedIds
 from hunyuan.models import TaskState
 from hunyuan.rows import Attached, Begun, Busy, Limits, RowMoney
-from tests.journal_kit import ACCOUNT, HandClock, begin, begun, fresh, open_journal
+from tests.journal_kit import ACCOUNT, HandClock, Worker, begin, begun, fresh, open_journal
 
 
 @contextmanager
@@ -80,6 +82,127 @@ def test_an_id_that_another_process_keeps_while_the_ids_are_paid_is_not_lost(tmp
     owed.pay(write)
     assert written == {"row1": "n1", "row2": "n2"}
     assert list(tmp_path.iterdir()) == []
+
+
+FULL_IN_THE_MIDDLE = """
+import errno, os
+from hunyuan.errors import JournalError
+from hunyuan.journal.owed import OwedIds
+full = False
+
+def write(handle, data):
+    # A full disk takes what has its room already, and nothing more.
+    if full and os.lseek(handle, 0, os.SEEK_CUR) + len(data) > os.fstat(handle).st_size:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    return os.write(handle, data)
+
+journal = open_journal(
+    directory, worker, clock=time, busy_seconds=0.05, owed_ids=OwedIds(directory, last_resorts=(), write=write)
+)
+ids = [begun(journal, number).id for number in range(8)]
+full = True
+other = __import__("sqlite3").connect(directory / "journal.sqlite3", isolation_level=None)
+other.execute("BEGIN IMMEDIATE")  # and the journal cannot be written either
+for number, row_id in enumerate(ids):
+    try:
+        journal.submitted(row_id, f"n{number}")
+    except JournalError as error:
+        say(error.money.value)
+try:
+    begin(journal, 100)
+except JournalError as error:
+    say(error)
+sys.stdin.readline()
+"""
+
+
+def test_ids_outlive_a_disk_that_fills_up_while_creates_are_under_way_and_a_kill(tmp_path: Path) -> None:
+    worker = Worker(tmp_path, "killed", FULL_IN_THE_MIDDLE)
+    told = [worker.hear() for _ in range(9)]
+    worker.kill()
+    assert told[:8] == ["spent"] * 8
+    assert told[8].endswith("No credits were spent."), "and nothing more is sent"
+    later = open_journal(tmp_path, "later", announce=lambda text: None)
+    assert later.recover() == []
+    assert sorted(str(row.task_id) for row in later.list_tasks()) == [f"n{number}" for number in range(8)]
+    assert list(tmp_path.glob("owed-*")) == []
+
+
+BROKEN_IN_THE_MIDDLE = """
+import errno, os
+from hunyuan.errors import JournalError
+from hunyuan.journal.owed import OwedIds
+broken = False
+
+def write(handle, data):
+    if broken and os.fstat(handle).st_ino in {each.stat().st_ino for each in directory.iterdir()}:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+    return os.write(handle, data)
+
+journal = open_journal(
+    directory, worker, clock=time, busy_seconds=0.1,
+    owed_ids=OwedIds(directory, last_resorts=(directory.parent / "memory",), write=write),
+)
+row = begun(journal)
+broken = True
+other = __import__("sqlite3").connect(directory / "journal.sqlite3", isolation_level=None)
+other.execute("BEGIN IMMEDIATE")
+try:
+    journal.submitted(row.id, "n1")
+except JournalError as error:
+    say(error.money.value)
+sys.stdin.readline()
+"""
+
+
+def test_ids_outlive_a_disk_that_breaks_in_the_memory_of_the_machine(tmp_path: Path) -> None:
+    disk, memory = tmp_path / "disk", tmp_path / "memory"
+    disk.mkdir()
+    worker = Worker(disk, "killed", BROKEN_IN_THE_MIDDLE)
+    assert worker.hear() == "spent"
+    worker.kill()
+    later = open_journal(disk, "later", owed_ids=OwedIds(disk, last_resorts=(memory,)))
+    assert later.recover() == []
+    assert [row.task_id for row in later.list_tasks()] == ["n1"]
+    assert list(memory.iterdir()) == []
+
+
+@pytest.mark.posix
+@pytest.mark.parametrize("trap", ["others may write", "a link"])
+def test_a_folder_that_somebody_else_may_have_put_there_is_not_believed(tmp_path: Path, trap: str) -> None:
+    memory, elsewhere = tmp_path / "memory", tmp_path / "elsewhere"
+    elsewhere.mkdir(mode=0o700)
+    if trap == "a link":
+        memory.symlink_to(elsewhere)
+    else:
+        memory.mkdir()
+        memory.chmod(0o777)
+    (memory / "owed-row1.json").write_text('{"row_id": "row1", "task_id": "n1"}')
+    told: list[str] = []
+    owed = OwedIds(tmp_path / "file" / "no folder", last_resorts=(memory,))
+    (tmp_path / "file").write_text("in the way")
+    owed.pay(lambda row_id, task_id: told.append(task_id))
+    assert told == []
+    with pytest.raises(OSError, match="Not a directory"):
+        owed.add("row2", "n2")
+
+
+def test_a_file_system_that_never_writes_in_place_gives_the_spares_room(tmp_path: Path) -> None:
+    """As btrfs and ZFS: what is written anew takes new room, also over what is there."""
+    room = [8 * SPARE_BYTES]
+
+    def write(handle: int, data: bytes) -> int:
+        taken = sum(each.stat().st_size for each in tmp_path.iterdir())
+        if taken + len(data) > room[0]:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return os.write(handle, data)
+
+    owed, found = OwedIds(tmp_path, last_resorts=(), write=write), {}
+    owed.make_room(8)
+    for number in range(8):
+        owed.add(f"row{number}", f"n{number}")
+    owed.pay(lambda row_id, task_id: found.update({row_id: task_id}))
+    assert found == {f"row{number}": f"n{number}" for number in range(8)}
 
 
 ENDINGS: dict[str, tuple[Callable[[Journal, str], object], TaskState, RowMoney]] = {

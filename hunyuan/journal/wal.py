@@ -1,0 +1,81 @@
+"""Whether SQLite's write-ahead log can be used in a folder.
+
+It needs memory that all processes share, which network drives, cloud drives and some virtual machines do not give.
+Where they seem to, two machines on one such folder would still damage the journal. The older rollback journal needs
+only locks.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import sys
+from contextlib import closing, suppress
+from pathlib import Path
+
+# Linux' names (proc_pid_mountinfo(5)) of what several machines may have mounted, and of Windows' drives in WSL (9p).
+_NETWORK = frozenset({
+    "9p", "afs", "beegfs", "ceph", "cifs", "davfs", "drvfs", "glusterfs", "gpfs", "lustre", "nfs", "nfs4", "smb3",
+    "smbfs", "fuse.ceph-fuse", "fuse.gcsfuse", "fuse.glusterfs", "fuse.juicefs", "fuse.rclone", "fuse.s3fs",
+    "fuse.sshfs",
+})  # fmt: skip
+_REMOTE_DRIVE = 4  # of GetDriveTypeW
+_MOUNTS = Path("/proc/self/mountinfo")
+
+
+def why_not_wal(file: Path) -> str:
+    """A few words on why the write-ahead log cannot be used for this file; "" where it can.
+
+    Tries it with a file beside it. Raises sqlite3.Error or OSError where nothing can be written there at all.
+    """
+    if found := _network_drive(file.parent):
+        return f"a network drive ({found})"
+    return _try_beside(file)
+
+
+def network_file_system(folder: Path, mounts: str) -> str:
+    """The name of the network file system that the folder is on, by the text of Linux' mountinfo; "" for others."""
+    found, longest = "", -1
+    for line in mounts.splitlines():
+        place, _, rest = line.partition(" - ")
+        mounted = place.split(" ")[4].encode().decode("unicode_escape") if place.count(" ") >= 4 else ""
+        if mounted and len(mounted) >= longest and folder.is_relative_to(mounted):  # a later one hides an earlier one
+            found, longest = rest.split(" ")[0], len(mounted)
+    return found if found in _NETWORK else ""
+
+
+def _network_drive(folder: Path) -> str:
+    if sys.platform == "win32":
+        import ctypes
+
+        drive = os.path.splitdrive(os.path.abspath(folder))[0] + "\\"
+        is_remote = drive.startswith("\\\\") or ctypes.windll.kernel32.GetDriveTypeW(drive) == _REMOTE_DRIVE
+        return drive if is_remote else ""
+    try:
+        mounts = _MOUNTS.read_text(encoding="utf-8", errors="replace")
+    except OSError:  # not Linux
+        return ""
+    return network_file_system(folder.resolve(), mounts)
+
+
+def _try_beside(file: Path) -> str:
+    scratch = file.with_name(f"{file.name}.wal-test")
+    _remove(scratch)
+    try:
+        with closing(sqlite3.connect(scratch, isolation_level=None)) as connection:
+            connection.execute("PRAGMA synchronous=OFF")  # it need not outlive anything
+            connection.execute("CREATE TABLE tried (number)")
+            try:
+                mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
+                connection.execute("INSERT INTO tried VALUES (1)")
+            except sqlite3.Error as failure:
+                return f"SQLite said: {failure}"
+            return "" if mode == "wal" else "a file system without shared memory"
+    finally:
+        _remove(scratch)
+
+
+def _remove(scratch: Path) -> None:
+    for side in ("", "-wal", "-shm", "-journal"):
+        with suppress(OSError):
+            Path(f"{scratch}{side}").unlink()
