@@ -53,8 +53,7 @@ class Client:
                 reuse_idle_seconds=_CREATE_IDLE_SECONDS,
             )
         except TransportError as failure:
-            failure.money = Money.MAYBE_SPENT if failure.sent else Money.NOT_SPENT
-            raise
+            raise failure.but(money=Money.MAYBE_SPENT if failure.sent else Money.NOT_SPENT) from failure.__cause__
         return protocol.read_create(
             exchange.status,
             exchange.headers.get("content-type", ""),
@@ -82,8 +81,7 @@ class Client:
                 redact=settings.redact,
             )
         except GatewayError as failure:
-            failure.task_id = task_id
-            raise
+            raise failure.but(task_id=task_id) from failure.__cause__
         return replace(found, task_id=task_id)
 
     def download(self, url_or_data_uri: str, deadline_seconds: float) -> bytes:

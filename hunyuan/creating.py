@@ -51,6 +51,8 @@ async def obtain_row(driver: Driver) -> None:
         if isinstance(outcome, Busy):
             driver.phase = Phase.QUEUED
             tools.limiter.pause(outcome.retry_in)
+            if not outcome.retry_in:
+                tools.limiter.crowded(outcome.in_flight, outcome.oldest)
             # Else it keeps its slot: who has none does not ask the journal, however many wait in all processes.
             if tools.limiter.paused_for > 0 or tools.limiter.in_flight > tools.limiter.width:
                 driver.release_slot()
@@ -59,6 +61,7 @@ async def obtain_row(driver: Driver) -> None:
             await driver.clock.sleep(outcome.retry_in or backoff(busy, tools.chance(), first=0.2, longest=1.0))
             continue
         attempt += 1
+        tools.limiter.roomy()
         if not driver.watches:  # left while the intent was written down: nothing has been sent
             await _take_back(driver, outcome.row)
         _stay_wanted(driver)
@@ -169,8 +172,10 @@ async def _refused(driver: Driver, row: TaskRow, error: HunyuanError, attempt: i
         await driver.note(journal.unknown, error.what)
     else:
         await driver.note(journal.failed, error.code, error.what, False)
-    driver.release_slot()
-    await driver.heed(error)
+    try:
+        await driver.heed(error)
+    finally:
+        driver.release_slot()  # only now: after a 429 who gets it must wait out the pause
     if decision.next is Next.AGAIN:
         return 0.0 if isinstance(error, RateLimitedError) else decision.delay
     if decision.next is Next.UNKNOWN:
@@ -181,8 +186,7 @@ async def _refused(driver: Driver, row: TaskRow, error: HunyuanError, attempt: i
         ) from None
     if isinstance(error, InputUnreachableError):
         await driver.forget_inputs()
-    error.money = Money.NOT_SPENT
-    raise error
+    raise error.but(money=Money.NOT_SPENT)
 
 
 async def _write_down(driver: Driver, status: TaskStatus) -> None:
