@@ -58,8 +58,7 @@ class Client:
                 kept = protocol.read_cut_create(failure.status, failure.body)
                 if kept is not None:
                     return kept
-            failure.money = Money.MAYBE_SPENT if failure.sent else Money.NOT_SPENT
-            raise
+            raise failure.but(money=Money.MAYBE_SPENT if failure.sent else Money.NOT_SPENT) from failure.__cause__
         return protocol.read_create(
             exchange.status,
             exchange.headers.get("content-type", ""),
@@ -89,8 +88,7 @@ class Client:
                 base_url=settings.base_url,
             )
         except GatewayError as failure:
-            failure.task_id = task_id
-            raise
+            raise failure.but(task_id=task_id) from failure.__cause__
         return replace(found, task_id=task_id)
 
     def download(self, url_or_data_uri: str, deadline_seconds: float) -> bytes:

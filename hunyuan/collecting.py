@@ -20,9 +20,11 @@ from .errors import (
     UnreadableAnswerError,
 )
 from .models import SLOT_PATIENCE, StoredImage, TaskState, TaskStatus
-from .retry import Next, after_download, after_poll, measured, next_poll, poll_times
+from .retry import Known, Next, after_download, after_poll, measured, next_poll, poll_times
 from .row_errors import error_of_row
 from .rows import TaskRow
+from .stalling import heard, troubled
+from .timeouts import ago
 from .watch import Decoded, Phase
 
 DOWNLOAD_DEADLINE = 120.0  # seconds for one try at one image
@@ -133,25 +135,27 @@ async def poll(driver: Driver) -> TaskStatus:
     tools, seen = driver.tools, Counter[type[HunyuanError]]()
     task_id = driver.task_id or (driver.row.task_id if driver.row else None)
     assert task_id is not None
-    ours = driver.row is not None
     while True:
-        _check_gateway(driver)
         await tools.limiter.resume()
         try:
-            return await driver.remote(tools.client.status, task_id, driver.input_urls)
+            _check_gateway(driver)
+            status = await driver.remote(tools.client.status, task_id, driver.input_urls)
         except HunyuanError as error:
             seen[type(error)] += 1
             age = await driver.age()
-            decision = after_poll(error, seen[type(error)], tools.chance(), age=age, ours=ours)
+            known = _is_known(driver)
+            decision = after_poll(error, seen[type(error)], tools.chance(), age=age, known=known)
             await driver.heed(error)
-            if decision.next is not Next.AGAIN or (not driver.watches and seen.total() >= ALONE_TRIES):
-                error.task_id = task_id
-                if decision.next is Next.GONE and driver.row is not None:
-                    await _write_off(driver, driver.row, error)
-                raise
+            given_up = decision.next is not Next.AGAIN or (not driver.watches and seen.total() >= ALONE_TRIES)
+            await troubled(driver, error, for_good=decision.next is not Next.AGAIN)
+            if given_up:
+                raise await _last_word(driver, error, decision.next, age) from error.__cause__
             if age > SLOT_PATIENCE:
                 driver.release_slot()
             await driver.clock.sleep(decision.delay)
+        else:
+            await heard(driver, status)
+            return status
 
 
 def _check_gateway(driver: Driver) -> None:
@@ -166,18 +170,34 @@ def _check_gateway(driver: Driver) -> None:
         )
 
 
-async def _write_off(driver: Driver, row: TaskRow, error: HunyuanError) -> None:
-    """The gateway knows the task no more: still counted, not asked for again. Another key's word says nothing."""
-    if row.account != driver.tools.settings().account:
-        raise AuthenticationError(
+def _is_known(driver: Driver) -> Known:
+    """What this process knows of the task, by which a 404 is judged: another key's says nothing."""
+    if driver.row is None:
+        return Known.BY_NAME
+    return Known.AS_OURS if driver.row.account == driver.tools.settings().account else Known.AS_ANOTHER_KEYS
+
+
+async def _last_word(driver: Driver, error: HunyuanError, then: Next, age: float) -> HunyuanError:
+    """What is raised where no further poll follows. A task that is gone is still counted, and not asked for again."""
+    row = driver.row
+    if not isinstance(error, UnknownTaskError) or row is None or then is Next.AGAIN:
+        return error
+    if _is_known(driver) is Known.AS_ANOTHER_KEYS:
+        return AuthenticationError(
             "The gateway does not give this task to the API key that is set: it was created with another one.",
             do="Set that key again to collect it.",
             task_id=row.task_id,
-        ) from None
-    error.money = Money.MAYBE_SPENT
-    if row.urls:
-        return  # its link is known and may still work
-    await driver.note(driver.tools.journal.lost, error.what)
+        )
+    if then is Next.TELL:
+        again = "Run the same again later: it asks for this task once more, at no cost."
+        return error.but(
+            why=f"It accepted it {ago(age)} ago. {error.why}",
+            do=f"{again} For a new image instead, for new credits, turn reuse off.",
+            money=Money.MAYBE_SPENT,
+        )
+    if not row.urls:  # else its link is known and may still work
+        await driver.note(driver.tools.journal.lost, error.what)
+    return error.but(money=Money.MAYBE_SPENT)
 
 
 async def _heed(driver: Driver) -> None:
@@ -228,10 +248,12 @@ async def _collect_one(driver: Driver, index: int, url: str) -> tuple[StoredImag
             waited = driver.clock.monotonic() - since
             decision = after_download(error, seen[type(error)], tools.chance(), since=waited)
             await driver.heed(error)
+            driver.asked = driver.asked or isinstance(error, DownloadError)  # the gateway's link was tried, to no good
             if decision.next is not Next.AGAIN or (not driver.watches and seen.total() >= ALONE_TRIES):
                 if isinstance(error, LinkDeadError):
                     again = "Run the node again while the task is young: it asks the gateway for the link anew."
-                    error.do = f"{again} For a new image instead, for new credits, turn reuse off."
+                    do = f"{again} For a new image instead, for new credits, turn reuse off."
+                    raise error.but(do=do) from error.__cause__
                 raise
             await driver.clock.sleep(decision.delay)
             if isinstance(error, LinkDeadError):
@@ -269,12 +291,11 @@ def _fetch(driver: Driver, index: int, url: str) -> tuple[StoredImage, Decoded]:
         data = tools.client.download(url, DOWNLOAD_DEADLINE)
         decoded = tools.decode(data)
     except DownloadError as error:
-        error.task_id = row.task_id or row.id
-        rejected = data or (error.body if isinstance(error, NotAnImageError) else b"")
+        do, rejected = error.do, data or (error.body if isinstance(error, NotAnImageError) else b"")
         if rejected:
             kept = tools.results.keep_rejected(row.task_id or row.id, index, rejected)
-            error.do = f"{error.do} The bytes are kept for a look in {kept}.".strip()
-        raise
+            do = f"{do} The bytes are kept for a look in {kept}.".strip()
+        raise error.but(task_id=row.task_id or row.id, do=do) from error.__cause__
     link = "" if url.startswith("data:") else url
     stored = tools.results.store(row.task_id or row.id, index, data, decoded.mime, link)
     if link and decoded.opaque:

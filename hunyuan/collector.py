@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from .driver import Tools
 from .errors import HunyuanError
 from .limiter import Clock
+from .models import SLOT_PATIENCE
 from .retry import quiet_gap
 from .rows import TaskRow
 
@@ -20,15 +22,20 @@ GIVEN_UP_AFTER = 8 * 86400.0  # seconds; upstream keeps results 7 days
 
 
 class Collector:
-    """Lives on the engine's loop. drive: looks once at an open task; driven: ids of the rows already in hand."""
+    """Lives on the engine's loop. drive: looks once at an open task, and says whether the gateway answered for it;
+    driven: ids of the rows already in hand."""
 
     def __init__(
-        self, tools: Tools, drive: Callable[[TaskRow], Awaitable[None]], driven: Callable[[], set[str]]
+        self, tools: Tools, drive: Callable[[TaskRow], Awaitable[bool]], driven: Callable[[], set[str]]
     ) -> None:
         self._tools = tools
         self._drive = drive
         self._driven = driven
-        self._looked: dict[str, float] = {}  # row id → the journal's time of the last look
+        # Row id → monotonic seconds, which no clock that is set moves: at the last look; and of a task that is too old
+        # by the clock, at the first look at which the gateway answered for it.
+        self._looked: dict[str, float] = {}
+        self._answered: dict[str, float] = {}
+        self._hopeless: set[str] = set()
         self._rounds: asyncio.Task[None] | None = None
         self._complaint = ""
 
@@ -76,20 +83,37 @@ class Collector:
         if not settings.api_key:
             return
         now, rows = found.now, found.open_rows
-        driven, looked = self._driven(), self._looked
-        self._looked = {row.id: looked[row.id] for row in rows if row.id in looked}
+        driven, moment = self._driven(), self._clock.monotonic()
+        self._looked, self._answered = _only(self._looked, rows), _only(self._answered, rows)
         for row in rows:
-            age = now - (row.submitted_at or row.created_at)
-            if age > GIVEN_UP_AFTER:
+            if row.id in self._hopeless:
+                self._hopeless.discard(row.id)
                 text = f"not collected within {GIVEN_UP_AFTER / 86400:g} days: upstream keeps results for 7"
                 await blocking(journal.lost, row.id, text)
                 continue
-            due = self._looked.get(row.id, 0.0) + quiet_gap(age) <= now
+            age = now - (row.submitted_at or row.created_at)
+            too_old = age > GIVEN_UP_AFTER
+            # A clock that was wrong may have made it so old: who knows it for a minute looks as at one of a minute.
+            gap = quiet_gap(moment - self._answered[row.id] if row.id in self._answered else age)
+            due = row.id not in self._looked or self._looked[row.id] + gap <= moment
             if due and row.base_url == settings.base_url and row.id not in driven:
-                self._looked[row.id] = now
-                self._tools.engine.spawn(self._look(row, at_once))
+                self._looked[row.id] = moment
+                self._tools.engine.spawn(self._look(row, at_once, too_old))
 
-    async def _look(self, row: TaskRow, at_once: asyncio.Semaphore) -> None:
+    async def _look(self, row: TaskRow, at_once: asyncio.Semaphore, too_old: bool) -> None:
         async with at_once:
-            if row.id not in self._driven():
-                await self._drive(row)
+            if row.id in self._driven():
+                return
+            answered = await self._drive(row)
+            if not answered or not too_old:
+                return
+            moment = self._clock.monotonic()
+            if moment - self._answered.setdefault(row.id, moment) >= SLOT_PATIENCE:
+                self._hopeless.add(row.id)  # it was asked for, for longer than any task takes
+
+
+T = TypeVar("T")
+
+
+def _only(known: dict[str, T], rows: list[TaskRow]) -> dict[str, T]:
+    return {row.id: known[row.id] for row in rows if row.id in known}

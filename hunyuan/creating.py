@@ -57,16 +57,11 @@ async def obtain_row(driver: Driver) -> None:
             driver.row = outcome.row
             return
         if isinstance(outcome, Busy):
-            driver.phase = Phase.QUEUED
-            tools.limiter.pause(outcome.retry_in)
-            # Else it keeps its slot: who has none does not ask the journal, however many wait in all processes.
-            if tools.limiter.paused_for > 0 or tools.limiter.in_flight > tools.limiter.width:
-                driver.release_slot()
-            _stay_wanted(driver)
             busy += 1
-            await driver.clock.sleep(outcome.retry_in or backoff(busy, tools.chance(), first=0.2, longest=1.0))
+            await _wait_for_room(driver, outcome, busy)
             continue
         attempt += 1
+        tools.limiter.roomy()
         if not driver.is_wanted:  # left while the intent was written down: nothing has been sent
             await _take_back(driver, outcome.row)
         _stay_wanted(driver)
@@ -78,6 +73,20 @@ async def obtain_row(driver: Driver) -> None:
         driver.phase = Phase.QUEUED  # nothing arrived: nodes may leave
         _stay_wanted(driver)
         await driver.clock.sleep(delay)
+
+
+async def _wait_for_room(driver: Driver, outcome: Busy, busy: int) -> None:
+    """All slots of the account are taken, or its creates rest. busy: how often in a row that was so."""
+    limiter = driver.tools.limiter
+    driver.phase = Phase.QUEUED
+    limiter.pause(outcome.retry_in)
+    if not outcome.retry_in:
+        limiter.crowded(outcome.in_flight, outcome.oldest)
+    # Else it keeps its slot: who has none does not ask the journal, however many wait in all processes.
+    if limiter.paused_for > 0 or limiter.in_flight > limiter.width:
+        driver.release_slot()
+    _stay_wanted(driver)
+    await driver.clock.sleep(outcome.retry_in or backoff(busy, driver.tools.chance(), first=0.2, longest=1.0))
 
 
 def _stay_wanted(driver: Driver) -> None:
@@ -187,8 +196,10 @@ async def _refused(driver: Driver, row: TaskRow, error: HunyuanError, attempt: i
         await driver.note(journal.unknown, error.what)
     else:
         await driver.note(journal.failed, error.code, error.what, False)
-    driver.release_slot()
-    await driver.heed(error)
+    try:
+        await driver.heed(error)
+    finally:
+        driver.release_slot()  # only now: after a 429 who gets it must wait out the pause
     if decision.next is Next.AGAIN:
         return 0.0 if isinstance(error, RateLimitedError) else decision.delay
     if decision.next is Next.UNKNOWN:
@@ -199,8 +210,7 @@ async def _refused(driver: Driver, row: TaskRow, error: HunyuanError, attempt: i
         ) from None
     if isinstance(error, InputUnreachableError):
         await driver.forget_inputs()
-    error.money = Money.NOT_SPENT
-    raise error
+    raise error.but(money=Money.NOT_SPENT)
 
 
 async def _write_down(driver: Driver, status: TaskStatus) -> None:

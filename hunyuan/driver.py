@@ -26,6 +26,7 @@ from .errors import (
 )
 from .limiter import Limiter, Slot
 from .models import GenerationRequest, ImageInput, ResolvedImage, TaskState, TaskStatus
+from .timeouts import trouble_of, why_unsent
 from .watch import Collected, Decoded, Phase, Progress, Watch
 
 if TYPE_CHECKING:
@@ -112,6 +113,9 @@ class Driver:
     seconds: float | None = None  # how long the task took, where polls could tell
     watches: list[Watch] = field(default_factory=list)
     nudged: asyncio.Event = field(default_factory=asyncio.Event)  # somebody began to watch
+    heard_at: float | None = None  # monotonic seconds at the gateway's last usable word of the task
+    trouble: HunyuanError | None = None  # what its last poll failed with
+    asked: bool = False  # whether the gateway has answered for it at all, be it that there is no such task
 
     @property
     def clock(self) -> Any:
@@ -210,11 +214,12 @@ class Driver:
         """Every watch is told."""
         self.phase = Phase.ENDED
         if isinstance(error, HunyuanError):
-            error.task_id = error.task_id or self.known_id
-            if error.money is Money.NOT_SPENT and self.row is not None and self.row.state.is_attachable:
-                error.money = Money.SPENT  # whatever failed now, the task was accepted before
+            money = error.money
+            if money is Money.NOT_SPENT and self.row is not None and self.row.state.is_attachable:
+                money = Money.SPENT  # whatever failed now, the task was accepted before
+            error = error.but(task_id=error.task_id or self.known_id, money=money)
         for watch in self.watches:
-            watch.fail(error)
+            watch.fail(error.but() if isinstance(error, HunyuanError) else error)  # to each its own
         self.watches.clear()
 
     def release_slot(self) -> None:
@@ -267,7 +272,7 @@ class Driver:
     async def heed(self, error: HunyuanError) -> None:
         """After a 429 everything of this key rests, in this process and in all others on the journal."""
         if isinstance(error, RateLimitedError):
-            self.tools.limiter.throttled(error.retry_after)
+            self.tools.limiter.throttled(error.retry_after, error.words)
             account, seconds = self.tools.settings().account, self.tools.limiter.paused_for
             try:
                 await self.blocking(self.tools.journal.pause, account, seconds)
@@ -287,6 +292,7 @@ class Driver:
     def _view(self, began: float) -> Progress:
         limiter = self.tools.limiter
         queued = self.phase is Phase.QUEUED
+        in_flight, oldest = limiter.crowd if queued else (0, 0.0)
         return Progress(
             self.phase,
             self.clock.monotonic() - began,
@@ -294,6 +300,9 @@ class Driver:
             self._fraction(),
             limiter.waiting if queued else 0,
             limiter.paused_for if queued or self.phase is Phase.WAITING else 0.0,
+            in_flight,
+            oldest,
+            limiter.refusal if queued or isinstance(self.trouble, RateLimitedError) else None,
         )
 
     def _fraction(self) -> float:
@@ -328,15 +337,11 @@ class Driver:
                 do=f"When the answer comes, the image is collected in the background{again}.",
             )
         if self.phase.is_free or self.phase is Phase.RESERVING or self.row is None:
-            step = {
-                Phase.QUEUED: "it still waited for a slot",
-                Phase.PREPARING: "its input images were being uploaded",
-                Phase.RESERVING: "its row in the journal was still being written",
-            }
-            why = f"Nothing was sent: {step.get(self.phase, 'it had not begun')}."
-            return TaskTimeoutError(f"{said}.", why=why, do="Raise timeout_s or run again.", money=Money.NOT_SPENT)
+            why, do = why_unsent(self)
+            return TaskTimeoutError(f"{said}.", why=why, do=do, money=Money.NOT_SPENT)
         return TaskTimeoutError(
             f"{said}: the task is {self.row.state.value}.",
+            why=trouble_of(self),
             do=f"It is collected in the background{again}, or put its id into Hunyuan Task Wait.",
             task_id=self.known_id,
             money=None if self.row.state.is_attachable else Money.MAYBE_SPENT,

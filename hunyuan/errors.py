@@ -17,7 +17,7 @@ HunyuanError
 │   └── AnswerLostError             the request went out, no whole answer came back
 ├── GatewayError                  the gateway answered something else than what was asked for
 │   ├── AuthenticationError         401, 403
-│   ├── OutOfCreditsError           402
+│   ├── OutOfCreditsError           402, or other refusals that say so
 │   ├── UnknownTaskError            404 for a task
 │   ├── RateLimitedError            429
 │   ├── ServerError                 5xx
@@ -36,12 +36,16 @@ HunyuanError
     └── NotAnImageError             truncated, HTML, or no format that is read here
 
 Each one says what was wrong, why, what to do, and whether money moved. No message holds the key.
+Once raised an error does not change any more: `but` gives a copy that says something else.
 """
 
 from __future__ import annotations
 
+import copy
 from enum import Enum
-from typing import ClassVar
+from typing import Any, ClassVar, TypeVar
+
+E = TypeVar("E", bound="HunyuanError")
 
 
 class Money(str, Enum):
@@ -105,6 +109,24 @@ class HunyuanError(Exception):
         task = f"Task id: {self.task_id}." if self.task_id and self.task_id not in self.what else ""
         parts = (self.translation, self.what, self.why, self.do, task, self.money.sentence)
         return " ".join(part.strip() for part in parts if part.strip())
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Refuses what would change an error that somebody may hold already (AttributeError)."""
+        if self.__traceback__ is not None and not name.startswith("__"):
+            raise AttributeError(f"{type(self).__name__}.{name}: an error that was raised stays as it is; see but().")
+        super().__setattr__(name, value)
+
+    def but(self: E, **changes: Any) -> E:
+        """A copy with these fields changed. Whoever hands an error on to several nodes gives each a copy of its own."""
+        twin = copy.copy(self)
+        for name, value in changes.items():
+            if not hasattr(self, name):
+                raise AttributeError(f"{type(self).__name__} has no field {name}.")
+            setattr(twin, name, value)
+        twin.args = (twin.what,)
+        # Raised where the first one is being handled, it must not read as a second failure.
+        twin.__cause__, twin.__suppress_context__ = self.__cause__, True
+        return twin.with_traceback(self.__traceback__)
 
 
 class SettingsError(HunyuanError):
@@ -243,7 +265,7 @@ class AuthenticationError(GatewayError):
 
 
 class OutOfCreditsError(GatewayError):
-    """402: the account has no credits left."""
+    """The account has no credits left: 402, or a 400, 403 or 429 that says so."""
 
     code = "out_of_credits"
 

@@ -13,11 +13,13 @@ from contextlib import suppress
 from typing import Protocol
 
 from .errors import HunyuanError
+from .models import LONGEST_HEEDED
 
 Group = tuple[str, str]  # prompt id, node id
 
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds after a 429 that names no time
-LONGEST_HEEDED = 900.0  # seconds of a Retry-After that are believed: a wrong clock must not stop everything for days
+# Seconds after a 429, doubled with each in a row: the floor of what the gateway asks for, which may be nothing.
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
+FORGOTTEN_AFTER = 120.0  # seconds since a pause ended after which the next 429 is a first one
 
 
 class Clock(Protocol):
@@ -36,12 +38,15 @@ class Slot:
     def __init__(self, limiter: Limiter, group: Group) -> None:
         self._limiter = limiter
         self.group = group
+        self.since = limiter.now
         self._held = True
+        limiter.slots.add(self)
 
     def release(self) -> None:
         """Gives the slot back; a second call does nothing."""
         if self._held:
             self._held = False
+            self._limiter.slots.discard(self)
             self._limiter._released()
 
 
@@ -93,6 +98,9 @@ class Limiter:
         self._paused_until = 0.0
         self._waker: asyncio.Task[None] | None = None
         self._queue = _Queue()
+        self._crowd: tuple[int, float] | None = None  # the journal's count where it is full, and since when the oldest
+        self.slots: set[Slot] = set()  # nodes read it from their own threads
+        self.refusal: str | None = None  # the gateway's words at the last 429, until a create is accepted
         self.in_flight = 0
         self.waiting = 0  # for a slot; counted, since nodes read it from their own threads while the queue changes
 
@@ -107,6 +115,25 @@ class Limiter:
         with suppress(HunyuanError):
             self._last = max(1, self._max())
         return self._last
+
+    @property
+    def now(self) -> float:
+        """Monotonic seconds."""
+        return self._clock.monotonic()
+
+    @property
+    def crowd(self) -> tuple[int, float]:
+        """For whom one waits: how many tasks are in flight, and for how many seconds the oldest of them."""
+        count, since = self._crowd or (self.in_flight, min((slot.since for slot in list(self.slots)), default=self.now))
+        return count, max(0.0, self.now - since)
+
+    def crowded(self, in_flight: int, oldest: float) -> None:
+        """The journal has no slot: so many are in flight in all processes, the oldest for so many seconds."""
+        self._crowd = in_flight, self.now - oldest
+
+    def roomy(self) -> None:
+        """The journal had a slot."""
+        self._crowd = None
 
     @property
     def paused_for(self) -> float:
@@ -135,14 +162,17 @@ class Limiter:
         while self.paused_for > 0:
             await self._clock.sleep(self.paused_for)
 
-    def throttled(self, retry_after: float | None) -> None:
+    def throttled(self, retry_after: float | None, words: str = "") -> None:
         """The gateway said 429: everybody pauses, and fewer may be in flight. One narrowing a pause."""
+        self.refusal = words
         if self.paused_for <= 0:
+            if self.now - self._paused_until > FORGOTTEN_AFTER:
+                self._refusals = 0
             self._narrowed = max(1, min(self.width, self.in_flight or self.width) // 2)
             self._accepted = 0
             self._refusals += 1
         own = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(self._refusals - 1, 30))
-        self.pause(own if retry_after is None else min(retry_after, LONGEST_HEEDED))
+        self.pause(max(own, min(retry_after or 0.0, LONGEST_HEEDED)))
 
     def pause(self, seconds: float) -> None:
         """Nothing is sent for so long (also what another process was told); a longer pause is not shortened."""
@@ -151,6 +181,7 @@ class Limiter:
     def accepted(self) -> None:
         """A create went through: after as many as the width allows, it widens by one."""
         self._refusals = 0
+        self.refusal = None
         if self._narrowed is None:
             return
         self._accepted += 1

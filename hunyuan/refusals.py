@@ -42,6 +42,24 @@ _DIALOG_WORDS = (
     ("Payment Required: Please add credits", "payment required, please top up"),
 )
 
+# Out of credits is said in many ways, and not only with 402. Gateways' codes, then words, English and Chinese.
+_NO_CREDITS_CODES = frozenset(
+    {"insufficient_user_quota", "insufficient_quota", "insufficient_credits", "insufficient_credit"}
+    | {"insufficient_balance", "insufficient_funds", "out_of_credits", "billing_hard_limit_reached"}
+)
+_NO_CREDITS_WORDS = re.compile(
+    r"insufficient[ _](\w+[ _]){0,2}(credit|balance|fund|quota|point)"
+    r"|not enough (\w+ ){0,2}(credit|balance|fund|quota|point)"
+    r"|(credits?|balance|funds|quota|points) (\w+ ){0,2}(insufficient|not enough|exhausted|used up)"
+    r"|\b(no|out of) (\w+ )?credits\b|exceeded your current quota|payment required"
+    r"|(余额|额度|积分|配额|点数)\s*(不足|已用完|已耗尽|已用尽)|欠费",
+    re.IGNORECASE,
+)
+# A 429 with these words is over in a while, whatever it calls its quota.
+_SOON_AGAIN = re.compile(
+    r"\b(per|this|a) (second|minute|hour|day)\b|rate limit|retry (in|after)|requests? too (fast|often)", re.IGNORECASE
+)
+
 Failure = TypeVar("Failure", bound=GatewayError)
 
 
@@ -135,7 +153,9 @@ def refused(reply: Reply) -> GatewayError:
     number = reply.status if reply.status >= 300 else int(reply.code) if re.fullmatch(r"\d{1,6}", reply.code) else 0
     if 300 <= number < 400 and reply.status >= 300:
         return _redirected(reply)
-    if number in (401, 402, 403, 404, 408, 413, 429):
+    if number == 402 or _is_out_of_credits(reply, number):
+        return _out_of_credits(reply, number)
+    if number in (401, 403, 404, 408, 413, 429):
         return _by_number(reply, number)
     if 500 <= number < 600 or 5000 <= number < 6000 or number == 499:
         return _server(reply, number)
@@ -195,6 +215,25 @@ def _upstream(reply: Reply) -> GatewayError:
     return _rejected(reply, 1401)
 
 
+def _is_out_of_credits(reply: Reply, number: int) -> bool:
+    """Whether a refusal means that the account is empty. A 5xx may speak of the gateway's own account upstream."""
+    if number not in (0, 400, 403, 429) or reply.json is None:
+        return False
+    if reply.code.lower() in _NO_CREDITS_CODES:
+        return True
+    said = reply.words
+    return bool(_NO_CREDITS_WORDS.search(said)) and not (number == 429 and _SOON_AGAIN.search(said))
+
+
+def _out_of_credits(reply: Reply, number: int) -> GatewayError:
+    return _made(
+        OutOfCreditsError,
+        reply,
+        f"The gateway account has no credits left ({number or reply.code or reply.status}).",
+        do="Top up the account at the gateway; an image costs 25 credits.",
+    )
+
+
 def _by_number(reply: Reply, number: int) -> GatewayError:
     if number == 403 and reply.json is None:
         return unreadable(reply, "access was denied with a page of its own, as a firewall or a region block does it")
@@ -205,13 +244,6 @@ def _by_number(reply: Reply, number: int) -> GatewayError:
             f"The gateway did not accept the API key ({number}).",
             why="It is wrong, expired, or not allowed to do this." if number == 401 else "It may not do this.",
             do="Check the key in the settings (or HUNYUAN_API_KEY) against your account at the gateway.",
-        )
-    if number == 402:
-        return _made(
-            OutOfCreditsError,
-            reply,
-            "The gateway account has no credits left (402).",
-            do="Top up the account at the gateway; an image costs 25 credits.",
         )
     if number == 429:
         wait = f" It asks to wait {reply.retry_after:.0f} seconds." if reply.retry_after else ""

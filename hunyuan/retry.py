@@ -29,7 +29,7 @@ from .errors import (
     UnknownTaskError,
     UnreadableAnswerError,
 )
-from .limiter import LONGEST_HEEDED
+from .models import LONGEST_HEEDED
 
 # Polling without history. Steps in a constant ratio bound what a poll adds to that ratio at any duration:
 # from 3 s to 20 s with 1.135 it is 13.5 % at worst, half of that on average, in 16 polls.
@@ -44,8 +44,12 @@ LEARNED_POLLS = 4  # steps across the window in which recent tasks ended: 8 poll
 EARLIER, MUCH_EARLIER = 0.93, 0.7
 
 CONNECT_RESENDS = 3  # of a create that certainly did not arrive
-MISSING_GRACE = 10.0  # seconds in which a gateway may not yet know a task that it has just accepted
+MISSING_GRACE = 120.0  # seconds in which a gateway may not yet know a task that it has just accepted
+MISSING_GAP = 6.0  # seconds at most between polls in that time
 MISSING_TRIES = 6  # of a task that was accepted: one server of several may not know it for a while
+# Seconds after the create in which a task that is not known may come back, so that the same request attaches to it
+# instead of being paid for again.
+MISSING_KEPT = 3600.0
 DEAD_LINK_GRACE = 60.0  # seconds in which a fresh link may still be on its way to the file server
 BROKEN_FILE_TRIES = 3
 UNREADABLE_TRIES = 3
@@ -59,6 +63,14 @@ class Next(Enum):
     UNKNOWN = "unknown"  # may have been billed: never sent again by itself
     GONE = "gone"  # the gateway knows the task no more
     TELL = "tell"  # the watching nodes are told; the task stays collectable
+
+
+class Known(Enum):
+    """What this process knows of a task that it asks for."""
+
+    AS_OURS = "ours"  # accepted from the key that is set
+    AS_ANOTHER_KEYS = "another key's"
+    BY_NAME = "by name"  # somebody typed its id
 
 
 @dataclass(frozen=True)
@@ -95,11 +107,10 @@ def after_create(error: HunyuanError, attempt: int, phase: float) -> Decision:
     return Decision(Next.UNKNOWN)
 
 
-def after_poll(error: HunyuanError, attempt: int, phase: float, *, age: float, ours: bool) -> Decision:
-    """A poll failed so for the attempt-th time in a row. age: seconds since the create; ours: created here."""
+def after_poll(error: HunyuanError, attempt: int, phase: float, *, age: float, known: Known) -> Decision:
+    """A poll failed so for the attempt-th time in a row. age: seconds since the create."""
     if isinstance(error, UnknownTaskError):
-        patient = ours and (age < MISSING_GRACE or attempt <= MISSING_TRIES)
-        return Decision(Next.AGAIN, backoff(attempt, phase)) if patient else Decision(Next.GONE)
+        return _after_missing(attempt, phase, age, known)
     if isinstance(error, AuthenticationError | OutOfCreditsError):
         return Decision(Next.TELL)
     if isinstance(error, RateLimitedError):
@@ -109,6 +120,13 @@ def after_poll(error: HunyuanError, attempt: int, phase: float, *, age: float, o
     if isinstance(error, TransportError | ServerError | UnreadableAnswerError):
         return Decision(Next.AGAIN, _heeded(error, backoff(attempt, phase)))
     return Decision(Next.TELL)
+
+
+def _after_missing(attempt: int, phase: float, age: float, known: Known) -> Decision:
+    young = known is Known.AS_OURS and age < MISSING_GRACE
+    if known is not Known.BY_NAME and (young or attempt <= MISSING_TRIES):
+        return Decision(Next.AGAIN, backoff(attempt, phase, longest=MISSING_GAP))
+    return Decision(Next.TELL if known is Known.AS_OURS and age < MISSING_KEPT else Next.GONE)
 
 
 def after_download(error: HunyuanError, attempt: int, phase: float, *, since: float) -> Decision:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from .models import ImageSize, StoredImage, TaskState, TaskType
 
 DROPPED = "dropped"  # the error code of a task that was certainly never sent
+STALLED = "stalled"  # the error code of an open task of which the gateway says nothing usable: not in flight
 
 
 class RowMoney(str, Enum):
@@ -140,10 +141,12 @@ class Busy:
     """No slot: so many tasks of the account are in flight in all workers. Nothing was written.
 
     retry_in: seconds that the account's creates rest after a 429 (see `Journal.pause`); 0 = wait for a slot.
+    oldest: for how many seconds the oldest of these tasks has been in flight.
     """
 
     in_flight: int
     retry_in: float = 0.0
+    oldest: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,15 @@ from .collecting import await_success, collect, follow, keep_inline, load, poll
 from .collector import Collector
 from .creating import obtain_row
 from .driver import Driver, HandedOver, Options, StillRunning, TakenBack, TakenOver, Tools
-from .errors import JournalError, LinkDeadError, Money, ShuttingDownError, TaskFailedError, UnknownTaskError
+from .errors import (
+    HunyuanError,
+    JournalError,
+    LinkDeadError,
+    Money,
+    ShuttingDownError,
+    TaskFailedError,
+    UnknownTaskError,
+)
 from .limiter import Clock
 from .models import GenerationRequest, ImageInput, TaskState, check_task_id
 from .row_errors import error_of_row
@@ -146,7 +154,7 @@ class TaskRunner:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever it is, the nodes must hear of it, or they wait for ever
                 for watch in watches:
-                    watch.fail(error)
+                    watch.fail(error.but() if isinstance(error, HunyuanError) else error)  # to each its own
                 return
             for (request, inputs), fingerprint, watch in zip(requests, prints, watches, strict=True):
                 if watch.left:
@@ -333,8 +341,8 @@ class TaskRunner:
         """The rows that a driver of this process has in hand."""
         return {driver.row.id for driver in self._drivers if driver.row is not None}
 
-    async def _drive_quietly(self, row: TaskRow) -> None:
-        """Looks once at an open task that nobody watches."""
+    async def _drive_quietly(self, row: TaskRow) -> bool:
+        """Looks once at an open task that nobody watches; whether the gateway answered for it."""
         context = RunContext(row.prompt_id, row.node_id, row.session)
         driver = Driver(self.tools, Options(context), row=row, quiet=True)
         task = asyncio.current_task()
@@ -342,3 +350,4 @@ class TaskRunner:
         driver.leave = task.cancel
         self._drivers.add(driver)
         await self._drive(driver)
+        return driver.asked

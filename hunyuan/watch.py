@@ -59,6 +59,9 @@ class Progress:
     fraction: float = 0.0
     waiting: int = 0  # how many wait for a slot
     paused_for: float = 0.0  # seconds of the 429 pause that are left
+    in_flight: int = 0  # where it waits for a slot: how many have one
+    oldest: float = 0.0  # for how many seconds the oldest of these
+    refusal: str | None = None  # the gateway's words at a 429 that still holds
 
 
 @dataclass(frozen=True)

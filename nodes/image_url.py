@@ -130,9 +130,8 @@ async def _fetch(built: Runtime, number: int, url: str) -> DecodedImage:
             return await built.run(_download, built, url)
         except HunyuanError as error:
             if pause is None or not isinstance(error, (TransportError, ServerError, RateLimitedError)):
-                error.what = f"Line {number} of image_urls: {error.what}"
-                error.money = Money.UNTOUCHED
-                raise
+                what = f"Line {number} of image_urls: {error.what}"
+                raise error.but(what=what, money=Money.UNTOUCHED) from error.__cause__
         await interruptible(asyncio.sleep(pause))
     raise AssertionError("the last try returns or raises")
 
@@ -170,8 +169,7 @@ def _in_the_users_language() -> Iterator[None]:
     except HunyuanError as error:
         from .texts import translate
 
-        error.translation = translate(error)
-        raise
+        raise error.but(translation=translate(error)) from error.__cause__
 
 
 def _json(value: object) -> str:

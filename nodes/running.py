@@ -238,7 +238,9 @@ def _failed(here: Runtime, run: Run, context: RunContext, errors: Sequence[Hunyu
     others = len(errors) - 1
     if others:
         ids = ", ".join(each.task_id for each in errors[1:] if each.task_id)
-        error.do = f"{error.do} {others} more failed{f' (task ids: {ids})' if ids else ''}: {errors[-1].what}".strip()
+        also = next((f": {each.what}" for each in errors[1:] if each.what != error.what), ".")  # no sentence twice
+        more = f"{others} more failed{f' (task ids: {ids})' if ids else ''}{also}"
+        error = error.but(do=f"{error.do} {more}".strip())
     if run.on_failure == BLOCK:
         here.again[context.node_id] += 1  # ComfyUI keeps a blocked output like any other: the next run must try again
     return _refused(run, error)
@@ -246,7 +248,7 @@ def _failed(here: Runtime, run: Run, context: RunContext, errors: Sequence[Hunyu
 
 def _refused(run: Run, error: HunyuanError) -> io.NodeOutput:
     """Ends the node as `on_failure` says, with a sentence in the user's language."""
-    error.translation = translate(error)
+    error = error.but(translation=translate(error))
     if run.on_failure != BLOCK:
         raise error
     return io.NodeOutput(None, None, None, None, block_execution=str(error))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ..hunyuan.errors import HunyuanError
+from ..hunyuan.errors import HunyuanError, Money
 from ..hunyuan.watch import Phase, Progress
 
 _PHASES = {
@@ -38,10 +38,26 @@ _WORDS = {
         "of": "{done} of {all} done",
         "task": "task {ids}",
         "paused": "gateway busy, {s} s",
+        "unspent": "nothing spent so far",
+        "crowd": "{n} in flight, the oldest for {age}; more at once: max_in_flight in the settings",
         "credits": "{n} credits",
+        "seconds": "{n} s",
+        "minutes": "{n} min",
+        "hours": "{n} h",
     },
-    "zh": {"of": "已完成 {done}/{all}", "task": "任务 {ids}", "paused": "网关繁忙，{s} 秒", "credits": "{n} 积分"},
+    "zh": {
+        "of": "已完成 {done}/{all}",
+        "task": "任务 {ids}",
+        "paused": "网关繁忙，{s} 秒",
+        "unspent": "目前未消耗积分",
+        "crowd": "{n} 个任务进行中，最早的已 {age}；可在设置中提高 max_in_flight",
+        "credits": "{n} 积分",
+        "seconds": "{n} 秒",
+        "minutes": "{n} 分钟",
+        "hours": "{n} 小时",
+    },
 }
+LONGEST_WORDS = 120  # characters of the gateway's own words on a node
 _ERRORS_ZH = {
     "missing_key": "未设置 API 密钥：请用命令“Hunyuan：设置 API 密钥”或环境变量 HUNYUAN_API_KEY 设置。未消耗积分。",
     "settings": "设置缺失或有误，未发送任何请求，未消耗积分。",
@@ -66,6 +82,7 @@ _ERRORS_ZH = {
     "moderation": "内容审核未通过，请修改提示词或输入图像。",
     "input_unreachable": "网关无法访问输入图像的链接（并非内容审核）。",
     "task_failed": "任务失败。",
+    "task_timeout_unsent": "等待超时；请求尚未被网关接受，未消耗积分。",
     "task_timeout": "等待超时；任务会在后台继续收取，可凭任务 ID 取回图像。",
     "billing_unknown": "提交后未收到应答：可能已计费，不会自动重发。",
     "shutting_down": "ComfyUI 正在关闭；已提交的任务会在下次启动后继续收取。",
@@ -91,7 +108,13 @@ def language() -> str:
 
 def translate(error: HunyuanError) -> str:
     """One sentence in the user's language to stand before the full English message; empty for English."""
-    return _ERRORS_ZH.get(error.code, "") if language() == "zh" else ""
+    return in_chinese(error) if language() == "zh" else ""
+
+
+def in_chinese(error: HunyuanError) -> str:
+    """The failure in one Chinese sentence."""
+    unsent = f"{error.code}_unsent" if error.money is Money.NOT_SPENT else ""
+    return _ERRORS_ZH.get(unsent) or _ERRORS_ZH.get(error.code, "")
 
 
 def status_line(views: Sequence[Progress], done: Sequence[bool], credits: int, lang: str) -> str:
@@ -102,15 +125,41 @@ def status_line(views: Sequence[Progress], done: Sequence[bool], credits: int, l
     parts = [f"{_PHASES[lang][_active(open_views) if open_views else Phase.ENDED]} · {seconds} s"]
     if len(views) > 1:
         parts.insert(0, words["of"].format(done=sum(done), all=len(views)))
-    paused = max((view.paused_for for view in open_views), default=0.0)
-    if paused > 0:
-        parts.append(words["paused"].format(s=int(paused) + 1))
+    parts.extend(_what_it_waits_for(open_views, words))
     ids = [view.task_id for view in views if view.task_id]
     if ids:
         shown = ", ".join(ids[:2]) + (f", … ({len(ids)})" if len(ids) > 2 else "")
         parts.append(words["task"].format(ids=shown))
     parts.append(words["credits"].format(n=credits))
     return " · ".join(parts)
+
+
+def _what_it_waits_for(views: Sequence[Progress], words: Mapping[str, str]) -> list[str]:
+    """A pause after a 429, with the gateway's own words; else the tasks that have the slots."""
+    queued = [view for view in views if view.phase is Phase.QUEUED]
+    paused = max((view.paused_for for view in views), default=0.0)
+    if paused > 0:
+        refusal = next((view.refusal for view in views if view.refusal), "")
+        said = [f'"{_shortened(refusal)}"'] if refusal else []
+        unspent = [words["unspent"]] if len(queued) == len(views) else []
+        return [words["paused"].format(s=int(paused) + 1), *said, *unspent]
+    if len(queued) < len(views):
+        return []  # something of this node is under way: the line tells of that
+    crowd = max(queued, key=lambda view: view.in_flight, default=None)
+    if crowd is None or not crowd.in_flight:
+        return []
+    return [words["crowd"].format(n=crowd.in_flight, age=_age(crowd.oldest, words))]
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= LONGEST_WORDS else f"{text[:LONGEST_WORDS]}…"
+
+
+def _age(seconds: float, words: Mapping[str, str]) -> str:
+    for size, unit in ((3600, "hours"), (60, "minutes")):
+        if seconds >= size:
+            return words[unit].format(n=int(seconds // size))
+    return words["seconds"].format(n=int(seconds))
 
 
 def _active(views: Sequence[Progress]) -> Phase:

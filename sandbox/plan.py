@@ -49,6 +49,7 @@ class Plan:
     fail: Failure | None = None
     error_form: str = "data.error"
     forgotten: bool = False
+    known_after_s: float = 0.0
     count: int = 1
     picture: str = "marked"
     format: str = "png"

@@ -102,7 +102,7 @@ class Service:
             check_bearer(headers, self.settings)
             self._limit_rate()
             task = self.till.tasks.get(task_id)
-            if task is None or task.plan.forgotten:
+            if task is None or not task.is_known(self._clock.monotonic()):
                 raise Refused(int(self.settings.unknown_task), "Task not found", code=404)
             told = self._told(task)
         return json_reply(told.polled()), told.said()

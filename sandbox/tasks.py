@@ -50,6 +50,10 @@ class SandboxTask:
             return "running"
         return "pending" if now - self.created < PENDING_SHARE * self.seconds else "running"
 
+    def is_known(self, now: float) -> bool:
+        """Whether polls find it."""
+        return not self.plan.forgotten and now - self.created >= self.plan.known_after_s
+
     def progress(self, now: float) -> float:
         """0 to 1."""
         done = self.done_time

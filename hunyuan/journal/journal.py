@@ -24,6 +24,7 @@ from .statements import (
     ATTACHABLE,
     DAY,
     IN_FLIGHT,
+    OLDEST,
     PAUSE,
     SAME,
     SESSION,
@@ -35,7 +36,7 @@ from .statements import (
 )
 from .steps import Steps
 from .tables import tasks
-from .workers import row_of
+from .workers import pause_left, row_of
 
 _USUALLY_IN_FLIGHT = 8  # where nothing limits them
 
@@ -252,9 +253,10 @@ def _busy(limits: Limits, told: Sequence[Told], living: Collection[str], now: fl
     if not limits.max_in_flight:
         return None
     in_flight = sum(int(each.number) for each in told if each.what == IN_FLIGHT and each.whose in living)
-    rest = next((max(0.0, each.number - now) for each in told if each.what == PAUSE), 0.0)
+    rest = next((pause_left(each.number, now) for each in told if each.what == PAUSE), 0.0)
     if in_flight >= limits.max_in_flight:
-        return Busy(in_flight)
+        since = min((each.number for each in told if each.what == OLDEST and each.whose in living), default=now)
+        return Busy(in_flight, oldest=max(0.0, now - since))
     return Busy(in_flight, rest) if rest > 0 else None
 
 

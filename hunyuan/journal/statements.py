@@ -28,6 +28,7 @@ from sqlalchemy import (
 )
 
 from ..models import CREDITS_PER_TASK, TaskState
+from ..rows import STALLED
 from .tables import pauses, tasks, workers
 
 ATTACHABLE = frozenset(state.value for state in TaskState if state.is_attachable)
@@ -75,7 +76,7 @@ def _told(what: str, row_id: Any = EMPTY, state: Any = EMPTY, whose: Any = EMPTY
     return select(*(column.label(name) for name, column in columns))
 
 
-SAME, WORKER, IN_FLIGHT, PAUSE = "same", "worker", "in flight", "pause"
+SAME, WORKER, IN_FLIGHT, OLDEST, PAUSE = "same", "worker", "in flight", "oldest", "pause"
 DAY, SESSION, WRITTEN = "day", "session", "written"
 _same = (
     _told(SAME, t.id, t.state, t.owner, t.created_at)
@@ -94,15 +95,17 @@ _same = (
     .subquery()
     .select()
 )
+# What the gateway works on, or may: not what stalls or is lost, which has an error code.
+_in_flight = (
+    t.account == bindparam("account"),
+    t.state.in_(_states(INTENDED, SUBMITTED, RUNNING)),
+    t.created_at > bindparam("begun_since"),
+    t.error_code == EMPTY,
+)
 _slots = (
     _told(WORKER, whose=workers.c.worker_id).where(workers.c.heartbeat_at > bindparam("alive_since")),
-    _told(IN_FLIGHT, whose=t.owner, number=func.count())
-    .where(
-        t.account == bindparam("account"),
-        t.state.in_(_states(INTENDED, SUBMITTED, RUNNING)),
-        t.created_at > bindparam("begun_since"),
-    )
-    .group_by(t.owner),
+    _told(IN_FLIGHT, whose=t.owner, number=func.count()).where(*_in_flight).group_by(t.owner),
+    _told(OLDEST, whose=t.owner, number=func.min(t.created_at)).where(*_in_flight).group_by(t.owner),
     _told(PAUSE, number=pauses.c.until).where(pauses.c.account == bindparam("account")),
 )
 
@@ -186,6 +189,13 @@ TO_RUNNING = (
     .where(_row, t.state == _constant(SUBMITTED))
     .values(state=_constant(RUNNING), polled_at=bindparam("now"))
 )
+# It has no slot any more, and gets it back when the gateway says that it works on it.
+TO_STALLED = (
+    update(tasks)
+    .where(_row, t.state.in_(_states(SUBMITTED, RUNNING)), t.lost_at.is_(None), t.error_code == EMPTY)
+    .values(error_code=_constant(STALLED), error_text=bindparam("new_text"))
+)
+TO_RESUMED = update(tasks).where(_row, t.error_code == _constant(STALLED)).values(error_code=EMPTY, error_text=EMPTY)
 TO_SUCCEEDED = (
     update(tasks)
     .where(_row, t.state.not_in(_states(SUCCEEDED, COLLECTED)))

@@ -73,6 +73,14 @@ class Steps(Workers):
         """What a poll said. Written only when it is the first that says `running`."""
         return self._step([sql.TO_RUNNING] if state is TaskState.RUNNING else [], row_id)
 
+    def stalled(self, row_id: str, text: str) -> TaskRow | None:
+        """The gateway says nothing usable of the task, for the reason `text`: open, but not in flight."""
+        return self._step([sql.TO_STALLED], row_id, new_text=_text(text))
+
+    def resumed(self, row_id: str) -> TaskRow | None:
+        """The gateway works on the task after all: in flight again."""
+        return self._step([sql.TO_RESUMED], row_id)
+
     def succeeded(self, row_id: str, urls: Sequence[str], seconds: float | None) -> TaskRow | None:
         """The gateway has the image at these URLs; the task took `seconds`. Again: newer URLs.
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import TypeVar
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, delete, or_, select, update
 
 from ..errors import Money
-from ..models import SLOT_PATIENCE
+from ..models import LONGEST_HEEDED, SLOT_PATIENCE
 from ..rows import TaskRow
 from .database import DURABLE, PLAIN, SINGLE, Database, HasTime, Insert, Writing
 from .row_codec import row_from
@@ -107,7 +107,7 @@ class Workers:
                 insert.on_conflict_do_update(
                     index_elements=[pauses.c.account],
                     set_={"until": now + seconds},
-                    where=pauses.c.until < now + seconds,
+                    where=or_(pauses.c.until < now + seconds, pauses.c.until > now + LONGEST_HEEDED),
                 )
             )
 
@@ -199,7 +199,7 @@ class Workers:
 
     def _rest(self, connection: Connection, account: str, now: float) -> float:
         until = connection.execute(PAUSED_UNTIL, {"account": account}).scalar()
-        return max(0.0, until - now) if until else 0.0
+        return pause_left(until, now) if until else 0.0
 
     def _mark_unknown(self, connection: Connection, row_ids: Sequence[str], now: float) -> list[TaskRow]:
         if not row_ids:
@@ -212,6 +212,11 @@ class Workers:
         )
         found = connection.execute(select(tasks).where(still, tasks.c.state == UNKNOWN)).mappings()
         return [row_from(row) for row in found]
+
+
+def pause_left(until: float, now: float) -> float:
+    """Seconds of a pause after a 429 that are left; one longer than any was written by a clock that was wrong."""
+    return until - now if 0.0 < until - now <= LONGEST_HEEDED else 0.0
 
 
 def row_of(connection: Connection, row_id: str) -> TaskRow | None:

@@ -302,6 +302,40 @@ def test_no_more_in_flight_than_the_limit(tmp_path: Path) -> None:
     begun(journal, 4, limits=limits)
 
 
+def test_what_stalls_or_is_lost_is_not_in_flight(tmp_path: Path) -> None:
+    clock = HandClock()
+    journal = open_journal(tmp_path, clock=clock)
+    limits = Limits(max_in_flight=2)
+    first, second = begun(journal, 1, limits=limits), begun(journal, 2, limits=limits)
+    journal.submitted(first.id, "n1")
+    clock.now += 100
+    busy = begin(journal, 3, limits=limits)
+    assert isinstance(busy, Busy)
+    assert (busy.in_flight, busy.oldest) == (2, 100.0)
+    journal.stalled(first.id, "nobody can read it")
+    stalled = fresh(journal, first)
+    assert (stalled.state, stalled.error_code, stalled.error_text) == (
+        TaskState.SUBMITTED,
+        "stalled",
+        "nobody can read it",
+    )
+    assert isinstance(begin(journal, 1, limits=limits), Attached), "the same request still finds it"
+    third = begun(journal, 3, limits=limits)
+    journal.resumed(first.id)
+    assert fresh(journal, first).error_code == ""
+    assert begin(journal, 4, limits=limits) == Busy(3)
+    journal.submitted(third.id, "n3")
+    journal.stalled(third.id, "x")
+    journal.succeeded(third.id, ["https://cdn.test/a.png"], 5.0)
+    assert fresh(journal, third).error_code == ""
+    journal.lost(first.id, "gone")
+    journal.stalled(first.id, "x")
+    assert fresh(journal, first).error_code == "lost"
+    assert isinstance(begin(journal, 4, limits=limits), Begun)
+    journal.stalled(second.id, "x")
+    assert fresh(journal, second).error_code == "", "its create is under way"
+
+
 def test_threads_that_want_the_same_create_it_once(tmp_path: Path) -> None:
     journal = open_journal(tmp_path)
     outcomes: list[object] = []

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from hunyuan.limiter import Limiter
 from tests.virtual_time import VirtualClock, run
 
@@ -151,3 +153,50 @@ def test_who_waits_is_counted_through_grants_and_cancelled_waits() -> None:
         return counts
 
     assert run(story) == [3, 2, 1, 0]
+
+
+@pytest.mark.parametrize("asked", [None, 0.0, 0.001])
+def test_what_the_gateway_asks_for_is_not_less_than_the_own_pause_and_that_grows(asked: float | None) -> None:
+    async def story(clock: VirtualClock) -> list[float]:
+        limiter, pauses = Limiter(clock, lambda: 8), list[float]()
+        for _ in range(7):
+            limiter.throttled(asked)
+            pauses.append(limiter.paused_for)
+            await limiter.resume()
+        await clock.sleep(121)
+        limiter.throttled(asked)
+        return [*pauses, limiter.paused_for]
+
+    assert run(story) == [1, 2, 4, 8, 16, 30, 30, 1], "from the start again after two quiet minutes"
+
+
+def test_the_words_of_a_429_are_kept_until_a_create_is_accepted() -> None:
+    async def story(clock: VirtualClock) -> list[str | None]:
+        limiter = Limiter(clock, lambda: 8)
+        said = [limiter.refusal]
+        limiter.throttled(None, "Slow down")
+        said.append(limiter.refusal)
+        limiter.accepted()
+        return [*said, limiter.refusal]
+
+    assert run(story) == [None, "Slow down", None]
+
+
+def test_who_waits_can_tell_for_whom() -> None:
+    async def story(clock: VirtualClock) -> list[tuple[int, float]]:
+        limiter = Limiter(clock, lambda: 2)
+        told = [limiter.crowd]
+        first = await limiter.acquire(("p", "1"))
+        await clock.sleep(30)
+        await limiter.acquire(("p", "2"))
+        told.append(limiter.crowd)
+        first.release()
+        await clock.sleep(5)
+        told.append(limiter.crowd)
+        limiter.crowded(8, 240.0)
+        await clock.sleep(10)
+        told.append(limiter.crowd)
+        limiter.roomy()
+        return [*told, limiter.crowd]
+
+    assert run(story) == [(0, 0.0), (2, 30.0), (1, 5.0), (8, 250.0), (1, 15.0)]

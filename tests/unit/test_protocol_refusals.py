@@ -226,6 +226,48 @@ def test_redirect_is_not_followed_and_named() -> None:
     assert type(error_of(read_task, 302, HTML, location="https://login.example/")) is UnreadableAnswerError
 
 
+EMPTY = [
+    (400, documented(400, "Insufficient credits. Please top up.")),
+    (403, documented("insufficient_user_quota", "预扣费额度失败")),
+    (403, documented(403, "用户额度不足, 剩余额度: 0")),
+    (429, documented("insufficient_quota", "You exceeded your current quota, please check your plan.")),
+    (429, envelope(429, "exceeded your current quota")),
+    (400, envelope(400, "Your account balance is insufficient")),
+    (400, envelope(400, "You do not have enough credits: not enough credits")),
+    (402, b""),
+    (402, HTML),
+    (200, envelope("insufficient_credits", "Top up")),
+    (200, {"error": "Insufficient balance"}),
+    (200, envelope(402)),
+]
+
+
+@pytest.mark.parametrize(("status", "body"), EMPTY, ids=lambda value: str(value)[:60])
+def test_out_of_credits_however_it_is_said(status: int, body: Any) -> None:
+    for reader in (read_create, read_task):
+        error = error_of(reader, status, body)
+        assert type(error) is OutOfCreditsError, (status, body)
+        assert "Top up" in error.do
+    assert error_of(read_create, status, body).money is Money.NOT_SPENT
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (429, documented(429, "Quota exceeded: 2 images per minute"), RateLimitedError),
+        (429, documented(429, "Too many requests, your quota is exhausted, retry in 20 s"), RateLimitedError),
+        (429, documented(429, "Rate limit reached"), RateLimitedError),
+        (403, documented(403, "This key may not use the model"), AuthenticationError),
+        (401, documented(401, "Invalid key; no credits are charged"), AuthenticationError),
+        (400, documented(400, "The prompt is too long"), RejectedRequestError),
+        (500, documented(500, "insufficient balance at the provider"), ServerError),
+    ],
+    ids=lambda value: str(value)[:60],
+)
+def test_what_only_sounds_like_an_empty_account(status: int, body: Any, kind: type[GatewayError]) -> None:
+    assert type(error_of(read_create, status, body)) is kind
+
+
 # -- Retry-After ---------------------------------------------------------------------------------------
 
 NOW = 1_767_225_600.0  # 2026-01-01 00:00:00 UTC

@@ -10,7 +10,9 @@ from collections.abc import Callable
 import pytest
 
 from hunyuan import errors, retry
-from hunyuan.retry import Next
+from hunyuan.retry import Known, Next
+
+OURS = Known.AS_OURS
 
 
 def story(duration: float, history: list[float], phase: float) -> tuple[float, int, float]:
@@ -141,12 +143,12 @@ def test_a_create_is_sent_again_only_when_it_certainly_did_not_arrive(
 
 def test_retry_after_is_heeded() -> None:
     assert retry.after_create(errors.RateLimitedError("x", retry_after=7), 1, 0.0).delay == 7
-    assert retry.after_poll(errors.ServerError("x", retry_after=30), 1, 0.0, age=1, ours=True).delay == 30
+    assert retry.after_poll(errors.ServerError("x", retry_after=30), 1, 0.0, age=1, known=OURS).delay == 30
 
 
 def test_no_outage_is_too_long_and_no_retry_after_too_wild() -> None:
     down = errors.ServerError("x", retry_after=1e9)
-    assert retry.after_poll(down, 1, 0.0, age=1, ours=True).delay == 900
+    assert retry.after_poll(down, 1, 0.0, age=1, known=OURS).delay == 900
     assert retry.after_create(errors.RateLimitedError("x", retry_after=1e9), 1, 0.0).delay == 900
     assert 7.5 <= retry.backoff(100_000, 0.0) <= 15
 
@@ -156,20 +158,30 @@ def test_what_failed_before_it_was_sent_costs_nothing() -> None:
         assert retry.after_create(error, 1, 0.0).next is Next.FAILED
 
 
-def test_an_unknown_id_is_said_at_once_but_a_fresh_task_has_ten_seconds() -> None:
+def test_an_unknown_id_is_said_at_once_but_a_task_of_ours_has_two_minutes_and_may_come_back() -> None:
     error = errors.UnknownTaskError("x", status=404)
-    assert retry.after_poll(error, 1, 0.5, age=2, ours=False).next is Next.GONE
-    assert retry.after_poll(error, 1, 0.5, age=2, ours=True).next is Next.AGAIN
-    assert retry.after_poll(error, 6, 0.5, age=11, ours=True).next is Next.AGAIN
-    assert retry.after_poll(error, 7, 0.5, age=11, ours=True).next is Next.GONE
+
+    def then(attempt: int, age: float, known: Known) -> Next:
+        return retry.after_poll(error, attempt, 0.5, age=age, known=known).next
+
+    assert then(1, 2, Known.BY_NAME) is Next.GONE
+    assert then(1, 2, OURS) is Next.AGAIN
+    assert then(60, 119, OURS) is Next.AGAIN
+    assert then(6, 121, OURS) is Next.AGAIN
+    assert then(7, 121, OURS) is Next.TELL
+    assert then(7, 3599, OURS) is Next.TELL
+    assert then(7, 3601, OURS) is Next.GONE
+    assert then(6, 2, Known.AS_ANOTHER_KEYS) is Next.AGAIN
+    assert then(7, 2, Known.AS_ANOTHER_KEYS) is Next.GONE
+    assert retry.after_poll(error, 50, 1.0, age=60, known=OURS).delay <= 6
 
 
 def test_polls_are_patient_with_pages_but_not_with_shapes_nobody_reads() -> None:
     page, shape = errors.UnreadableAnswerError("html"), errors.UnreadableAnswerError("json")
     shape.is_json = True
-    assert retry.after_poll(page, 50, 0.5, age=1, ours=True).next is Next.AGAIN
-    assert retry.after_poll(shape, 1, 0.5, age=1, ours=True).next is Next.AGAIN
-    assert retry.after_poll(shape, 3, 0.5, age=1, ours=True).next is Next.TELL
+    assert retry.after_poll(page, 50, 0.5, age=1, known=OURS).next is Next.AGAIN
+    assert retry.after_poll(shape, 1, 0.5, age=1, known=OURS).next is Next.AGAIN
+    assert retry.after_poll(shape, 3, 0.5, age=1, known=OURS).next is Next.TELL
 
 
 def test_downloads_wait_for_a_link_that_is_dead_at_first() -> None:

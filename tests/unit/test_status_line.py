@@ -1,0 +1,54 @@
+"""The line on a running node: what it says of a task that has to wait, in both languages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.pack import load
+
+texts, watch = load("nodes.texts"), load("hunyuan.watch")
+Phase = watch.Phase
+BUSY = "The farm is at capacity"
+
+
+def view(phase: Any = Phase.QUEUED, **told: Any) -> Any:
+    return watch.Progress(phase, 12.0, **told)
+
+
+def line(*views: Any, lang: str = "en") -> str:
+    said = texts.status_line(views, [False] * len(views), 25, lang)
+    assert isinstance(said, str)
+    return said
+
+
+def test_who_waits_for_a_slot_reads_for_whom_and_what_to_do() -> None:
+    waiting = view(in_flight=8, oldest=250.0)
+    assert "waiting for a slot" in line(waiting)
+    assert "8 in flight, the oldest for 4 min" in line(waiting)
+    assert "max_in_flight" in line(waiting)
+    assert "8 个任务进行中，最早的已 4 分钟" in line(waiting, lang="zh")
+    assert "the oldest for 59 s" in line(view(in_flight=1, oldest=59.9))
+    assert "the oldest for 2 h" in line(view(in_flight=1, oldest=7300.0))
+    assert "in flight" not in line(view()), "nobody has one: it is granted in this moment"
+
+
+def test_a_node_of_which_something_runs_does_not_speak_of_the_slots() -> None:
+    assert "in flight" not in line(view(Phase.WAITING), view(in_flight=8, oldest=250.0))
+
+
+def test_a_429_reads_in_the_gateways_words_and_that_nothing_is_spent() -> None:
+    refused = view(paused_for=7.2, refusal=BUSY)
+    assert f'gateway busy, 8 s · "{BUSY}" · nothing spent so far' in line(refused)
+    assert f'网关繁忙，8 秒 · "{BUSY}" · 目前未消耗积分' in line(refused, lang="zh")
+    running = view(Phase.WAITING, paused_for=7.2, refusal=BUSY)
+    assert BUSY in line(running)
+    assert "nothing spent" not in line(running)
+    assert "gateway busy, 8 s" in line(view(paused_for=7.2, refusal="")), "a gateway without words"
+    assert len(line(view(paused_for=7.2, refusal="x" * 400))) < 250
+
+
+def test_a_timeout_before_anything_was_accepted_says_so_in_chinese() -> None:
+    errors = load("hunyuan.errors")
+    unsent = errors.TaskTimeoutError("Not done.", money=errors.Money.NOT_SPENT)
+    assert "未消耗积分" in texts.in_chinese(unsent)
+    assert "任务 ID" in texts.in_chinese(errors.TaskTimeoutError("Not done."))

@@ -1,0 +1,153 @@
+"""A gateway that refuses: how often it is asked, what is spent, and what the nodes say meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from email.utils import formatdate
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hunyuan import errors
+from hunyuan.errors import Money
+from hunyuan.models import TaskState
+from tests.rig import Rig, play
+
+BUSY = "The farm is at capacity, try again later"
+# What stands in Retry-After of a gateway that does not mean it, or whose clock is wrong.
+WORTHLESS = {
+    "zero": 0,
+    "past": formatdate(0, usegmt=True),
+    "negative": "-5",
+    "nonsense": "soon",
+    "fraction": "0.001",
+    "list": "0, 0",
+    "none": None,
+}
+
+
+def refuses(**fault: Any) -> dict[str, Any]:
+    return {"on": "create", "times": "always", "status": 429, "message": BUSY, **fault}
+
+
+@pytest.mark.parametrize("worthless", WORTHLESS.values(), ids=WORTHLESS)
+def test_a_retry_after_that_says_nothing_is_no_licence_to_ask_on_and_on(tmp_path: Path, worthless: Any) -> None:
+    async def story(rig: Rig) -> None:
+        watches = rig.submit(*range(8), timeout_s=300)
+        counted = []
+        for seconds in (10, 20, 30, 60, 60, 60, 55):
+            await rig.clock.sleep(seconds)
+            counted.append(rig.count("creates"))
+        assert counted[0] <= 20, "creates in the first ten seconds"
+        later = [after - before for before, after in itertools.pairwise(counted)]
+        assert max(later[2:]) <= 5, "a minute, once the pause has grown"
+        error = await rig.failure(watches[0])
+        assert error.money is Money.NOT_SPENT
+        assert "No credits were spent." in str(error)
+        assert rig.billed == 0
+
+    play(story, tmp_path, refuses(retry_after=worthless), latency=0.05)
+
+
+def test_a_date_in_retry_after_is_waited_for(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        watch = rig.submit(1)[0]
+        await rig.clock.sleep(19)
+        assert rig.count("creates") == 1
+        assert (await rig.collected(watch)).paid
+        assert rig.billed == 1
+
+    until = {"Date": formatdate(1_780_000_000.0, usegmt=True), "Retry-After": formatdate(1_780_000_020.0, usegmt=True)}
+    play(story, tmp_path, {"on": "create", "status": 429, "headers": until})
+
+
+def test_a_429_that_lasts_says_the_gateways_words_on_the_node_and_in_the_timeout(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        first, queued = rig.submit(1, 2, timeout_s=60)
+        await rig.clock.sleep(10)
+        for watch in (first, queued):
+            view = watch.progress()
+            assert view.paused_for > 0
+            assert view.refusal == BUSY
+        for watch in (first, queued):
+            error = await rig.failure(watch)
+            assert isinstance(error, errors.TaskTimeoutError)
+            assert BUSY in str(error)
+            assert "429" in str(error)
+            assert "No credits were spent." in str(error)
+        rig.gateway.script.clear()
+        third = rig.submit(3)[0]
+        await asyncio.wrap_future(third.created)
+        assert third.progress().refusal is None, "what is over is not told any more"
+
+    play(story, tmp_path, refuses(), settings={"max_in_flight": 1})
+
+
+def test_a_429_to_the_polls_is_told_in_the_timeout_too(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        watch = rig.submit(1, timeout_s=60)[0]
+        await rig.clock.sleep(30)
+        assert watch.progress().refusal == BUSY
+        error = await rig.failure(watch)
+        assert BUSY in str(error)
+        assert error.money is Money.SPENT
+
+    play(story, tmp_path, {**refuses(), "on": "poll"})
+
+
+def test_a_429_pauses_before_its_slot_goes_to_the_next(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        rig.submit(*range(40), timeout_s=100)
+        await rig.clock.sleep(0.9)
+        assert rig.count("creates") == 8, "nobody sends into the pause"
+
+    play(story, tmp_path, refuses(), latency=0.1)
+
+
+OUT_OF_CREDITS: list[dict[str, Any]] = [
+    {"status": 402, "message": "Payment required"},
+    {"status": 400, "message": "Insufficient credits. Please top up."},
+    {"status": 403, "code": "insufficient_user_quota", "message": "user quota is not enough"},
+    {"status": 429, "message": "You exceeded your current quota, please check your plan and billing details."},
+    {"status": 200, "code": 400, "message": "Insufficient credits. Please top up."},
+]
+
+
+@pytest.mark.parametrize("fault", OUT_OF_CREDITS, ids=lambda fault: f"{fault['status']} {fault['message'][:20]}")
+def test_out_of_credits_is_one_error_at_once_in_the_gateways_words(tmp_path: Path, fault: dict[str, Any]) -> None:
+    async def story(rig: Rig) -> None:
+        error = await rig.failure(rig.submit(1)[0])
+        assert isinstance(error, errors.OutOfCreditsError)
+        assert rig.clock.monotonic() < 1
+        assert fault["message"] in str(error)
+        assert "Top up" in error.do
+        assert error.money is Money.NOT_SPENT
+        assert (rig.count("creates"), rig.billed) == (1, 0)
+        assert [(row.state, row.error_code) for row in rig.rows()] == [(TaskState.FAILED, "out_of_credits")]
+        assert rig.limiter.paused_for == 0, "waiting does not mend it"
+
+    play(story, tmp_path, {"on": "create", "times": "always", **fault})
+
+
+def test_what_several_nodes_are_told_is_each_ones_own(tmp_path: Path) -> None:
+    """One node's words about itself must not stand in another's failure."""
+
+    async def story(rig: Rig) -> None:
+        one, two = rig.submit(1, node="1")[0], rig.submit(1, node="2")[0]
+        first, second = await rig.failure(one), await rig.failure(two)
+        assert str(first) == str(second)
+        assert first is not second
+
+    play(story, tmp_path, {"on": "create", "times": "always", "status": 402}, latency=0.1)
+
+
+def test_a_limit_of_credits_is_each_ones_own_error(tmp_path: Path) -> None:
+    async def story(rig: Rig) -> None:
+        told = [await rig.failure(watch) for watch in rig.submit(1, 2, 3)]
+        assert len({id(each) for each in told}) == 3
+        assert len({str(each) for each in told}) == 1
+        assert rig.count("creates") == 0
+
+    play(story, tmp_path, settings={"credit_limit_per_day": 25})
