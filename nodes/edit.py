@@ -31,7 +31,7 @@ class HunyuanEdit(io.ComfyNode):
                     multiline=True,
                     default="",
                     optional=True,
-                    tooltip="Public image URLs instead of or after the images above, one a line.",
+                    tooltip="Public image URLs instead of or after the images above, one a line or after commas.",
                 ),
                 *parts.size_inputs(first=[parts.MATCH_INPUT]),
                 parts.seed_input(),
@@ -53,8 +53,8 @@ class HunyuanEdit(io.ComfyNode):
     async def execute(
         cls,
         prompt: str,
-        image: torch.Tensor | None = None,
-        image_2: torch.Tensor | None = None,
+        image: torch.Tensor = parts.ABSENT,
+        image_2: torch.Tensor = parts.ABSENT,
         image_urls: str = "",
         size: str = parts.MATCH_INPUT,
         width: int = parts.DEFAULT_SIDE,
@@ -70,7 +70,8 @@ class HunyuanEdit(io.ComfyNode):
         from .running import Run, create_and_collect
 
         wanted = Wanted(prompt, size, width, height, seed, count)
-        images = [each for each in (image, image_2) if each is not None]
+        linked = {"image": image, "image_2": image_2}
+        images = {name: each for name, each in linked.items() if each is not parts.ABSENT}
         return await create_and_collect(
             Run(wait, timeout_s, on_failure, reuse), lambda run: edit_requests(wanted, images, image_urls, run)
         )

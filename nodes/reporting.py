@@ -11,7 +11,8 @@ from typing import Any
 from ..hunyuan.models import CREDITS_PER_TASK
 from ..hunyuan.rows import RunContext, TaskRow
 from ..hunyuan.watch import Collected, Progress, Watch
-from .texts import language, status_line
+from .prompt_origin import language
+from .texts import status_line
 
 BAR_STEPS = 100  # of each task on the node's bar
 

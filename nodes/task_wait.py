@@ -24,7 +24,7 @@ class HunyuanTaskWait(io.ComfyNode):
                     "task_ids",
                     multiline=True,
                     default="",
-                    tooltip="Task ids, one a line, typed or linked from another Hunyuan node.",
+                    tooltip="Task ids, one a line or after commas, typed or linked from another Hunyuan node.",
                 ),
                 *parts.waiting_inputs(),
             ],

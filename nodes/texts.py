@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from ..hunyuan.errors import HunyuanError
 from ..hunyuan.watch import Phase, Progress
+from .prompt_origin import language
 
 _PHASES = {
     "en": {
@@ -74,21 +74,19 @@ _ERRORS_ZH = {
 }
 
 
-def language() -> str:
-    """`zh` or `en`: the language set in ComfyUI (`Comfy.Locale` of the default user), English where none is set."""
-    import folder_paths
-
-    path = Path(folder_paths.get_user_directory()) / "default" / "comfy.settings.json"
-    try:
-        locale = json.loads(path.read_text(encoding="utf-8")).get("Comfy.Locale", "en")
-    except (OSError, ValueError, AttributeError):
-        return "en"  # no such file before the first setting is changed
-    return "zh" if str(locale).startswith("zh") else "en"
-
-
 def translate(error: HunyuanError) -> str:
     """One sentence in the user's language to stand before the full English message; empty for English."""
     return _ERRORS_ZH.get(error.code, "") if language() == "zh" else ""
+
+
+@contextmanager
+def in_the_users_language() -> Iterator[None]:
+    """A failure inside gets a sentence in the language of who queued the prompt."""
+    try:
+        yield
+    except HunyuanError as error:
+        error.translation = translate(error)
+        raise
 
 
 def status_line(views: Sequence[Progress], done: Sequence[bool], credits: int, lang: str) -> str:

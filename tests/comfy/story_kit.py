@@ -41,6 +41,11 @@ def show(text: Link) -> dict[str, Any]:
     return {"class_type": "PreviewAny", "inputs": {"source": text}}
 
 
+def value(given: Any) -> dict[str, Any]:
+    """A node that gives this value, whatever it is (see story_nodes)."""
+    return {"class_type": "StoryValue", "inputs": {"json": json.dumps(given)}}
+
+
 def grey(width: int, height: int, batch: int = 1, colour: int = 0x808080) -> dict[str, Any]:
     return {
         "class_type": "EmptyImage",
