@@ -43,6 +43,25 @@ class HunyuanEdit(io.ComfyNode):
         )
 
     @classmethod
+    def validate_inputs(
+        cls,
+        prompt: str | None = None,
+        image: object = parts.ABSENT,
+        image_2: object = parts.ABSENT,
+        image_urls: str | None = "",
+        size: str | None = parts.MATCH_INPUT,
+    ) -> bool | str:
+        """Refuses what stands in the graph and cannot be sent, when the prompt is queued."""
+        from .prompt_checks import edit_images_verdict, first_fault, prompt_verdict, size_verdict
+
+        linked = sum(each is not parts.ABSENT for each in (image, image_2))
+        return first_fault(
+            prompt_verdict(prompt),
+            edit_images_verdict(linked, image_urls),
+            size_verdict(size, [parts.CUSTOM, parts.MATCH_INPUT]),
+        )
+
+    @classmethod
     def fingerprint_inputs(cls, seed: int = -1, **inputs: Any) -> str:
         """Changes at every run for seed -1, and after a run that failed in part."""
         from .running import run_mark

@@ -96,6 +96,13 @@ class HunyuanImageFromURL(io.ComfyNode):
         )
 
     @classmethod
+    def validate_inputs(cls, image_urls: str | None = None) -> bool | str:
+        """Refuses what stands in the graph and is no list of URLs, when the prompt is queued."""
+        from .prompt_checks import urls_verdict
+
+        return urls_verdict(image_urls)
+
+    @classmethod
     async def execute(cls, image_urls: str) -> io.NodeOutput:
         from .images import to_mask, to_tensor
         from .runtime import runtime
@@ -113,13 +120,13 @@ class HunyuanImageFromURL(io.ComfyNode):
 
 def _urls(image_urls: str) -> list[str]:
     from ..hunyuan.errors import InvalidRequestError
-    from .input_values import split_urls, text
+    from .input_values import is_url, split_urls, text
 
     urls = split_urls(text("image_urls", image_urls))
     if not urls:
         raise InvalidRequestError("image_urls is empty.", do="Enter or link at least one URL, one a line.")
     for number, url in enumerate(urls, 1):
-        if not url.lower().startswith(("http://", "https://", "data:")):
+        if not is_url(url, "data:"):
             raise InvalidRequestError(f"URL {number} of image_urls is no http, https or data: URL: {url[:80]!r}.")
     return urls
 

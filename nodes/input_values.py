@@ -12,6 +12,8 @@ from numbers import Integral, Real
 
 from ..hunyuan.errors import InvalidRequestError
 
+MAX_TASK_IDS = 200  # of one Hunyuan Task Wait
+
 _SHOWN = 60  # characters of a value in a message
 _BETWEEN = re.compile(r"[\s,;，、；]+")
 _NEW_URL = re.compile(r"([\s,;，、；]+)(?=(?:https?://|data:image/))", re.IGNORECASE)
@@ -85,6 +87,11 @@ def described(value: object) -> str:
 
 def _short(shown: str) -> str:
     return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}..."
+
+
+def is_url(given: str, data: str) -> bool:
+    """Whether it is an http or https URL, or begins with `data`."""
+    return given.lower().startswith(("http://", "https://", data))
 
 
 def split_ids(given: str) -> list[str]:

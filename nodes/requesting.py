@@ -18,7 +18,7 @@ from ..hunyuan.models import (
     ImageSize,
     TaskType,
 )
-from .input_values import split_urls, text, whole
+from .input_values import is_url, split_urls, text, whole
 from .schema import CUSTOM, DEFAULT_SIZE, MATCH_INPUT, MAX_COUNT
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def edit_requests(wanted: Wanted, images: Mapping[str, object], image_urls: str,
     tensors = [as_image(name, value) for name, value in images.items()]
     urls = split_urls(text("image_urls", image_urls))
     for url in urls:
-        if not url.lower().startswith(("http://", "https://", "data:image/")):
+        if not is_url(url, "data:image/"):
             raise InvalidRequestError(f"{url[:80]!r} in image_urls is not an http or https URL.", do="One URL a line.")
     count = sum(tensor.shape[0] if tensor.ndim == 4 else 1 for tensor in tensors) + len(urls)
     if not 1 <= count <= MAX_INPUT_IMAGES:  # before any work on the pixels

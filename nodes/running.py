@@ -15,7 +15,7 @@ from ..hunyuan.driver import Options
 from ..hunyuan.errors import HunyuanError, InvalidRequestError, InvalidTaskIdError
 from ..hunyuan.rows import RunContext, TaskRow
 from ..hunyuan.watch import Collected, Watch
-from .input_values import choice, flag, split_ids, text, whole
+from .input_values import MAX_TASK_IDS, choice, flag, split_ids, text, whole
 from .reporting import Outcome, info_json
 from .requesting import Prepared
 from .runtime import Runtime, ready_runtime, runtime
@@ -24,8 +24,6 @@ from .texts import translate
 
 if TYPE_CHECKING:
     import torch
-
-MAX_TASK_IDS = 200  # of one Hunyuan Task Wait
 
 
 @dataclass(frozen=True)

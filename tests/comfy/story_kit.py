@@ -19,12 +19,12 @@ Link = Sequence[Any]
 SMALL = {"size": "custom", "width": 256, "height": 256}
 
 
-def generate(prompt: str, **inputs: Any) -> dict[str, Any]:
+def generate(prompt: str | Link, **inputs: Any) -> dict[str, Any]:
     """A HunyuanGenerate of 256*256."""
     return {"class_type": "HunyuanGenerate", "inputs": {"prompt": prompt, "seed": 7, **SMALL, **inputs}}
 
 
-def edit(prompt: str, **inputs: Any) -> dict[str, Any]:
+def edit(prompt: str | Link, **inputs: Any) -> dict[str, Any]:
     """A HunyuanEdit whose size matches its input."""
     return {"class_type": "HunyuanEdit", "inputs": {"prompt": prompt, "seed": 7, **inputs}}
 

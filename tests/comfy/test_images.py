@@ -22,6 +22,7 @@ from tests.comfy.story_kit import (
     settings,
     show,
     text_of,
+    value,
     write_settings,
 )
 from tests.contract.sources_servers import (
@@ -276,7 +277,11 @@ def test_image_from_url_says_when_it_adapted_a_size(server: PaidServer, service:
 def test_image_from_url_refuses_what_no_download_may_reach(server: PaidServer, urls: str, words: str) -> None:
     set_up(server)
     entry = server.run(
-        {"1": {"class_type": "HunyuanImageFromURL", "inputs": {"image_urls": urls}}, "2": save(["1", 0])}
+        {
+            "1": {"class_type": "HunyuanImageFromURL", "inputs": {"image_urls": ["3", 0]}},
+            "2": save(["1", 0]),
+            "3": value(urls),
+        }
     )
     told = server.error(entry)
     assert told is not None

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
+from tests.comfy.harness import PromptRejected
 from tests.comfy.harness_fixtures import PaidServer, ServerFactory
 from tests.comfy.story_kit import (
     asked,
@@ -148,17 +150,102 @@ def test_a_cut_image_is_told_and_does_not_count_as_delivered(comfy: PaidServer) 
     until("delivered", lambda: rows(comfy, "cut to it")[0]["delivered"])
 
 
-def test_the_language_is_that_of_the_prompts_user(comfy_server: ServerFactory) -> None:
-    server = comfy_server(arguments=("--disable-api-nodes", "--multi-user"), environment={"HUNYUAN_API_KEY": None})
-    users = {}
-    for name, locale in (("mei", "zh"), ("tom", "en")):
-        answer = server.http.post(f"{server.url}/users", json={"username": name}, timeout=30)
-        users[name] = answer.json()
-        folder = server.base / "user" / users[name]
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "comfy.settings.json").write_text(json.dumps({"Comfy.Locale": locale}))
-    for name, words in (("mei", "未设置 API 密钥"), ("tom", "No API key is set")):
-        server.http.headers["Comfy-User"] = users[name]
-        error = server.error(server.run(saved(f"of {name}"), client_id=name))
+def from_url(image_urls: str) -> dict[str, Any]:
+    return {"class_type": "HunyuanImageFromURL", "inputs": {"image_urls": image_urls}}
+
+
+A_URL = "https://a.example/x.png"
+REFUSED_AT_ONCE: dict[str, tuple[dict[str, Any], str, str, str]] = {
+    # the node, the field, and what is said of it in English and in Chinese
+    "empty prompt": (generate(" \n "), "prompt", "prompt is empty", "prompt 为空"),
+    "long prompt": (generate("x" * 2001), "prompt", "prompt has 2001 characters", "最多 2000 个"),
+    "half a character": (generate("\ud83d in the middle"), "prompt", "half a character", "半个字符"),
+    "empty prompt of an edit": (edit("", image=["g", 0]), "prompt", "prompt is empty", "prompt 为空"),
+    "no image": (edit("of nothing", image_urls=""), "image_urls", "An edit needs an image", "编辑需要一张图像"),
+    "no image, no field": (edit("of nothing"), "prompt", "An edit needs an image", "编辑需要一张图像"),
+    "too many": (edit("of 3", image=["g", 0], image_urls=f"{A_URL}, {A_URL}"), "image_urls", "got at least 3", "3 张"),
+    "no URL of an edit": (edit("of a file", image_urls="x.png"), "image_urls", "'x.png'", "'x.png'"),
+    "task id": (task_wait("n68a1_hunyuan3\n../x"), "task_ids", "'../x', which is not a task id", "不是任务 ID"),
+    "no task id": (task_wait(" \n"), "task_ids", "task_ids is empty", "task_ids 为空"),
+    "too many ids": (task_wait("\n".join(f"id-{n}" for n in range(201))), "task_ids", "holds 201 ids", "201 个"),
+    "no URL": (from_url(""), "image_urls", "image_urls is empty", "image_urls 为空"),
+    "another URL": (from_url("file:///etc/passwd"), "image_urls", "'file:///etc/passwd'", "file:///etc/passwd"),
+    "small size": (generate("x", size="64*64"), "size", "size is '64*64': pick one", "size 为 '64*64'"),
+    "no size": (edit("x", image=["g", 0], size="big"), "size", "size is 'big'", "size 为 'big'"),
+    "match without an input": (generate("x", size="match input"), "size", "match input", "match input"),
+    "width": (generate("x", width=64), "width", "", ""),
+    "count": (generate("x", count=9), "count", "", ""),
+}
+
+
+@dataclass
+class Shared:
+    """A ComfyUI of several users, by the language each has set."""
+
+    server: PaidServer
+    users: dict[str, str] = field(default_factory=dict)
+
+    def log_in(self, locale: str) -> None:
+        """What is queued from now on is this user's."""
+        if locale not in self.users:
+            answer = self.server.http.post(f"{self.server.url}/users", json={"username": locale}, timeout=30)
+            self.users[locale] = str(answer.json())
+            folder = self.server.base / "user" / self.users[locale]
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "comfy.settings.json").write_text(json.dumps({"Comfy.Locale": locale}))
+        self.server.http.headers["Comfy-User"] = self.users[locale]
+
+
+@pytest.fixture(scope="module")
+def shared(session_servers: ServerFactory) -> Shared:
+    arguments = ("--disable-api-nodes", "--multi-user")
+    return Shared(session_servers(arguments=arguments, environment={"HUNYUAN_API_KEY": None}))
+
+
+@pytest.mark.parametrize("case", REFUSED_AT_ONCE)
+def test_what_stands_in_the_graph_is_refused_when_it_is_queued(shared: Shared, case: str) -> None:
+    node, name, *said = REFUSED_AT_ONCE[case]
+    workflow = {"1": node, "2": save(["1", 0]), "g": grey(64, 64)}
+    for locale, words in zip(("en", "zh"), said, strict=True):
+        shared.log_in(locale)
+        with pytest.raises(PromptRejected) as refused:
+            shared.server.queue(workflow)
+        faults = refused.value.errors["node_errors"]["1"]["errors"]
+        (told,) = [fault for fault in faults if fault["extra_info"]["input_name"] == name]
+        assert words in told["details"]
+    assert shared.server.sandbox.requests() == []
+
+
+def test_linked_values_are_looked_at_when_the_node_runs(comfy: PaidServer) -> None:
+    for node in (
+        generate(["v", 0]),
+        edit(["v", 0], image=["g", 0]),
+        edit("of nothing", image_urls=["v", 0]),
+        task_wait(["v", 0]),
+    ):
+        message = told(comfy, {"1": node, "2": save(["1", 0]), "g": grey(64, 64), "v": value(" ")})
+        assert NOTHING_SPENT in message
+    assert asked(comfy, "create") == []
+
+
+def test_a_refusal_can_be_printed_where_the_console_knows_no_chinese(comfy_server: ServerFactory) -> None:
+    server = comfy_server(environment={"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}, start=False)
+    folder = server.base / "user" / "default"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "comfy.settings.json").write_text(json.dumps({"Comfy.Locale": "zh"}))
+    server.fork = False
+    server.start()
+    for node in (generate(" "), task_wait("编号")):
+        with pytest.raises(PromptRejected) as refused:
+            server.queue({"1": node, "2": save(["1", 0])})
+        faults = refused.value.errors["node_errors"]["1"]["errors"]
+        assert all(fault["details"].isascii() for fault in faults)
+    server.succeeded(server.run({"1": grey(64, 64), "2": save(["1", 0])}))
+
+
+def test_the_language_is_that_of_the_prompts_user(shared: Shared) -> None:
+    for locale, words in (("zh", "未设置 API 密钥"), ("en", "No API key is set"), ("zh", "未设置")):
+        shared.log_in(locale)
+        error = shared.server.error(shared.server.run(saved(f"in {locale}"), client_id=locale))
         assert error is not None
         assert error["exception_message"].startswith(words)
