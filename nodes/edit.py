@@ -31,7 +31,7 @@ class HunyuanEdit(io.ComfyNode):
                     multiline=True,
                     default="",
                     optional=True,
-                    tooltip="Public image URLs instead of or after the images above, one a line.",
+                    tooltip="Public image URLs instead of or after the images above, one a line or after commas.",
                 ),
                 *parts.size_inputs(first=[parts.MATCH_INPUT]),
                 parts.seed_input(),
@@ -41,6 +41,25 @@ class HunyuanEdit(io.ComfyNode):
             search_aliases=["hunyuan", "tencent", "image edit", "混元", "图像编辑"],
             not_idempotent=True,
             has_intermediate_output=True,  # the picture on the node, also when ComfyUI answers from its cache
+        )
+
+    @classmethod
+    def validate_inputs(
+        cls,
+        prompt: str | None = None,
+        image: object = parts.ABSENT,
+        image_2: object = parts.ABSENT,
+        image_urls: str | None = "",
+        size: str | None = parts.MATCH_INPUT,
+    ) -> bool | str:
+        """Refuses what stands in the graph and cannot be sent, when the prompt is queued."""
+        from .prompt_checks import edit_images_verdict, first_fault, prompt_verdict, size_verdict
+
+        linked = sum(each is not parts.ABSENT for each in (image, image_2))
+        return first_fault(
+            prompt_verdict(prompt),
+            edit_images_verdict(linked, image_urls),
+            size_verdict(size, [parts.CUSTOM, parts.MATCH_INPUT]),
         )
 
     @classmethod
@@ -54,8 +73,8 @@ class HunyuanEdit(io.ComfyNode):
     async def execute(
         cls,
         prompt: str,
-        image: torch.Tensor | None = None,
-        image_2: torch.Tensor | None = None,
+        image: torch.Tensor = parts.ABSENT,
+        image_2: torch.Tensor = parts.ABSENT,
         image_urls: str = "",
         size: str = parts.MATCH_INPUT,
         width: int = parts.DEFAULT_SIDE,
@@ -71,7 +90,8 @@ class HunyuanEdit(io.ComfyNode):
         from .running import Run, create_and_collect
 
         wanted = Wanted(prompt, size, width, height, seed, count)
-        images = [each for each in (image, image_2) if each is not None]
+        linked = {"image": image, "image_2": image_2}
+        images = {name: each for name, each in linked.items() if each is not parts.ABSENT}
         return await create_and_collect(
             Run(wait, timeout_s, on_failure, reuse), lambda run: edit_requests(wanted, images, image_urls, run)
         )

@@ -32,6 +32,13 @@ class HunyuanGenerate(io.ComfyNode):
         )
 
     @classmethod
+    def validate_inputs(cls, prompt: str | None = None, size: str | None = parts.DEFAULT_SIZE) -> bool | str:
+        """Refuses what stands in the graph and cannot be sent, when the prompt is queued."""
+        from .prompt_checks import first_fault, prompt_verdict, size_verdict
+
+        return first_fault(prompt_verdict(prompt), size_verdict(size, [parts.CUSTOM]))
+
+    @classmethod
     def fingerprint_inputs(cls, seed: int = -1, **inputs: Any) -> str:
         """Changes at every run for seed -1, and after a run that failed in part."""
         from .running import run_mark

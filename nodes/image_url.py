@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from comfy_api.latest import io
@@ -56,13 +55,15 @@ class HunyuanImageToURL(io.ComfyNode):
 
     @classmethod
     async def execute(cls, image: torch.Tensor) -> io.NodeOutput:
-        from .images import EncodeOptions, image_inputs
+        from .images import EncodeOptions, as_image, image_inputs
         from .runtime import runtime
+        from .texts import in_the_users_language
 
         built = await runtime()
-        with _in_the_users_language():
+        with in_the_users_language():
             settings = await built.run(built.settings_store.load)
-            inputs: list[ImageInput] = await built.run(image_inputs, image, EncodeOptions.of(settings))
+            options = EncodeOptions.of(settings)
+            inputs: list[ImageInput] = await built.run(image_inputs, as_image("image", image), options)
             resolved: Sequence[ResolvedImage] = await _each(inputs, lambda item: built.run(built.sources.resolve, item))
         inputs_told = [{"way": item.way, "bytes": item.uploaded, "note": item.note} for item in resolved]
         return io.NodeOutput("\n".join(item.url for item in resolved), _json({"inputs": inputs_told}))
@@ -83,7 +84,7 @@ class HunyuanImageFromURL(io.ComfyNode):
                     "image_urls",
                     multiline=True,
                     default="",
-                    tooltip="http, https or data: URLs, one a line, typed or linked.",
+                    tooltip="http, https or data: URLs, one a line or after commas, typed or linked.",
                 )
             ],
             outputs=[
@@ -95,34 +96,43 @@ class HunyuanImageFromURL(io.ComfyNode):
         )
 
     @classmethod
+    def validate_inputs(cls, image_urls: str | None = None) -> bool | str:
+        """Refuses what stands in the graph and is no list of URLs, when the prompt is queued."""
+        from .prompt_checks import urls_verdict
+
+        return urls_verdict(image_urls)
+
+    @classmethod
     async def execute(cls, image_urls: str) -> io.NodeOutput:
         from .images import to_mask, to_tensor
         from .runtime import runtime
+        from .texts import in_the_users_language
 
         built = await runtime()
-        with _in_the_users_language():
-            numbered = list(enumerate(_lines(image_urls), 1))
-            decoded = await _each(numbered, lambda line: _fetch(built, *line))
+        with in_the_users_language():
+            numbered = list(enumerate(_urls(image_urls), 1))
+            decoded = await _each(numbered, lambda item: _fetch(built, *item))
         images, notes = await built.run(to_tensor, decoded)
         mask = await built.run(to_mask, decoded)
         described = [{"width": item.width, "height": item.height, "type": item.mime} for item in decoded]
         return io.NodeOutput(images, mask, _json({"images": described, "notes": list(notes)}))
 
 
-def _lines(image_urls: str) -> list[str]:
+def _urls(image_urls: str) -> list[str]:
     from ..hunyuan.errors import InvalidRequestError
+    from .input_values import is_url, split_urls, text
 
-    urls = [line.strip() for line in image_urls.splitlines() if line.strip()]
+    urls = split_urls(text("image_urls", image_urls))
     if not urls:
         raise InvalidRequestError("image_urls is empty.", do="Enter or link at least one URL, one a line.")
     for number, url in enumerate(urls, 1):
-        if not url.lower().startswith(("http://", "https://", "data:")):
-            raise InvalidRequestError(f"Line {number} of image_urls is no http, https or data: URL: {url[:80]!r}.")
+        if not is_url(url, "data:"):
+            raise InvalidRequestError(f"URL {number} of image_urls is no http, https or data: URL: {url[:80]!r}.")
     return urls
 
 
 async def _fetch(built: Runtime, number: int, url: str) -> DecodedImage:
-    """One image, tried again where only the way to it failed. Errors name the line, and that nothing was paid."""
+    """One image, tried again where only the way to it failed. Errors name the URL's number, and no payment."""
     from ..hunyuan.errors import HunyuanError, Money, RateLimitedError, ServerError, TransportError
 
     for pause in (*PAUSES, None):
@@ -130,7 +140,7 @@ async def _fetch(built: Runtime, number: int, url: str) -> DecodedImage:
             return await built.run(_download, built, url)
         except HunyuanError as error:
             if pause is None or not isinstance(error, (TransportError, ServerError, RateLimitedError)):
-                what = f"Line {number} of image_urls: {error.what}"
+                what = f"URL {number} of image_urls: {error.what}"
                 raise error.but(what=what, money=Money.UNTOUCHED) from error.__cause__
         await interruptible(asyncio.sleep(pause))
     raise AssertionError("the last try returns or raises")
@@ -157,19 +167,6 @@ async def _each(items: Sequence[T], work: Callable[[T], Awaitable[R]]) -> list[R
     finally:
         for task in tasks:
             task.cancel()
-
-
-@contextmanager
-def _in_the_users_language() -> Iterator[None]:
-    """A failure gets a sentence in the language that ComfyUI is set to."""
-    from ..hunyuan.errors import HunyuanError
-
-    try:
-        yield
-    except HunyuanError as error:
-        from .texts import translate
-
-        raise error.but(translation=translate(error)) from error.__cause__
 
 
 def _json(value: object) -> str:

@@ -93,21 +93,25 @@ def pixels_digest(pixels: NDArray[np.uint8]) -> str:
     return digest.hexdigest()
 
 
-def to_tensor(images: Sequence[DecodedImage]) -> tuple[torch.Tensor, tuple[str, ...]]:
-    """Gives (IMAGE float32 [B,H,W,3] in 0..1, notes); the first image's size counts for all (ratio kept, centred)."""
+def to_tensor(images: Sequence[DecodedImage], origins: Sequence[str] = ()) -> tuple[torch.Tensor, tuple[str, ...]]:
+    """Gives (IMAGE float32 [B,H,W,3] in 0..1, notes); the first image's size counts for all (ratio kept, centred).
+
+    origins: where each image is from, for the notes.
+    """
     import torch
 
     if not images:
         raise ValueError("to_tensor needs at least one image")
     width, height = images[0].width, images[0].height
-    batch = torch.empty((len(images), height, width, 3), dtype=torch.float32)
+    batch = torch.empty((len(images), height, width, 3), dtype=torch.float32, device="cpu")
     notes = []
     for index, image in enumerate(images):
         pixels = _sized(image.pixels, width, height)
         _divide(pixels, batch[index].numpy())
         if pixels is not image.pixels:
+            origin = f" ({origins[index]})" if origins else ""
             notes.append(
-                f"Image {index + 1} was scaled and cut from {image.width}×{image.height} "
+                f"Image {index + 1}{origin} was scaled and cut from {image.width}×{image.height} "
                 f"to the first image's {width}×{height}."
             )
         if image.note:
@@ -120,7 +124,7 @@ def to_mask(images: Sequence[DecodedImage]) -> torch.Tensor:
     import torch
 
     width, height = images[0].width, images[0].height
-    batch = torch.zeros((len(images), height, width), dtype=torch.float32)
+    batch = torch.zeros((len(images), height, width), dtype=torch.float32, device="cpu")
     for index, image in enumerate(images):
         if image.alpha is not None:
             _divide(255 - _sized(image.alpha, width, height), batch[index].numpy())
@@ -150,6 +154,37 @@ def _sized(pixels: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uin
     return cover(pixels, width, height)
 
 
+def as_image(name: str, value: object) -> torch.Tensor:
+    """What an IMAGE input got, if it is one: [B,H,W,C] or [H,W,C]. Raises InputImageError, naming the input."""
+    import torch
+
+    if isinstance(value, torch.Tensor):
+        _check_image(value, name)
+        return value
+    from .input_values import described
+
+    raise InputImageError(
+        f"{name} must be an IMAGE, got {described(value)}.",
+        do=f"Look at what is linked to {name}: a LATENT needs VAE Decode, a file LoadImage, a list one of its items.",
+    )
+
+
+def _check_image(tensor: torch.Tensor, name: str) -> None:
+    """Raises InputImageError for what has not the shape of images, or no pixels in it."""
+    import torch
+
+    shape = (1, *tensor.shape) if tensor.ndim == 3 else tuple(tensor.shape)
+    usable = tensor.dtype.is_floating_point or tensor.dtype == torch.uint8
+    if len(shape) != 4 or shape[3] not in (1, 3, 4) or 0 in shape or not usable:
+        raise InputImageError(
+            f"{name} must be [batch, height, width, channels] of floats with 1, 3 or 4 channels, "
+            f"got {list(tensor.shape)} of {str(tensor.dtype).removeprefix('torch.')}."
+        )
+    if tensor.is_meta or tensor.layout is not torch.strided:
+        kind = "on the meta device" if tensor.is_meta else f"of layout {str(tensor.layout).removeprefix('torch.')}"
+        raise InputImageError(f"{name} must hold pixels, got a tensor {kind}, which has none to read.")
+
+
 def image_inputs(tensor: torch.Tensor, options: EncodeOptions | None = None) -> list[ImageInput]:
     """One input an item of an IMAGE batch [B,H,W,C] (C 1, 3 or 4), known by its pixels and encoded only when asked.
 
@@ -176,13 +211,8 @@ def tensor_pixels(tensor: torch.Tensor) -> list[NDArray[np.uint8]]:
     import numpy as np
     import torch
 
+    _check_image(tensor, "An IMAGE")
     batch = tensor.unsqueeze(0) if tensor.ndim == 3 else tensor
-    usable = batch.dtype.is_floating_point or batch.dtype == torch.uint8
-    if batch.ndim != 4 or batch.shape[3] not in (1, 3, 4) or 0 in batch.shape or not usable:
-        raise InputImageError(
-            f"An IMAGE must be [batch, height, width, channels] of floats with 1, 3 or 4 channels, "
-            f"got {list(tensor.shape)} of {str(tensor.dtype).removeprefix('torch.')}."
-        )
     if batch.dtype == torch.uint8:
         pixels = [np.ascontiguousarray(item.cpu().numpy()) for item in batch]
     else:

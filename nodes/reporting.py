@@ -12,7 +12,8 @@ from ..hunyuan.models import CREDITS_PER_TASK, ImageSize
 from ..hunyuan.rows import RunContext, TaskRow
 from ..hunyuan.watch import Collected, Progress, Watch
 from .listening import is_page, submitter
-from .texts import language, status_line
+from .prompt_origin import language
+from .texts import status_line
 
 BAR_STEPS = 100  # of a node's bar, however many tasks it has
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from ..hunyuan.models import (
     ImageSize,
     TaskType,
 )
+from .input_values import is_url, split_urls, text, whole
 from .schema import CUSTOM, DEFAULT_SIZE, MATCH_INPUT, MAX_COUNT
 
 if TYPE_CHECKING:
@@ -40,6 +41,14 @@ class Wanted:
     seed: int
     count: int
 
+    def checked(self) -> Wanted:
+        """Of the types the node declares, whatever was linked. Raises InvalidRequestError."""
+        prompt, size = text("prompt", self.prompt), text("size", self.size)
+        width, height = (whole(name, side) for name, side in (("width", self.width), ("height", self.height)))
+        return Wanted(
+            prompt, size, width, height, whole("seed", self.seed, -1), whole("count", self.count, 1, MAX_COUNT)
+        )
+
 
 @dataclass
 class Prepared:
@@ -53,18 +62,24 @@ class Prepared:
 def text_requests(wanted: Wanted, settings: Settings) -> Prepared:
     """One request a task of HunyuanGenerate. Raises MissingKeyError, InvalidRequestError."""
     _require_key(settings)
+    wanted = wanted.checked()
     return _prepare(wanted, TaskType.TEXT_TO_IMAGE, _plain_size(wanted), (), settings.model)
 
 
-def edit_requests(wanted: Wanted, tensors: Sequence[torch.Tensor], image_urls: str, runtime: Runtime) -> Prepared:
-    """One request a task of HunyuanEdit. Raises MissingKeyError, InvalidRequestError, InputImageError."""
-    from .images import EncodeOptions, image_inputs
+def edit_requests(wanted: Wanted, images: Mapping[str, object], image_urls: str, runtime: Runtime) -> Prepared:
+    """One request a task of HunyuanEdit; `images` are the linked IMAGE inputs by their names.
+
+    Raises MissingKeyError, InvalidRequestError, InputImageError.
+    """
+    from .images import EncodeOptions, as_image, image_inputs
 
     settings = runtime.settings_store.load()
     _require_key(settings)
-    urls = [line.strip() for line in image_urls.splitlines() if line.strip()]
+    wanted = wanted.checked()
+    tensors = [as_image(name, value) for name, value in images.items()]
+    urls = split_urls(text("image_urls", image_urls))
     for url in urls:
-        if not url.startswith(("http://", "https://", "data:image/")):
+        if not is_url(url, "data:image/"):
             raise InvalidRequestError(f"{url[:80]!r} in image_urls is not an http or https URL.", do="One URL a line.")
     count = sum(tensor.shape[0] if tensor.ndim == 4 else 1 for tensor in tensors) + len(urls)
     if not 1 <= count <= MAX_INPUT_IMAGES:  # before any work on the pixels
@@ -95,8 +110,6 @@ def _require_key(settings: Settings) -> None:
 
 
 def _prepare(wanted: Wanted, type: TaskType, size: ImageSize, inputs: Sequence[ImageInput], model: str) -> Prepared:
-    if not 1 <= wanted.count <= MAX_COUNT:
-        raise InvalidRequestError(f"count must be 1 to {MAX_COUNT}, got {wanted.count}.")
     seeds = seeds_for(wanted.seed, wanted.count)
     identities = tuple(item.identity for item in inputs)
     requests = [(GenerationRequest(type, wanted.prompt, size, seed, model, identities), inputs) for seed in seeds]
@@ -111,8 +124,6 @@ def seeds_for(seed: int, count: int) -> list[int]:
 
     Folding is the remainder by 2**31, so that neighbours stay neighbours.
     """
-    if seed < -1:
-        raise InvalidRequestError(f"The seed must be -1 or more, got {seed}.")
     first = secrets.randbelow(MAX_SEED + 1) if seed == -1 else seed
     return [(first + k) % (MAX_SEED + 1) for k in range(count)]
 

@@ -15,17 +15,16 @@ from ..hunyuan.driver import Options
 from ..hunyuan.errors import HunyuanError, InvalidRequestError, InvalidTaskIdError
 from ..hunyuan.rows import RunContext, TaskRow
 from ..hunyuan.watch import Collected, Watch
+from .input_values import MAX_TASK_IDS, choice, flag, split_ids, text, whole
 from .listening import is_page, submitter
 from .reporting import Outcome, info_json, size_notes
 from .requesting import Prepared
 from .runtime import Runtime, ready_runtime, runtime
-from .schema import BLOCK
+from .schema import BLOCK, MAX_TIMEOUT_S, RAISE
 from .texts import translate
 
 if TYPE_CHECKING:
     import torch
-
-MAX_TASK_IDS = 200  # of one Hunyuan Task Wait
 
 
 @dataclass(frozen=True)
@@ -37,10 +36,20 @@ class Run:
     on_failure: str
     reuse: bool
 
+    def checked(self) -> Run:
+        """Of the types the node declares, whatever was linked. Raises InvalidRequestError."""
+        return Run(
+            flag("wait", self.wait),
+            whole("timeout_s", self.timeout_s, 1, MAX_TIMEOUT_S),
+            choice("on_failure", self.on_failure, (RAISE, BLOCK)),
+            flag("reuse", self.reuse),
+        )
+
 
 async def create_and_collect(run: Run, build: Callable[[Runtime], Prepared]) -> io.NodeOutput:
     """Creates what `build` asks for (blocking, on a worker) and gives the images, or with wait = False the ids."""
     try:
+        run = run.checked()
         here = await runtime()
     except HunyuanError as error:
         return _refused(run, error)
@@ -84,32 +93,30 @@ def _let_go(watches: Sequence[Watch]) -> None:
 
 
 async def collect_by_id(run: Run, task_ids: str) -> io.NodeOutput:
-    """Gives the images of tasks by their ids, one a line; all are asked for at once."""
+    """Gives the images of tasks by their ids (see split_ids); all are asked for at once."""
     try:
+        run = run.checked()
+        ids = split_ids(text("task_ids", task_ids))
         here = await runtime()
     except HunyuanError as error:
         return _refused(run, error)
     context = _context(here)
-    lines = list(dict.fromkeys(line.strip() for line in task_ids.splitlines() if line.strip()))
     options = Options(context, True, run.timeout_s)
     try:
-        if not lines:
+        if not ids:
             raise InvalidTaskIdError("task_ids is empty.", do="Type task ids, one a line, or link task_ids.")
-        if len(lines) > MAX_TASK_IDS:
-            raise InvalidRequestError(f"At most {MAX_TASK_IDS} task ids at once, got {len(lines)}.")
-        outcomes: list[Outcome] = []
-        watches: list[Watch] = []
-        for line in lines:
-            watches.append(_attach(here, line, options))
+        if len(ids) > MAX_TASK_IDS:
+            raise InvalidRequestError(f"At most {MAX_TASK_IDS} task ids at once, got {len(ids)}.")
+        watches = [_attach(here, each, options) for each in ids]
     except HunyuanError as error:
         return _failed(here, run, context, [error])
     outcomes = await _watch(here, context, watches, [None] * len(watches), wait=True)
     return await _finish(here, run, context, outcomes, [])
 
 
-def _attach(here: Runtime, line: str, options: Options) -> Watch:
+def _attach(here: Runtime, task_id: str, options: Options) -> Watch:
     try:
-        return here.runner.attach(line, options)
+        return here.runner.attach(task_id, options)
     except InvalidTaskIdError as error:
         watch = Watch(options.timeout_s)
         watch.fail(error)
@@ -181,7 +188,7 @@ async def _finish(
     images, sized = await here.run(_to_images, collected)
     urls = "\n".join(url for each in collected for url in each.row.urls)
     ui, unshown = await _shown_on_node(here, [each.row for each in collected])
-    here.runner.delivered([each.row for each in collected])
+    here.runner.delivered(_whole(collected))
     return io.NodeOutput(
         images, urls, ids, info_json(outcomes, [*notes, *size_notes(collected), *sized, *unshown]), ui=ui
     )
@@ -190,7 +197,14 @@ async def _finish(
 def _to_images(collected: Sequence[Collected]) -> tuple[torch.Tensor, tuple[str, ...]]:
     from .images import to_tensor
 
-    return to_tensor([image for each in collected for image in each.images])
+    images = [image for each in collected for image in each.images]
+    return to_tensor(images, [f"task {each.row.storage_id}" for each in collected for _ in each.images])
+
+
+def _whole(collected: Sequence[Collected]) -> list[TaskRow]:
+    """The tasks whose images reach the graph as they are, not cut to the batch's size."""
+    size = next(((image.width, image.height) for each in collected for image in each.images), None)
+    return [each.row for each in collected if all((image.width, image.height) == size for image in each.images)]
 
 
 async def _shown_on_node(here: Runtime, rows: Sequence[TaskRow]) -> tuple[dict[str, list[str]] | None, list[str]]:

@@ -140,12 +140,13 @@ class Holder:
 
 def install(server: Any) -> None:
     """Called while ComfyUI loads the pack: hooks the routes and the start of the collector into the server."""
-    from . import routes
+    from . import prompt_origin, routes
     from .consoles import make_lenient
 
     make_lenient()
     holder = Holder()
     server.hunyuan = holder
+    prompt_origin.install(server)
     routes.register(server, holder.get)
 
     async def on_startup(_: object) -> None:

@@ -28,6 +28,8 @@ DEFAULT_SIZE = "1024*1024"
 DEFAULT_SIDE = 1024
 DEFAULT_TIMEOUT_S = 600
 MAX_COUNT = 8
+MAX_TIMEOUT_S = 86400
+ABSENT: Any = object()  # an optional input that is not linked; one that is linked may still give None
 RAISE, BLOCK = "raise", "block"
 
 
@@ -130,7 +132,7 @@ def waiting_inputs() -> list[io.Input]:
             "timeout_s",
             default=DEFAULT_TIMEOUT_S,
             min=1,
-            max=86400,
+            max=MAX_TIMEOUT_S,
             optional=True,
             tooltip="Seconds this node waits. The tasks go on by themselves and can be collected later.",
             **newer(io.Int.Input, advanced=True),

@@ -24,7 +24,7 @@ class HunyuanTaskWait(io.ComfyNode):
                     "task_ids",
                     multiline=True,
                     default="",
-                    tooltip="Task ids, one a line, typed or linked from another Hunyuan node.",
+                    tooltip="Task ids, one a line or after commas, typed or linked from another Hunyuan node.",
                 ),
                 *parts.waiting_inputs(),
             ],
@@ -33,6 +33,13 @@ class HunyuanTaskWait(io.ComfyNode):
             not_idempotent=True,
             has_intermediate_output=True,  # the picture on the node, also when ComfyUI answers from its cache
         )
+
+    @classmethod
+    def validate_inputs(cls, task_ids: str | None = None) -> bool | str:
+        """Refuses ids that stand in the graph and cannot be any, when the prompt is queued."""
+        from .prompt_checks import task_ids_verdict
+
+        return task_ids_verdict(task_ids)
 
     @classmethod
     def fingerprint_inputs(cls, **inputs: Any) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from ..hunyuan.errors import HunyuanError, Money
 from ..hunyuan.watch import Phase, Progress
+from .prompt_origin import language
 
 _PHASES = {
     "en": {
@@ -94,18 +94,6 @@ _ERRORS_ZH = {
 }
 
 
-def language() -> str:
-    """`zh` or `en`: the language set in ComfyUI (`Comfy.Locale` of the default user), English where none is set."""
-    import folder_paths
-
-    path = Path(folder_paths.get_user_directory()) / "default" / "comfy.settings.json"
-    try:
-        locale = json.loads(path.read_text(encoding="utf-8")).get("Comfy.Locale", "en")
-    except (OSError, ValueError, AttributeError):
-        return "en"  # no such file before the first setting is changed
-    return "zh" if str(locale).startswith("zh") else "en"
-
-
 def translate(error: HunyuanError) -> str:
     """One sentence in the user's language to stand before the full English message; empty for English."""
     return in_chinese(error) if language() == "zh" else ""
@@ -115,6 +103,15 @@ def in_chinese(error: HunyuanError) -> str:
     """The failure in one Chinese sentence."""
     unsent = f"{error.code}_unsent" if error.money is Money.NOT_SPENT else ""
     return _ERRORS_ZH.get(unsent) or _ERRORS_ZH.get(error.code, "")
+
+
+@contextmanager
+def in_the_users_language() -> Iterator[None]:
+    """A failure inside gets a sentence in the language of who queued the prompt."""
+    try:
+        yield
+    except HunyuanError as error:
+        raise error.but(translation=translate(error)) from error.__cause__
 
 
 def status_line(views: Sequence[Progress], done: Sequence[bool], credits: int, lang: str) -> str:

@@ -19,12 +19,12 @@ Link = Sequence[Any]
 SMALL = {"size": "custom", "width": 256, "height": 256}
 
 
-def generate(prompt: str, **inputs: Any) -> dict[str, Any]:
+def generate(prompt: str | Link, **inputs: Any) -> dict[str, Any]:
     """A HunyuanGenerate of 256*256."""
     return {"class_type": "HunyuanGenerate", "inputs": {"prompt": prompt, "seed": 7, **SMALL, **inputs}}
 
 
-def edit(prompt: str, **inputs: Any) -> dict[str, Any]:
+def edit(prompt: str | Link, **inputs: Any) -> dict[str, Any]:
     """A HunyuanEdit whose size matches its input."""
     return {"class_type": "HunyuanEdit", "inputs": {"prompt": prompt, "seed": 7, **inputs}}
 
@@ -39,6 +39,11 @@ def save(images: Link) -> dict[str, Any]:
 
 def show(text: Link) -> dict[str, Any]:
     return {"class_type": "PreviewAny", "inputs": {"source": text}}
+
+
+def value(given: Any) -> dict[str, Any]:
+    """A node that gives this value, whatever it is (see story_nodes)."""
+    return {"class_type": "StoryValue", "inputs": {"json": json.dumps(given)}}
 
 
 def grey(width: int, height: int, batch: int = 1, colour: int = 0x808080) -> dict[str, Any]:

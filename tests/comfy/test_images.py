@@ -22,6 +22,7 @@ from tests.comfy.story_kit import (
     settings,
     show,
     text_of,
+    value,
     write_settings,
 )
 from tests.contract.sources_servers import (
@@ -267,16 +268,20 @@ def test_image_from_url_says_when_it_adapted_a_size(server: PaidServer, service:
     ("urls", "words"),
     [
         ("", "image_urls is empty"),
-        ("file:///etc/passwd", "Line 1"),
+        ("file:///etc/passwd", "URL 1"),
         ("http://169.254.169.254/latest/meta-data/", "closed address"),
         ("http://[::1]:80/x.png", "closed address"),
-        ("http://localhost.localdomain.invalid/x.png", "Line 1"),
+        ("http://localhost.localdomain.invalid/x.png", "URL 1"),
     ],
 )
 def test_image_from_url_refuses_what_no_download_may_reach(server: PaidServer, urls: str, words: str) -> None:
     set_up(server)
     entry = server.run(
-        {"1": {"class_type": "HunyuanImageFromURL", "inputs": {"image_urls": urls}}, "2": save(["1", 0])}
+        {
+            "1": {"class_type": "HunyuanImageFromURL", "inputs": {"image_urls": ["3", 0]}},
+            "2": save(["1", 0]),
+            "3": value(urls),
+        }
     )
     told = server.error(entry)
     assert told is not None
@@ -284,7 +289,7 @@ def test_image_from_url_refuses_what_no_download_may_reach(server: PaidServer, u
     assert "credits are spent" not in told["exception_message"]
 
 
-def test_image_from_url_names_the_line_that_is_no_image(server: PaidServer, service: UploadService) -> None:
+def test_image_from_url_names_the_one_that_is_no_image(server: PaidServer, service: UploadService) -> None:
     buffer = io.BytesIO()
     picture(7).save(buffer, "PNG")
     service.files.update({"good.png": buffer.getvalue(), "page.png": b"<!DOCTYPE html><p>log in"})
@@ -294,7 +299,7 @@ def test_image_from_url_names_the_line_that_is_no_image(server: PaidServer, serv
     )
     told = server.error(entry)
     assert told is not None
-    assert "Line 2 of image_urls" in told["exception_message"]
+    assert "URL 2 of image_urls" in told["exception_message"]
     assert "HTML" in told["exception_message"]
     assert "paid" not in told["exception_message"], "no task, so nothing was paid"
 

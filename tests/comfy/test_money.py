@@ -27,6 +27,7 @@ from tests.comfy.story_kit import (
     task_wait,
     text_of,
     until,
+    value,
 )
 from tests.sandbox_client import Sandbox
 
@@ -304,7 +305,7 @@ def test_the_cap_evicts_what_was_delivered_and_it_comes_back_for_nothing(comfy: 
     "task_id", ["../x", "https://apiin.one/x", "two words", "x" * 10_000], ids=["path", "url", "words", "long"]
 )
 def test_a_malformed_id_forms_no_request(comfy: PaidServer, task_id: str) -> None:
-    told = comfy.error(comfy.run({"1": task_wait(task_id), "2": save(["1", 0])}))
+    told = comfy.error(comfy.run({"1": task_wait(["v", 0]), "2": save(["1", 0]), "v": value(task_id)}))
     assert told is not None
     assert "is not a task id" in told["exception_message"]
     assert len(told["exception_message"]) < 500
@@ -314,7 +315,8 @@ def test_a_malformed_id_forms_no_request(comfy: PaidServer, task_id: str) -> Non
 def test_an_id_nobody_knows_is_said_at_once_beside_good_ones(comfy: PaidServer) -> None:
     good = info_of(comfy.run(saved("the good one of three")))["task_ids"][0]
     before = asked(comfy, "poll")
-    entry = comfy.run({"1": task_wait(f"{good}\nn68nobody_hunyuan3\n../x\n"), "2": save(["1", 0]), "3": show(["1", 3])})
+    ids = {"v": value(f"{good}\nn68nobody_hunyuan3\n../x\n")}
+    entry = comfy.run({"1": task_wait(["v", 0]), "2": save(["1", 0]), "3": show(["1", 3]), **ids})
     comfy.succeeded(entry)
     assert_drawn(comfy.images(entry, "2")[0], "the good one of three", 7, (256, 256))
     assert [each["code"] for each in info_of(entry)["failures"]] == ["unknown_task", "invalid_task_id"]

@@ -26,6 +26,7 @@ from tests.comfy.story_kit import (
     task_wait,
     text_of,
     until,
+    value,
 )
 
 JPEG = 4  # how far a pixel may be off that went to the gateway as JPEG
@@ -149,7 +150,7 @@ TOO_MANY = {
     "a batch and image_2": {"image": ["2", 0], "image_2": ["1", 0]},
     "a batch and a URL": {"image": ["2", 0], "image_urls": "http://127.0.0.1:1/x.png"},
     "three URLs": {"image_urls": "http://a.example/1.png\nhttp://a.example/2.png\nhttp://a.example/3.png"},
-    "none": {},
+    "none": {"image_urls": " "},
 }
 
 
@@ -158,6 +159,9 @@ def test_a_wrong_number_of_inputs_is_refused_before_anything_is_sent(
     comfy: PaidServer, inputs: dict[str, object]
 ) -> None:
     workflow = {"1": grey(64, 64), "2": grey(64, 64, batch=2), "3": edit("too many", **inputs), "4": save(["3", 0])}
+    if "image_urls" in inputs:
+        workflow |= {"5": value(inputs["image_urls"])}
+        workflow["3"]["inputs"]["image_urls"] = ["5", 0]
     told = comfy.error(comfy.run(workflow))
     assert told is not None
     assert "An edit takes one or two input images in all, got " in told["exception_message"]
@@ -417,7 +421,7 @@ BAD_PROMPTS = {"empty": " \n ", "too long": "x" * 2001, "half a character": "\ud
 
 @pytest.mark.parametrize("prompt", BAD_PROMPTS.values(), ids=BAD_PROMPTS)
 def test_a_prompt_the_api_cannot_take_is_refused_before_anything_is_sent(comfy: PaidServer, prompt: str) -> None:
-    told = comfy.error(comfy.run(saved(prompt)))
+    told = comfy.error(comfy.run({"1": generate(["v", 0]), "2": save(["1", 0]), "v": value(prompt)}))
     assert told is not None
     assert "No credits were spent." in told["exception_message"]
     assert asked(comfy) == []
@@ -478,13 +482,13 @@ def test_chinese_and_emoji_prompts_arrive_as_they_are(comfy: PaidServer) -> None
 
 def test_linked_values_are_checked_too(comfy: PaidServer) -> None:
     """ComfyUI checks no range of a linked value: the node does, before anything is sent."""
-    for name, value in (("width", 99), ("count", 9), ("seed", -5)):
+    for name, number in (("width", 99), ("count", 9), ("seed", -5)):
         workflow = {
             **saved("linked badly", **{name: ["9", 0]}),
-            "9": {"class_type": "PrimitiveInt", "inputs": {"value": value}},
+            "9": {"class_type": "PrimitiveInt", "inputs": {"value": number}},
         }
         told = comfy.error(comfy.run(workflow))
         assert told is not None
         assert name in told["exception_message"]
-        assert str(value) in told["exception_message"]
+        assert str(number) in told["exception_message"]
     assert asked(comfy) == []

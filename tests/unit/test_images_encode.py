@@ -254,3 +254,36 @@ def test_encoding_waits_until_it_is_asked() -> None:
     item = only(tensor, format="png")
     tensor.zero_()
     assert np.asarray(opened(item.encode())).any(), "it holds its own pixels"
+
+
+def test_another_packs_default_device_changes_no_conversion() -> None:
+    """ "meta" stands for any other device: what is made there by mistake has no values at all."""
+    pixels = noise(9, 7)
+    torch.set_default_device("meta")
+    try:
+        batch, _ = images.to_tensor([images.DecodedImage(pixels), images.DecodedImage(noise(5, 5))])
+        mask = images.to_mask([images.DecodedImage(pixels, noise(9, 7, 1)[..., 0])])
+        back = images.tensor_pixels(batch)[0]
+    finally:
+        torch.set_default_device("cpu")
+    assert batch.device.type == mask.device.type == "cpu"
+    assert (back == pixels).all()
+
+
+@pytest.mark.parametrize(
+    ("tensor", "words"),
+    [
+        (torch.zeros((1, 8, 8, 3), device="meta"), "meta device"),
+        (torch.zeros((1, 8, 8, 3)).to_sparse(), "layout sparse_coo"),
+    ],
+)
+def test_a_tensor_without_pixels_is_refused(tensor: torch.Tensor, words: str) -> None:
+    for read in (images.tensor_pixels, lambda given: images.as_image("image", given)):
+        with pytest.raises(errors.InputImageError, match=words):
+            read(tensor)
+
+
+def test_bfloat16_is_read_as_it_is() -> None:
+    tensor = torch.linspace(0, 1, 64).reshape(1, 4, 16, 1).to(torch.bfloat16)
+    wanted = (tensor.to(torch.float32).numpy() * np.float32(255)).astype(np.uint8)
+    assert (images.tensor_pixels(tensor)[0] == wanted[0]).all()

@@ -37,6 +37,36 @@ class StoryLines:
         return (lines.splitlines(),)
 
 
+class _Anything(str):
+    """A type that may be linked to every input, as the switches and calculators of other packs have it."""
+
+    __hash__ = str.__hash__
+
+    def __ne__(self, other: object) -> bool:
+        return False
+
+
+class StoryValue:
+    """Any value at all, as JSON; `{"latent": …}` and `{"images": […]}` hold tensors of these shapes."""
+
+    CATEGORY = "tests"
+    INPUT_TYPES = classmethod(lambda cls: {"required": {"json": ("STRING", {"multiline": True})}})
+    RETURN_TYPES = (_Anything("*"),)
+    FUNCTION = "give"
+
+    def give(self, json: str) -> tuple[object]:
+        import json as reader
+
+        import torch
+
+        value = reader.loads(json)
+        if isinstance(value, dict) and "latent" in value:
+            return ({"samples": torch.zeros(value["latent"])},)
+        if isinstance(value, dict) and "images" in value:
+            return ([torch.zeros(shape) for shape in value["images"]],)
+        return (value,)
+
+
 __all__ = ["NODE_CLASS_MAPPINGS", "end_listeners", "slow_journal"]
 
-NODE_CLASS_MAPPINGS = {"StoryFreeze": StoryFreeze, "StoryLines": StoryLines}
+NODE_CLASS_MAPPINGS = {"StoryFreeze": StoryFreeze, "StoryLines": StoryLines, "StoryValue": StoryValue}

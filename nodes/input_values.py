@@ -1,0 +1,124 @@
+"""What came into a node's inputs, made into what the node declares, or refused by the input's name.
+
+ComfyUI checks what is typed into a node; what is linked comes as the other node gave it: INT outputs of other packs
+are often floats, switches give None, and a list may stand where one value belongs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from numbers import Integral, Real
+
+from ..hunyuan.errors import InvalidRequestError
+
+MAX_TASK_IDS = 200  # of one Hunyuan Task Wait
+
+_SHOWN = 60  # characters of a value in a message
+_BETWEEN = re.compile(r"[\s,;，、；]+")
+_NEW_URL = re.compile(r"([\s,;，、；]+)(?=(?:https?://|data:image/))", re.IGNORECASE)
+_ID_LENGTH = 6  # characters from which a word with a digit in it is surely an id of its own
+
+
+def whole(name: str, value: object, least: int | None = None, most: int | None = None) -> int:
+    """An integer, also of a float without a fraction. Raises InvalidRequestError, for a boolean as well."""
+    number = _integer(value)
+    low, high = least is not None, most is not None
+    if number is None or (low and number < least) or (high and number > most):  # type: ignore[operator]
+        bounds = f" of {least} to {most}" if low and high else f" of at least {least}" if low else ""
+        raise InvalidRequestError(
+            f"{name} must be a whole number{bounds}, got {described(value)}.",
+            do=f"Look at what is linked to {name}.",
+        )
+    return number
+
+
+def _integer(value: object) -> int | None:
+    if type(value).__name__ in ("bool", "bool_"):  # Python's and numpy's
+        return None
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Real) and float(value).is_integer():
+        return int(float(value))
+    return None
+
+
+def flag(name: str, value: object) -> bool:
+    """True or False, also of 1 and 0. Raises InvalidRequestError."""
+    if type(value).__name__ not in ("bool", "bool_") and _integer(value) not in (0, 1):
+        raise InvalidRequestError(
+            f"{name} must be true or false, got {described(value)}.", do=f"Look at what is linked to {name}."
+        )
+    return bool(value)
+
+
+def text(name: str, value: object) -> str:
+    """A text. Raises InvalidRequestError."""
+    if not isinstance(value, str):
+        raise InvalidRequestError(
+            f"{name} must be a text, got {described(value)}.", do=f"Look at what is linked to {name}."
+        )
+    return value
+
+
+def choice(name: str, value: object, options: Sequence[str]) -> str:
+    """One of the options. Raises InvalidRequestError."""
+    if not isinstance(value, str) or value not in options:
+        raise InvalidRequestError(f"{name} must be {' or '.join(options)}, got {described(value)}.")
+    return value
+
+
+def described(value: object) -> str:
+    """A value as a message shows it: what kind of thing it is, and itself where it is short."""
+    if value is None:
+        return "nothing (None)"
+    if isinstance(value, str):
+        return f"the text {_short(repr(value))}"
+    if isinstance(value, (list, tuple)):
+        kinds = {type(each).__name__.lower() for each in value}
+        return f"a list of {len(value)} {f'{kinds.pop()}s' if len(kinds) == 1 else 'values'}"
+    if isinstance(value, dict):
+        return "a LATENT" if "samples" in value else "a dict"
+    if isinstance(value, (bool, Real)):
+        return _short(str(value))
+    shape = getattr(value, "shape", None)
+    return f"a {type(value).__name__}{'' if shape is None else f' of shape {list(shape)}'}"
+
+
+def _short(shown: str) -> str:
+    return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}..."
+
+
+def is_url(given: str, data: str) -> bool:
+    """Whether it is an http or https URL, or begins with `data`."""
+    return given.lower().startswith(("http://", "https://", data))
+
+
+def split_ids(given: str) -> list[str]:
+    """Task ids, each once: one a line, or between commas, or between blanks where each piece is surely an id.
+
+    What may be one text with a blank in it stays whole, for the check of ids to refuse.
+    """
+    found = []
+    for part in re.split(r"[\n\r,;，、；]+", given):
+        words = _BETWEEN.split(part.strip())
+        several = all(len(word) >= _ID_LENGTH and re.search(r"\d", word) for word in words)
+        found += words if several else [part.strip()]
+    return list(dict.fromkeys(each for each in found if each))
+
+
+def split_urls(given: str) -> list[str]:
+    """URLs: one a line, or after commas or blanks where another one begins.
+
+    A comma inside a URL is its own. After a bare comma "https://" begins a new one, except in a URL that already holds
+    another ("?of=https://a,https://b"): there it may be the query's.
+    """
+    found: list[str] = []
+    for line in given.splitlines():
+        pieces = _NEW_URL.split(line.strip())
+        urls = [pieces[0]]
+        for mark, piece in zip(pieces[1::2], pieces[2::2], strict=True):
+            own = not re.search(r"\s", mark) and urls[-1].count("://") > 1
+            urls[-1:] = [f"{urls[-1]}{mark}{piece}"] if own else [urls[-1], piece]
+        found += [url.strip(" \t,;，、；") for url in urls]
+    return [url for url in found if url]

@@ -1,0 +1,154 @@
+"""What ComfyUI asks when a prompt is queued: whether the values that stand in the graph can be used at all.
+
+Each check gives True or a sentence in the page's language, as `validate_inputs` wants it; ComfyUI then answers 400
+before any node runs. A linked input comes as None there and is looked at when the node runs. Naming an input in
+`validate_inputs` switches ComfyUI's own checks of it off (range, list) and makes it carry every sentence of the node,
+so a node names only what has no such check in every ComfyUI: 0.3.75 lets any `size` pass, width and height it checks.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection
+
+from ..hunyuan.errors import InvalidRequestError, InvalidTaskIdError
+from ..hunyuan.models import (
+    MAX_INPUT_IMAGES,
+    MAX_PROMPT_CHARACTERS,
+    MAX_SIDE,
+    MIN_SIDE,
+    ImageSize,
+    check_task_id,
+)
+from .input_values import MAX_TASK_IDS, is_url, split_ids, split_urls
+from .prompt_origin import language
+
+_SAID = {
+    "en": {
+        "prompt_empty": "prompt is empty: write what the image should show.",
+        "prompt_long": "prompt has {n} characters, at most {most} are taken: shorten it.",
+        "prompt_broken": "prompt holds half a character (a lone surrogate) at place {n}: delete it.",
+        "size": "size is {shown}: pick one from the list, or width*height with sides of {low} to {high} pixels.",
+        "no_image": "An edit needs an image: connect image or image_2, or fill in image_urls.",
+        "many_images": "An edit takes at most {most} images in all, got at least {n}: each line of image_urls counts.",
+        "url_empty": "image_urls is empty: enter or link at least one URL.",
+        "url_bad": "image_urls holds {shown}, which is not an http, https or data: URL.",
+        "ids_empty": "task_ids is empty: type task ids, one a line, or link task_ids.",
+        "ids_bad": "task_ids holds {shown}, which is not a task id: copy it from a node's task_ids or the task list.",
+        "ids_many": "task_ids holds {n} ids, at most {most} are taken at once.",
+        "text_empty": "text is empty: write one prompt a line.",
+    },
+    "zh": {
+        "prompt_empty": "prompt 为空：请写明图像内容。",
+        "prompt_long": "prompt 有 {n} 个字符，最多 {most} 个：请缩短。",
+        "prompt_broken": "prompt 第 {n} 处是半个字符（孤立的代理项）：请删除。",
+        "size": "size 为 {shown}：请从列表中选择，或写成 宽*高，边长 {low} 到 {high} 像素。",
+        "no_image": "编辑需要一张图像：请连接 image 或 image_2，或填写 image_urls。",
+        "many_images": "编辑最多使用 {most} 张图像，现在至少有 {n} 张：image_urls 的每一行都算一张。",
+        "url_empty": "image_urls 为空：请输入或连入至少一个链接。",
+        "url_bad": "image_urls 中的 {shown} 不是 http、https 或 data: 链接。",
+        "ids_empty": "task_ids 为空：请输入任务 ID，每行一个，或连入 task_ids。",
+        "ids_bad": "task_ids 中的 {shown} 不是任务 ID：请从节点的 task_ids 或任务列表复制。",
+        "ids_many": "task_ids 有 {n} 个 ID，一次最多 {most} 个。",
+        "text_empty": "text 为空：请每行写一个提示词。",
+    },
+}
+_SHOWN = 60  # characters of a value in a sentence
+
+Verdict = bool | str
+
+
+def first_fault(*verdicts: Verdict) -> Verdict:
+    """The first that is not True, else True."""
+    return next((each for each in verdicts if each is not True), True)
+
+
+def prompt_verdict(prompt: str | None) -> Verdict:
+    """Of the prompt: not empty, not too long, whole characters."""
+    if prompt is None:
+        return True
+    if not prompt.strip():
+        return _said("prompt_empty")
+    try:
+        prompt.encode()
+    except UnicodeEncodeError as broken:
+        return _said("prompt_broken", n=broken.start + 1)
+    if len(prompt) > MAX_PROMPT_CHARACTERS:
+        return _said("prompt_long", n=len(prompt), most=MAX_PROMPT_CHARACTERS)
+    return True
+
+
+def size_verdict(size: str | None, words: Collection[str]) -> Verdict:
+    """Of the size: one of these words, or width*height within what the API takes."""
+    if size is None or size in words:
+        return True
+    try:
+        sides = ImageSize.parse(size)
+    except InvalidRequestError:
+        sides = ImageSize(0, 0)
+    if min(sides.width, sides.height) >= MIN_SIDE and max(sides.width, sides.height) <= MAX_SIDE:
+        return True
+    return _said("size", shown=_short(size), low=MIN_SIDE, high=MAX_SIDE)
+
+
+def edit_images_verdict(linked: int, image_urls: str | None) -> Verdict:
+    """Of an edit's images: at least one, and not surely more than two. A linked one may be a whole batch."""
+    if image_urls is None:
+        return True
+    urls = split_urls(image_urls)
+    strange = next((url for url in urls if not is_url(url, "data:image/")), None)
+    if strange is not None:
+        return _said("url_bad", shown=_short(strange))
+    count = linked + len(urls)
+    if count == 0:
+        return _said("no_image")
+    return True if count <= MAX_INPUT_IMAGES else _said("many_images", n=count, most=MAX_INPUT_IMAGES)
+
+
+def urls_verdict(image_urls: str | None) -> Verdict:
+    """Of a list of URLs to download: at least one, and nothing else."""
+    if image_urls is None:
+        return True
+    urls = split_urls(image_urls)
+    strange = next((url for url in urls if not is_url(url, "data:")), None)
+    if strange is not None:
+        return _said("url_bad", shown=_short(strange))
+    return True if urls else _said("url_empty")
+
+
+def task_ids_verdict(task_ids: str | None) -> Verdict:
+    """Of task ids: at least one, not too many, each of the form of an id."""
+    if task_ids is None:
+        return True
+    ids = split_ids(task_ids)
+    if not ids:
+        return _said("ids_empty")
+    if len(ids) > MAX_TASK_IDS:
+        return _said("ids_many", n=len(ids), most=MAX_TASK_IDS)
+    for each in ids:
+        try:
+            check_task_id(each)
+        except InvalidTaskIdError:
+            return _said("ids_bad", shown=_short(each))
+    return True
+
+
+def _said(name: str, **values: object) -> str:
+    sentence = _SAID[language()][name].format(**values)
+    if _is_printable(sentence):
+        return sentence
+    return _SAID["en"][name].format(**values).encode("ascii", "backslashreplace").decode()
+
+
+def _is_printable(sentence: str) -> bool:
+    """Whether the process's own streams can take it: ComfyUI prints it as it stands, and breaks where they cannot."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            sentence.encode(getattr(stream, "encoding", None) or "utf-8")
+        except UnicodeEncodeError:
+            return False
+    return True
+
+
+def _short(value: str) -> str:
+    return repr(value) if len(value) <= _SHOWN else f"{value[:_SHOWN]!r}... ({len(value)})"

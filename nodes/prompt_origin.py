@@ -1,0 +1,89 @@
+"""Who queued a prompt: the language that its messages are to have.
+
+ComfyUI tells its nodes nothing of that. A middleware keeps the HTTP request for whatever runs within it, and the
+handler that sees each queued prompt writes the language into the prompt's `extra_data`, where the nodes find it when
+the prompt runs (with --multi-user each user has one).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+KEY = "hunyuan"  # in a prompt's extra_data, which the history shows: nothing private
+LANGUAGES = ("en", "zh")
+
+_request: ContextVar[Any] = ContextVar("hunyuan_request", default=None)
+
+
+def install(server: Any) -> None:
+    """Called while ComfyUI loads the pack."""
+    from aiohttp import web
+
+    @web.middleware
+    async def keep_request(request: Any, handler: Callable[[Any], Awaitable[Any]]) -> Any:
+        _request.set(request)
+        return await handler(request)
+
+    server.app.middlewares.append(keep_request)
+    server.add_on_prompt_handler(_mark)
+
+
+def language() -> str:
+    """`zh` or `en`: of the user whose request is answered or whose prompt runs, else of ComfyUI's default user."""
+    if _request.get() is not None:
+        return _setting(_user_of(_request.get()))
+    said = running_extra_data().get(KEY)
+    found = said.get("language") if isinstance(said, dict) else None
+    return str(found) if found in LANGUAGES else _setting("default")
+
+
+def running_extra_data() -> dict[str, Any]:
+    """The `extra_data` of the prompt whose node runs, as the queue keeps it (a copy); empty outside of any."""
+    from comfy_execution.utils import get_executing_context
+    from server import PromptServer
+
+    context = get_executing_context()
+    if context is None:
+        return {}
+    running = list(PromptServer.instance.prompt_queue.currently_running.values())
+    # (number, prompt id, prompt, extra_data, …) in ComfyUI 0.3.75 to 0.33.0
+    return next((item[3] for item in running if item[1] == context.prompt_id), {})
+
+
+def _mark(json_data: dict[str, Any]) -> dict[str, Any]:
+    """Called by ComfyUI with the body of each POST to /prompt, within its request."""
+    if has_our_nodes(json_data.get("prompt")):
+        extra = json_data["extra_data"] = json_data.get("extra_data") or {}
+        extra[KEY] = {"language": language()}
+    return json_data
+
+
+def has_our_nodes(prompt: object) -> bool:
+    """Whether a graph in API format holds nodes of this pack."""
+    nodes = prompt.values() if isinstance(prompt, dict) else ()
+    return any(isinstance(node, dict) and str(node.get("class_type", "")).startswith("Hunyuan") for node in nodes)
+
+
+def _user_of(request: Any) -> str:
+    from server import PromptServer
+
+    try:
+        return str(PromptServer.instance.user_manager.get_request_user_id(request))
+    except KeyError:  # a name that ComfyUI does not know: it refuses the request itself where that matters
+        return "default"
+
+
+def _setting(user: str) -> str:
+    """The language set in ComfyUI (`Comfy.Locale`), English where none is set."""
+    import folder_paths
+
+    path = Path(folder_paths.get_user_directory()) / user / "comfy.settings.json"
+    try:
+        locale = json.loads(path.read_text(encoding="utf-8")).get("Comfy.Locale", "en")
+    except (OSError, ValueError, AttributeError):
+        return "en"  # no such file before the first setting is changed
+    return "zh" if str(locale).startswith("zh") else "en"

@@ -1,0 +1,98 @@
+"""What is linked to a node: whole floats, wrong kinds, several ids or URLs in one text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.pack import load
+
+values = load("nodes.input_values")
+errors = load("hunyuan.errors")
+
+
+@pytest.mark.parametrize("given", [1024, 1024.0, np.float32(1024), np.float64(1024), np.int64(1024), np.uint16(1024)])
+def test_a_whole_number_is_an_integer(given: Any) -> None:
+    found = values.whole("width", given, 256, 1536)
+    assert found == 1024
+    assert type(found) is int
+
+
+@pytest.mark.parametrize(
+    "given",
+    [1024.5, float("nan"), float("inf"), True, np.bool_(True), "1024", None, [1024], {"value": 1024}, 2048, 255, 1j],
+    ids=repr,
+)
+def test_anything_else_is_refused_by_name_with_the_bounds(given: Any) -> None:
+    with pytest.raises(errors.InvalidRequestError) as caught:
+        values.whole("width", given, 256, 1536)
+    assert caught.value.what.startswith("width must be a whole number of 256 to 1536, got ")
+
+
+def test_a_64_bit_seed_keeps_every_digit() -> None:
+    assert values.whole("seed", 2**64 - 1, -1) == 2**64 - 1
+
+
+def test_a_message_shows_long_values_cut() -> None:
+    with pytest.raises(errors.InvalidRequestError) as caught:
+        values.whole("width", "1" * 10_000)
+    assert len(caught.value.what) < 200
+
+
+@pytest.mark.parametrize(("given", "found"), [(True, True), (0, False), (1.0, True), (np.bool_(False), False)])
+def test_a_flag_may_be_one_or_zero(given: Any, found: bool) -> None:
+    assert values.flag("wait", given) is found
+
+
+@pytest.mark.parametrize("given", ["false", None, 2, [True], 0.5], ids=repr)
+def test_any_other_flag_is_refused(given: Any) -> None:
+    with pytest.raises(errors.InvalidRequestError, match="wait must be true or false"):
+        values.flag("wait", given)
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ("n68a1_hunyuan3\nn68a2_hunyuan3", ["n68a1_hunyuan3", "n68a2_hunyuan3"]),
+        ("n68a1_hunyuan3, n68a2_hunyuan3,", ["n68a1_hunyuan3", "n68a2_hunyuan3"]),
+        ("n68a1_hunyuan3 n68a2_hunyuan3\tn68a3_hunyuan3", ["n68a1_hunyuan3", "n68a2_hunyuan3", "n68a3_hunyuan3"]),
+        ("n68a1_hunyuan3，n68a2_hunyuan3、n68a3_hunyuan3", ["n68a1_hunyuan3", "n68a2_hunyuan3", "n68a3_hunyuan3"]),
+        ("n68a1_hunyuan3\r\n\r\nn68a1_hunyuan3;", ["n68a1_hunyuan3"]),
+        ("a,b", ["a", "b"]),
+        ("two words", ["two words"]),
+        ("task abc12345", ["task abc12345"]),
+        ("n68 xxxx_hunyuan3", ["n68 xxxx_hunyuan3"]),
+        (" , \n", []),
+    ],
+)
+def test_task_ids_are_parted_where_that_is_sure(given: str, found: list[str]) -> None:
+    assert values.split_ids(given) == found
+
+
+A, B = "https://a.example/1.png", "HTTPS://b.example/2.png"
+COMMAS = "https://a.example/resize,w_300,h_200/1.png?x-oss-process=image/resize,w_300"
+DATA = "data:image/png;base64,iVBORw0KGgo="
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        (f"{A}\n\n  {B} \n", [A, B]),
+        (f"{A}, {B},", [A, B]),
+        (f"{A},{B}", [A, B]),
+        (f"{A} {B}\t{A}", [A, B, A]),
+        (f"{A}，{B}；{DATA}", [A, B, DATA]),
+        (COMMAS, [COMMAS]),
+        (f"{COMMAS},{A}", [COMMAS, A]),
+        (f"{DATA},{DATA}\n{DATA} {A}", [DATA, DATA, DATA, A]),
+        (f"https://p.example/?of={A},{A}", [f"https://p.example/?of={A},{A}"]),
+        (f"https://p.example/?of={A}, {A}", [f"https://p.example/?of={A}", A]),
+        ("https://a.example/my image.png", ["https://a.example/my image.png"]),
+        ("file:///etc/passwd", ["file:///etc/passwd"]),
+        (" \n,", []),
+    ],
+)
+def test_urls_are_parted_where_another_begins(given: str, found: list[str]) -> None:
+    assert values.split_urls(given) == found
