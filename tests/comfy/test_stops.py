@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import sys
-import time
 from typing import Any
 
 import pytest
@@ -22,7 +21,9 @@ from tests.comfy.story_kit import generate, save, saved, state_is, until
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
 
 SLOW = {"STORY_JOURNAL_SECONDS": "0.5"}
-SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+# Python itself takes seconds to end a process with torch in it, which Ctrl+C has always waited for.
+END_WITHIN = {signal.SIGINT: 30.0, signal.SIGTERM: 10.0, signal.SIGHUP: 10.0}
+SIGNALS = list(END_WITHIN)
 WRITTEN = {TaskState.SUBMITTED, TaskState.RUNNING, TaskState.SUCCEEDED, TaskState.COLLECTED}
 
 
@@ -85,7 +86,7 @@ def test_stopped_while_creates_are_under_way(slow: PaidServer, number: signal.Si
     else:
         slow.signal(number)
         slow.sandbox.release()
-    slow.wait_for_end(10)
+    slow.wait_for_end(END_WITHIN[number])
     assert slow.sandbox.billed == 8
     assert all_written(slow, prompt)
 
@@ -98,7 +99,7 @@ def test_from_the_signal_on_nothing_is_bought(slow: PaidServer, number: signal.S
     slow.signal(number)
     slow.sandbox.release()
     slow.sandbox.clear()
-    slow.wait_for_end(10)
+    slow.wait_for_end(END_WITHIN[number])
     assert len(slow.sandbox.requests("create")) == slow.sandbox.billed == 8
     assert all_written(slow, prompt)
 
@@ -114,7 +115,7 @@ def test_stopped_when_images_have_come_inside_the_creates_answers(slow: PaidServ
     slow.sandbox.release()
     slow.sandbox.wait("answered", 8)
     slow.signal(signal.SIGINT)
-    slow.wait_for_end(10)
+    slow.wait_for_end(END_WITHIN[signal.SIGINT])
     rows = left(slow, prompt)
     assert len(rows) == slow.sandbox.billed == 8
     assert {row.state for row in rows} <= {TaskState.SUCCEEDED, TaskState.COLLECTED}
@@ -137,12 +138,11 @@ def test_sigterm_ends_it_whoever_else_listens(comfy_server: ServerFactory, kind:
 
 def test_a_second_signal_ends_it_sooner(slow: PaidServer) -> None:
     buying(slow, "twice", nodes=1)
+    before = len(slow.log())
     slow.signal(signal.SIGTERM)
-    until("the first is noticed", lambda: "waiting up to 8 s" in slow.log())
-    began = time.monotonic()
+    until("the first is noticed", lambda: "waiting up to 8 s" in slow.log()[before:])
     slow.signal(signal.SIGTERM)
     slow.wait_for_end(5)
-    assert time.monotonic() - began < 5
     slow.sandbox.release()
 
 
