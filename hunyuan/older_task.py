@@ -13,8 +13,8 @@ from .rows import TaskRow
 async def attach_to_older(driver: Driver, task_id: str) -> bool:
     """Gives the driver the older task's row in place of its own, which was not billed; False where there is none.
 
-    Without one it is a task of another machine or journal: the driver's own row then stands for it, and counts it. So it
-    does where the journal cannot be asked: the id must not be lost.
+    Without one it is a task of another machine or journal: the driver's own row then stands for it, and counts it.
+    So it does where the journal cannot be asked: the id must not be lost.
     """
     try:
         return await _attach(driver, task_id)
