@@ -18,7 +18,9 @@ _START = re.compile(r"[\[{\"]")
 _NEXT_LINE = re.compile(r"^(?:data:[ \t]*)?[\[{]", re.MULTILINE)
 _VALUE = r'\s*:\s*(?:"([^"\\]{1,512})"|(\d{1,40})(?=[\s,}]))'
 _ID_IN_PIECES = re.compile(r'"(?:task|job)_?id"' + _VALUE, re.IGNORECASE)
-_BARE_ID_IN_PIECES = re.compile(r'(?:^\s*|"data"\s*:\s*)\{\s*"id"' + _VALUE)  # where an answer or a task begins
+_BARE_ID_IN_PIECES = re.compile(  # where an answer or a task begins
+    r'(?:^\s*|"data"\s*:\s*"?\[?\s*|"(?:task|output|result|response)"\s*:\s*"?)\{\s*"id"' + _VALUE
+)
 
 
 def text_of(body: bytes) -> str:
@@ -63,5 +65,10 @@ def is_page(text: str) -> bool:
 def id_in_pieces(body: bytes) -> str:
     """A task id that stands whole in an answer which is cut or broken; or an empty text."""
     text = text_of(body)
-    match = None if is_page(text) else _ID_IN_PIECES.search(text) or _BARE_ID_IN_PIECES.search(text)
-    return (match[1] or match[2]).strip() if match else ""
+    if is_page(text):
+        return ""
+    for plain in (text, text.replace('\\"', '"')):  # JSON inside JSON as well
+        match = _ID_IN_PIECES.search(plain) or _BARE_ID_IN_PIECES.search(plain)
+        if match:
+            return (match[1] or match[2]).strip()
+    return ""

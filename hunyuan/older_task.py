@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .driver import Driver
+from .errors import JournalError
 from .models import TaskState
 from .rows import TaskRow
 
@@ -13,7 +14,15 @@ async def attach_to_older(driver: Driver, task_id: str) -> bool:
     """Gives the driver the older task's row in place of its own, which was not billed; False where there is none.
 
     Without one it is a task of another machine or journal: the driver's own row then stands for it, and counts it.
+    So it does where the journal cannot be asked: the id must not be lost.
     """
+    try:
+        return await _attach(driver, task_id)
+    except JournalError:
+        return False
+
+
+async def _attach(driver: Driver, task_id: str) -> bool:
     journal, own = driver.tools.journal, driver.row
     assert own is not None
     older = await driver.blocking(journal.by_task_id, task_id, own.base_url) or await _answer_was_lost(driver, own)

@@ -66,7 +66,7 @@ def read_create(
         return older
     root = _accepted(reply)
     found = _read(reply, root, request_inputs, base_url)
-    task_id = _usable(answers.task_id(root))
+    task_id = _usable(answers.task_id(root) or answers.id_in_pieces(body))  # wherever it stands
     if isinstance(found, TaskStatus):
         if found.state is TaskState.FAILED and task_id and state_of(answers.status_word(root)) is not TaskState.FAILED:
             found = TaskStatus(TaskState.SUBMITTED)  # only inferred: the task itself is asked

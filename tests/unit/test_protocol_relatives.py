@@ -114,7 +114,8 @@ def create(answer: Any, *inputs: str, status: int = 200) -> TaskStatus:
 
 # -- all of it together --------------------------------------------------------------------------------
 
-NAMES, EXTRA, ECHO, PRICE = map(st.sampled_from, (WAYS_TO_NAME_A_TASK, EXTRAS, ECHOES, PRICES))
+NAMES, EXTRA = st.sampled_from(WAYS_TO_NAME_A_TASK), st.sampled_from(EXTRAS)
+ECHO, PRICE = st.sampled_from(ECHOES), st.sampled_from(PRICES)
 
 
 @settings(deadline=None, max_examples=600)
@@ -152,6 +153,23 @@ def test_an_echo_is_never_a_result(how: str, name: Any, state: Any, echo: Any, e
     with pytest.raises(UnreadableAnswerError, match="holds no image"):
         poll(answer)
     assert create(answer).state is TaskState.SUBMITTED, "the id is paid for, and asked again"
+
+
+@settings(deadline=None, max_examples=300)
+@given(WRAPS, NAMES, st.binary(max_size=40), st.binary(max_size=40), st.integers(0, 3))
+def test_an_id_is_read_whatever_bytes_stand_around_it(
+    how: str, name: Any, before: bytes, behind: bytes, cut: int
+) -> None:
+    body = json.dumps(wrap({**name, "status": "pending"}, how)).encode()
+    noise = before.translate(None, b'{["<')
+    for answer in (body + behind, noise + b"\n" + body + behind, body[: len(body) - cut]):
+        assert read_create(200, "", answer).task_id == ID
+
+
+@pytest.mark.parametrize("key", ["task_id", "taskId", "job_id"])
+def test_an_id_is_read_wherever_it_stands(key: str) -> None:
+    for answer in ({"result": {"meta": {key: ID}}}, {"data": {"info": [{key: ID}], "status": "pending"}}):
+        assert create(answer).task_id == ID
 
 
 # -- one by one ----------------------------------------------------------------------------------------

@@ -5,12 +5,15 @@ from __future__ import annotations
 import base64
 import io
 import json
+import re
 from typing import Any
+from urllib.parse import quote, urljoin
 
 import pytest
 from PIL import Image
 
 from sandbox.inputs import Unreachable, fetch_loopback
+from sandbox.relatives import RELATIVES
 from tests.sandbox_desk import Desk
 
 
@@ -64,6 +67,52 @@ def test_every_shape_carries_a_link_that_works(plan: dict[str, Any], pick: Any) 
     task_id = desk.control.state()["tasks"][0]["task_id"]
     assert task_id in json.dumps(created)
     assert desk.download(pick(desk.poll(task_id).json())).body == b"a cat 3"
+
+
+@pytest.mark.parametrize("shape", RELATIVES)
+def test_the_relatives_name_the_task_its_state_its_picture_and_its_price(shape: str) -> None:
+    desk = Desk(task={"shape": shape, "odd_id": True, "charged": 15})
+    created = json.dumps(desk.create(seed=3, type="edit", images=[_png("red")]).json())
+    task_id = desk.control.state()["tasks"][0]["task_id"]
+    assert task_id in created
+    assert "/results/" not in created
+    assert desk.poll(task_id).status == 404, "an id with a slash must come back escaped"
+    running = json.dumps(desk.poll(quote(task_id, safe="")).json())
+    desk.clock.now += 20
+    done = json.dumps(desk.poll(quote(task_id, safe="")).json())
+    assert running != done
+    links = set(re.findall(r"http://sandbox[^\"\\\\]+/results/[^\"\\\\]+", done))
+    assert [desk.download(link).body for link in links] == [b"a cat 3"]
+    assert "15" in re.findall(r"redits\w*\W+(\d+)", done)
+    assert desk.money() == (1, 0, 15)
+
+
+@pytest.mark.parametrize("link", ["path", "host", "raw"])
+def test_links_may_be_told_otherwise_than_they_must_be_fetched(link: str) -> None:
+    desk = Desk(task={"seconds": 0, "link": link})
+    told = desk.poll(desk.task_id()).json()["data"]["images"][0]
+    assert told.startswith({"path": "/results/", "host": "//sandbox.invalid/results/"}.get(link, "http://"))
+    assert told.isascii() is (link != "raw")
+    whole = quote(urljoin("http://sandbox.invalid", told), safe="/:?=&%-._~+")
+    assert desk.download(whole).body.startswith(b"a cat")
+
+
+def test_a_flagged_picture_is_kept_back_and_given_back() -> None:
+    desk = Desk(task={"seconds": 0, "shape": "upstream", "flagged": True})
+    told = desk.poll(desk.create().json()["data"]["id"]).json()["data"]
+    assert (told["status"], told["outputs"], told["has_nsfw_contents"]) == ("completed", [], [True])
+    assert desk.money() == (1, 1, 0)
+
+
+def test_the_same_request_may_be_refused_while_it_runs() -> None:
+    desk = Desk(same_request="409")
+    task_id = desk.task_id(seed=1)
+    refused = desk.create(seed=1)
+    assert (refused.status, refused.json()["error"]["task_id"]) == (409, task_id)
+    assert desk.create(seed=2).status == 200
+    desk.clock.now += 20
+    assert desk.create(seed=1).status == 200
+    assert desk.money()[0] == 3
 
 
 def test_an_answer_may_echo_the_request_show_progress_and_use_other_words() -> None:

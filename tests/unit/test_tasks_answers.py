@@ -171,8 +171,9 @@ def test_a_paid_task_is_never_dropped_for_what_stands_around_its_id(tmp_path: Pa
         assert got.images[0].digest == "a lighthouse|5"
         assert rig.billed == 1
 
-    rules = [{"on": "create", "wrapped": kind}, {"on": "poll", "wrapped": kind, "times": 2 if kind == "cut" else 999}]
-    play(story, tmp_path, *rules, task={"shape": shape})
+    create = {"on": "create", "wrapped": kind}
+    polls = {"on": "poll", "wrapped": kind, "times": 2 if kind == "cut" else "always"}
+    play(story, tmp_path, create, polls, task={"shape": shape})
 
 
 @pytest.mark.parametrize("status", [200, 500, 502, 504])
