@@ -107,7 +107,8 @@ class S3Uploader:
                 "Uploading to S3 needs the package boto3, which is not installed.",
                 do="In ComfyUI's Python: python -m pip install boto3",
             ) from None
-        failures = (BotoCoreError, ClientError, ValueError)  # ValueError: an endpoint that is no address
+        # ValueError: an endpoint that is no address. RecursionError: a store that redirects whatever botocore asks.
+        failures = (BotoCoreError, ClientError, ValueError, RecursionError)
         with self._lock:
             built_for = _client_settings(settings)
             if self._client is None or self._client[0] != built_for:
@@ -186,6 +187,9 @@ def _send(transport: Transport, request: Any, **_: Any) -> Any:
         read_timeout=_READ_TIMEOUT,
         max_bytes=_ANSWER_BYTES,
     )
+    if 300 <= answer.status < 400:
+        place = parse(request.url).place
+        raise InputImageError(f"The S3 store at {place} redirects ({answer.status}).", do="Check endpoint and region.")
     return AWSResponse(request.url, answer.status, dict(answer.headers), _Body(answer.body))
 
 
@@ -223,6 +227,7 @@ def _explained(error: Exception, settings: Settings) -> InputImageError:
     answer = getattr(error, "response", None)
     if isinstance(answer, dict):
         code = str(answer.get("Error", {}).get("Code", "?"))
+        code = code if re.fullmatch(r"[A-Za-z0-9]{1,60}", code) else "?"
         return InputImageError(
             f'The S3 store at {place} refused the image for bucket "{settings.s3_bucket}": '
             f"{_WORDS.get(code, 'its code says why')} ({code}).",

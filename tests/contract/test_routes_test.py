@@ -6,12 +6,17 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.comfy.harness_fixtures import PaidServer, ServerFactory
-from tests.comfy.routes_kit import save, try_
+from tests import pack
 from tests.wire_servers import RawServer, answer, read_request
+
+routes_test = pack.load("nodes.routes_test")
+routes_settings = pack.load("nodes.routes_settings")
+settings = pack.load("hunyuan.settings")
 
 TOKEN = "IQoJb3JpZ2luX2VjEJ3-metadata-token"
 METADATA = (
@@ -45,15 +50,20 @@ def inside() -> Iterator[Inside]:
         yield server
 
 
-@pytest.fixture(scope="module")
-def strict(session_servers: ServerFactory) -> PaidServer:
-    """A ComfyUI without key and address in its environment, whose user has allowed no closed host."""
-    return session_servers(environment={"HUNYUAN_API_KEY": None, "HUNYUAN_BASE_URL": None})
+@pytest.fixture
+def store(tmp_path: Path) -> Any:
+    """Settings of a user who has allowed no closed host."""
+    return settings.SettingsStore(tmp_path / "settings.json", {})
 
 
-@pytest.fixture(autouse=True)
-def forgotten(strict: PaidServer) -> None:
-    (strict.state_directory / "settings.json").unlink(missing_ok=True)
+def try_(store: Any, what: str, **changes: object) -> dict[str, Any]:
+    """What the route /hunyuan/test answers."""
+    return dict(routes_test.test(store, what, changes))
+
+
+def save(store: Any, **changes: object) -> None:
+    """What the route /hunyuan/settings does."""
+    routes_settings.save(store, changes)
 
 
 def ways_to(address: str) -> dict[str, tuple[str, dict[str, object]]]:
@@ -74,35 +84,35 @@ def ways_to(address: str) -> dict[str, tuple[str, dict[str, object]]]:
 
 
 @pytest.mark.parametrize("way", ways_to("http://x"))
-def test_a_closed_address_is_not_asked_before_it_is_saved(strict: PaidServer, inside: Inside, way: str) -> None:
+def test_a_closed_address_is_not_asked_before_it_is_saved(store: Any, inside: Inside, way: str) -> None:
     what, changes = ways_to(f"http://{inside.place}")[way]
-    told = try_(strict, what, **changes)
+    told = try_(store, what, **changes)
     assert (told["ok"], told["fault"], told["said"]) == (False, "closed", "closed")
     assert "allowed_hosts" in told["message"]
     assert inside.accepted == 0
 
 
 @pytest.mark.parametrize("way", ["gateway", "post", "put", "s3"])
-def test_nothing_of_what_came_is_told(strict: PaidServer, inside: Inside, way: str) -> None:
+def test_nothing_of_what_came_is_told(store: Any, inside: Inside, way: str) -> None:
     what, changes = ways_to(f"http://{inside.place}")[way]
-    assert save(strict, allowed_hosts=inside.place).status_code == 200
+    save(store, allowed_hosts=inside.place)
     bodies = (inside.reply, inside.reply.replace(b"403 Forbidden", b"200 OK"), inside.reply.replace(b"403", b"500"))
     for reply in (*bodies, answer(f"<html>{TOKEN}</html>".encode()), answer(TOKEN.encode(), "401 Unauthorized")):
         inside.reply = reply
-        told = try_(strict, what, **changes)
+        told = try_(store, what, **changes)
         assert told["ok"] is False
         assert TOKEN not in str(told)
     assert inside.accepted
 
 
 @pytest.mark.parametrize("way", ["gateway", "post", "put", "s3"])
-def test_no_redirect_is_followed(strict: PaidServer, inside: Inside, way: str) -> None:
+def test_no_redirect_is_followed(store: Any, inside: Inside, way: str) -> None:
     what, changes = ways_to(f"http://{inside.place}")[way]
-    assert save(strict, allowed_hosts="127.0.0.1").status_code == 200
+    save(store, allowed_hosts="127.0.0.1")
     with Inside() as further:
         for status in ("302 Found", "307 Temporary Redirect"):
             inside.reply = answer(b"", status, f"Location: http://{further.place}/")
-            assert try_(strict, what, **changes)["ok"] is False
+            assert try_(store, what, **changes)["ok"] is False
         link = f'{{"url": "http://{inside.place}/moved.png"}}'.encode()
         if way == "post":
 
@@ -113,28 +123,28 @@ def test_no_redirect_is_followed(strict: PaidServer, inside: Inside, way: str) -
 
             with RawServer(say) as service:
                 link = f'{{"url": "http://{service.place}/moved.png"}}'.encode()
-                told = try_(strict, "http", http_upload_url=f"http://{service.place}/up")
+                told = try_(store, "http", http_upload_url=f"http://{service.place}/up")
             assert (told["ok"], told["said"]) == (False, "link_not_fetched")
         assert further.accepted == 0
 
 
 @pytest.mark.parametrize("host", METADATA)
-def test_no_spelling_and_no_proxy_leads_there(strict: PaidServer, host: str) -> None:
+def test_no_spelling_and_no_proxy_leads_there(store: Any, host: str) -> None:
     for what, changes in ways_to(f"http://{host}").values():
-        assert try_(strict, what, **changes)["fault"] == "closed", (what, changes)
+        assert try_(store, what, **changes)["fault"] == "closed", (what, changes)
     if ":9" not in host and not host.startswith("10."):  # proxies do live in private networks
         behind = {"base_url": "http://gateway.example", "api_key": "aio_k", "proxy": f"http://{host}:80"}
-        assert try_(strict, "gateway", **behind)["fault"] == "closed"
+        assert try_(store, "gateway", **behind)["fault"] == "closed"
 
 
-def test_what_is_saved_is_tested_as_it_is_used(strict: PaidServer, inside: Inside) -> None:
+def test_what_is_saved_is_tested_as_it_is_used(store: Any, inside: Inside) -> None:
     address = f"http://{inside.place}"
     for name, (what, changes) in ways_to(address).items():
         if name in ("gateway", "post", "s3"):
-            assert save(strict, **changes).status_code == 200
-            told = try_(strict, what)
+            save(store, **changes)
+            told = try_(store, what)
             assert told["fault"] not in ("", "closed"), name
     assert len(inside.seen) >= 3
     before = len(inside.seen)
-    assert try_(strict, "gateway", base_url="http://127.0.0.1:9", api_key="aio_k")["fault"] == "closed"
+    assert try_(store, "gateway", base_url="http://127.0.0.1:9", api_key="aio_k")["fault"] == "closed"
     assert len(inside.seen) == before
