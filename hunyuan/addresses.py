@@ -59,6 +59,8 @@ _FAKE_IP = ipaddress.ip_network("198.18.0.0/15")
 _FAKE_IP6 = tuple(ipaddress.ip_network(network) for network in ("fdfe::/16", "fc00::/18"))
 _PRIVATE6 = ipaddress.ip_network("fc00::/7")
 _METADATA6 = tuple(ipaddress.ip_network(network) for network in ("fd00:ec2::/32", "fd20:ce::/32"))
+_LINK_LOCAL = tuple(ipaddress.ip_network(network) for network in ("169.254.0.0/16", "fe80::/10"))
+_METADATA = tuple(ipaddress.ip_network(f"{host}/32") for host in ("100.100.100.200", "168.63.129.16", "192.0.0.192"))
 _WRITTEN_OUT = re.compile(r":|(^|\.)(\d+|0x[0-9a-f]*)\.?$")  # a host that is an address, in any spelling
 # IPv6 networks with an IPv4 address in their last 32 bits.
 _EMBEDDED = (
@@ -176,6 +178,13 @@ class AddressGuard:
     def check(self, host: str, port: int, address: str) -> None:
         """Raises UnsafeAddressError if a download from `host` must not connect to this IP address."""
         if not self.is_exempt(host, port) and is_closed(address, by_name=is_name(host)):
+            raise _closed(host, address)
+
+    def check_proxy(self, host: str, address: str) -> None:
+        """Raises UnsafeAddressError if no proxy can be at this address. Private networks and this machine have many."""
+        ip = ipaddress.ip_address(address.split("%", 1)[0])
+        ip = getattr(ip, "ipv4_mapped", None) or ip
+        if any(ip in network for network in (*_LINK_LOCAL, *_METADATA, *_METADATA6)):
             raise _closed(host, address)
 
     def check_for_proxy(self, host: str, port: int, addresses: Collection[str]) -> None:

@@ -61,6 +61,7 @@ class Call:
     max_bytes: int
     max_idle: float
     guard: AddressGuard | None = None
+    is_download: bool = False  # what comes is a file from somewhere, not the answer of who was asked
     proxy: str = field(default="", repr=False)
     ca_source: str = ""  # which setting or variable named the CA certificates; empty: the usual ones
     contexts: TlsContexts | None = field(default=None, repr=False)
@@ -264,13 +265,16 @@ def dial(call: Call, host: str, port: int, options: Any) -> socket.socket:
     """
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     call.stage = Stage.DIAL
-    guard = None if call.proxy else call.guard
+    guard = call.guard
     problem: OSError | UnsafeAddressError = OSError(f"no address for {host}")
     ends = time.monotonic() + call.connect_timeout
     for index, (family, kind, protocol, _, where) in enumerate(found):
         if guard is not None:
             try:
-                guard.check(host, port, str(where[0]))
+                if not call.proxy:
+                    guard.check(host, port, str(where[0]))
+                elif not call.is_download:
+                    guard.check_proxy(host, str(where[0]))
             except UnsafeAddressError as closed:
                 problem = closed
                 continue

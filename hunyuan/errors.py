@@ -154,9 +154,13 @@ class InvalidTaskIdError(InvalidRequestError):
 
 
 class InputImageError(InvalidRequestError):
-    """An input image could not be turned into a URL for the gateway."""
+    """An input image could not be turned into a URL for the gateway.
+
+    words: the beginning of what the upload service answered, redacted; not part of the message.
+    """
 
     code = "input_image"
+    words: str = ""
 
 
 class CreditLimitError(HunyuanError):

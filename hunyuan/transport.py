@@ -75,11 +75,17 @@ class Transport(Protocol):
 class RequestsTransport:
     """Transport over requests: thread-safe, one pool for all threads, proxy and CA as the settings say now.
 
-    resolve: another way than the system's to look names up, for the check of a download through a proxy.
+    resolve: another way than the system's to look names up, for the check of a download through a proxy. guard: where
+    `send` may go; None: anywhere, for its addresses are the user's own settings.
     """
 
-    def __init__(self, settings_supplier: Callable[[], Settings], resolve: Resolve | None = None) -> None:
-        self._settings, self._resolve = settings_supplier, resolve
+    def __init__(
+        self,
+        settings_supplier: Callable[[], Settings],
+        resolve: Resolve | None = None,
+        guard: AddressGuard | None = None,
+    ) -> None:
+        self._settings, self._resolve, self._guard = settings_supplier, resolve, guard
         self._lock = threading.Lock()
         self._made: Wire | None = None
 
@@ -106,6 +112,7 @@ class RequestsTransport:
             read_timeout=read_timeout,
             max_bytes=max_bytes,
             max_idle=reuse_idle_seconds,
+            guard=self._guard,
         )
         return wire.run(call, settings)
 
@@ -131,6 +138,7 @@ class RequestsTransport:
             max_idle=REUSE_IDLE_SECONDS,
             total_seconds=deadline_seconds,
             guard=guard,
+            is_download=True,
         )
         return wire.run(call, settings)
 

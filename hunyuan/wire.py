@@ -63,6 +63,7 @@ class Wire:
         max_idle: float,
         total_seconds: float | None = None,
         guard: AddressGuard | None = None,
+        is_download: bool = False,
     ) -> Call:
         """A call with its limits; total_seconds: for everything, by default what the parts add up to."""
         parts = connect_timeout + read_timeout + len(body or b"") / _SLOWEST_UPLINK
@@ -77,11 +78,12 @@ class Wire:
             max_bytes=max_bytes,
             max_idle=max_idle,
             guard=guard,
+            is_download=is_download,
             contexts=self._contexts,
         )
 
     def run(self, call: Call, settings: Settings) -> Exchange:
-        """The answer; raises TransportError, and UnsafeAddressError or TooLargeError under a guard."""
+        """The answer; raises TransportError, UnsafeAddressError under a guard, TooLargeError for a download."""
         route = choose(call.address, settings)
         call.proxy, call.ca_source = route.proxy, route.ca_source
         if call.proxy and call.guard is not None:
@@ -146,13 +148,13 @@ def _read(call: Call, response: requests.Response) -> Exchange | HunyuanError:
     headers = {name.lower(): value for name, value in response.headers.items()}
     if response.status_code == 407 and call.proxy:
         return proxy_wants_login(call)
-    wanted = call.guard is None or response.status_code == 200
+    wanted = not call.is_download or response.status_code == 200
     limit = call.max_bytes if wanted else min(call.max_bytes, _ERROR_BODY)
     length = None if call.method == "HEAD" or response.status_code in (204, 304) else _length(headers)
     if wanted and length is not None and length > limit:
         return _over(call)
     coding = headers.get("content-encoding", "").strip().lower() if wanted else ""
-    if call.guard is not None and coding not in CODINGS:
+    if call.is_download and coding not in CODINGS:
         return _packed_oddly(call, coding)
     call.status, size = response.status_code, 0
     for chunk in _pieces(response, coding, limit, trusted=call.guard is None):
@@ -196,7 +198,7 @@ def _length(headers: Mapping[str, str]) -> int | None:
 
 
 def _over(call: Call) -> HunyuanError:
-    if call.guard is None:
+    if not call.is_download:
         return answer_too_large(call)
     return TooLargeError(
         f"The file at {call.address.host} is larger than {call.max_bytes / 2**20:.0f} MiB.",

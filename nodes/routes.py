@@ -2,7 +2,8 @@
 
 | | |
 | --- | --- |
-| GET summary | counts, credits, limits, undelivered images, whether a key is set; `client` gets the news from now on |
+| GET summary | counts, credits, limits, undelivered images, whether a key is set |
+| POST summary | the same, and the page with that websocket (`client`) gets the news from now on |
 | GET tasks, tasks/{id} | the list, a page at a time; one task with its links and inputs |
 | GET tasks/{id}/thumbnail, …/image | pictures, by local id and `n` |
 | POST tasks/{id}/forget, …/input | off the list; a copy for LoadImage |
@@ -50,11 +51,12 @@ def register(server: Any, get_runtime: Callable[[], Runtime]) -> None:
         server.routes.get(f"/hunyuan/{path}")(_reading(server, trust, handler))
     for path, handler in {"thumbnail": face.thumbnail, "image": face.image}.items():
         # An <img> cannot name a user; like ComfyUI's own /view these ask for none, but for an id nobody can guess.
-        server.routes.get(f"/hunyuan/tasks/{{id}}/{path}")(_answering(handler))
+        server.routes.get(f"/hunyuan/tasks/{{id}}/{path}")(_reading(None, trust, handler))
     for path, handler in {
         "tasks/{id}/forget": face.forget,
         "tasks/{id}/input": face.to_input,
         "settings": face.save_settings,
+        "summary": face.subscribe,
         "test": face.test,
     }.items():
         server.routes.post(f"/hunyuan/{path}")(_changing(server, trust, handler))
@@ -70,8 +72,13 @@ class _Face:
     async def summary(self, request: Any) -> Any:
         from .routes_rows import summary
 
-        self._feed.add_page(request.query.get("client", ""))
         return _json(await self._run(summary))
+
+    async def subscribe(self, request: Any) -> Any:
+        from .routes_guard import body_of, text_of
+
+        self._feed.add_page(text_of(await body_of(request), "client"))
+        return await self.summary(request)
 
     async def tasks(self, request: Any) -> Any:
         from .routes_tasks import listed
@@ -160,13 +167,16 @@ def _answering(handler: Handler) -> Handler:
     return answer
 
 
-def _reading(server: Any, trust: Trust, handler: Handler) -> Handler:
+def _reading(server: Any | None, trust: Trust, handler: Handler) -> Handler:
+    """server: None where no user is asked for."""
+
     @functools.wraps(handler)
     async def read(request: Any) -> Any:
-        from .routes_guard import check_origin, check_user
+        from .routes_guard import check_page, check_user
 
-        await _let_in(trust, lambda trusted: check_origin(request.headers, trusted))
-        check_user(server, request)
+        await _let_in(trust, lambda trusted: check_page(request.headers, trusted))
+        if server is not None:
+            check_user(server, request)
         return await handler(request)
 
     return _answering(read)

@@ -2,8 +2,8 @@
 
 ComfyUI's own origin check guards loopback hosts only and is gone with --enable-cors-header. So what changes something
 takes POST with a JSON body and a header of our own (a foreign page would need a preflight that ComfyUI never grants),
-from the page's own origin. A public name over plain http is refused too: that is what a rebound DNS name looks like.
-Who opens ComfyUI by such a name, or through a proxy that rewrites the Host, names the address in allowed_origins.
+from the page's own origin. A public name over plain http is refused everywhere: that is what a rebound DNS name looks
+like. Who opens ComfyUI by one, or through a proxy that rewrites the Host, names the address in allowed_origins.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from .routes_trust import NOTHING, Trusted
 HEADER = "X-Hunyuan"
 MAX_BODY_BYTES = 65_536
 _PORTS = {"http": 80, "https": 443}
+_NAME = re.compile(r"[\w\-]+(\.[\w\-]+)*")
 _LOCAL_ENDINGS = (
     ".localhost",
     ".local",
@@ -37,20 +38,28 @@ class Refused(Exception):
         self.status, self.code, self.field = status, code, field
 
 
-def check_origin(headers: Mapping[str, str], trusted: Trusted = NOTHING) -> None:
-    """Raises Refused when a browser says that the request comes from a page of another site.
+def check_page(headers: Mapping[str, str], trusted: Trusted = NOTHING) -> None:
+    """Raises Refused when a browser may be asking for a page of another site.
 
-    Programs send none of these headers and pass. `Sec-Fetch-Site: same-origin` is enough: no script can set it, and a
-    browser sends it over https and to localhost only, where no foreign name can be made to point here.
+    What a browser says in Sec-Fetch-Site is believed: no script can set it, and it is sent over https and to localhost
+    only, where no foreign name can be made to point here. Programs send neither it nor an Origin.
     """
-    origin, host = headers.get("Origin"), headers.get("Host", "")
+    origin = headers.get("Origin")
+    if origin is not None and origin.lower() in trusted.origins:
+        return
     site = headers.get("Sec-Fetch-Site", "").lower()
-    if site == "same-origin" or (origin is not None and origin.lower() in trusted.origins):
+    if site in ("same-origin", "none"):
         return
-    if site not in ("", "none"):
+    if site:
         raise Refused(403, "origin", f"Pages of other sites may not use this route.{_advice(origin)}")
-    if origin is None:
-        return
+    host = headers.get("Host", "")
+    if origin is not None:
+        _check_origin(origin, host)
+    if origin is None or not origin.lower().startswith("https:"):
+        _check_host(host, origin, trusted)
+
+
+def _check_origin(origin: str, host: str) -> None:
     try:
         page, own = urlsplit(origin.lower()), urlsplit(f"//{host.lower()}")
         same = page.scheme in _PORTS and page.hostname is not None and page.hostname == own.hostname
@@ -60,17 +69,25 @@ def check_origin(headers: Mapping[str, str], trusted: Trusted = NOTHING) -> None
     if not same:
         told = f"The page's origin {origin[:100]!r} is not this server ({host[:100]!r})."
         raise Refused(403, "origin", told + _advice(origin))
-    if page.scheme == "http" and not _is_local(page.hostname or "", trusted):
-        told = f"{page.hostname} is a public name over plain http, which might be another site's."
-        raise Refused(403, "host", told + _advice(origin))
+
+
+def _check_host(host: str, origin: str | None, trusted: Trusted) -> None:
+    """A name that anybody can have made point here, over plain http: that is what DNS rebinding looks like."""
+    try:
+        name = urlsplit(f"//{host.lower()}").hostname or ""
+    except ValueError:
+        name = ""
+    if not _is_local(name.rstrip("."), trusted):
+        told = f"{host[:100]!r} is not known as a name of this server, and might be another site's."
+        raise Refused(403, "host", told + _advice(origin or f"http://{host.lower()}"))
 
 
 def _advice(origin: str | None) -> str:
     """What to do for a user whose own page it is."""
-    if origin is None or not re.fullmatch(r"https?://[^\s/\\\"]{1,200}", origin, re.IGNORECASE):
-        return ""
+    usable = origin is not None and re.fullmatch(r"https?://[^\s/\\\"]{1,200}", origin, re.IGNORECASE)
+    named = f'"{origin}"' if usable else "its address"
     return (
-        f' If this is how you open ComfyUI, add "{origin}" to allowed_origins in the settings (or to '
+        f" If this is how you open ComfyUI, add {named} to allowed_origins in the settings (or to "
         "HUNYUAN_ALLOWED_ORIGINS); a reverse proxy should pass the Host header with its port on."
     )
 
@@ -79,7 +96,7 @@ def check_change(headers: Mapping[str, str], content_type: str, length: int | No
     """Raises Refused for a request that may not change anything."""
     if headers.get(HEADER) != "1":
         raise Refused(403, "header", f'The header "{HEADER}: 1" is missing.')
-    check_origin(headers, trusted)
+    check_page(headers, trusted)
     if content_type != "application/json":
         raise Refused(415, "content_type", f"The body must be application/json, got {content_type[:60]!r}.")
     if length is None or length > MAX_BODY_BYTES:
@@ -105,6 +122,16 @@ async def body_of(request: Any) -> dict[str, Any]:
     return body
 
 
+def text_of(values: Mapping[str, Any], name: str, default: str = "") -> str:
+    """A text that a page sent under this name; raises Refused for what is none, or cannot be stored as one."""
+    text = values.get(name, default)
+    if not isinstance(text, str):
+        raise Refused(400, "value", f"{name} must be a text, got {type(text).__name__}.", field=name)
+    if "\0" in text or (not text.isprintable() and any(0xD800 <= ord(character) <= 0xDFFF for character in text)):
+        raise Refused(400, "value", f"{name} holds a character that no text may hold.", field=name)
+    return text
+
+
 def _port(parts: SplitResult, scheme: str) -> int:
     return parts.port or _PORTS[scheme]
 
@@ -116,5 +143,5 @@ def _is_local(host: str, trusted: Trusted) -> bool:
     try:
         ipaddress.ip_address(host)
     except ValueError:
-        return "." not in host or host.endswith(_LOCAL_ENDINGS)
+        return bool(_NAME.fullmatch(host)) and ("." not in host or host.endswith(_LOCAL_ENDINGS))
     return True

@@ -46,7 +46,7 @@ def shown(store: SettingsStore) -> dict[str, Any]:
 def save(store: SettingsStore, changes: Any) -> dict[str, Any]:
     """Writes the dialog's changes and gives what `shown` gives. Raises Refused. Blocking."""
     wanted = _checked(changes)
-    current = _current(store)
+    current = in_use(store)
     candidate = _with(current, wanted)
     for secret in _strayed(current, candidate):
         given = wanted.get(secret)
@@ -69,7 +69,7 @@ def save(store: SettingsStore, changes: Any) -> dict[str, Any]:
 def candidate_for_test(store: SettingsStore, changes: Any) -> tuple[Settings, bool]:
     """The settings as they would be, and whether a stored secret was left out because its address is a new one."""
     wanted = _checked(changes)
-    current = _current(store)
+    current = in_use(store)
     candidate = _with(current, wanted)
     withheld = [secret for secret in _strayed(current, candidate) if not wanted.get(secret)]
     empty: dict[str, Any] = {secret: {} if secret == "http_upload_headers" else "" for secret in withheld}
@@ -91,7 +91,7 @@ def _checked(changes: Any) -> dict[str, Any]:
     return dict(changes)
 
 
-def _current(store: SettingsStore) -> Settings:
+def in_use(store: SettingsStore) -> Settings:
     """The settings in use; where one of them cannot be used, only that secrets are set, and where and how they go."""
     try:
         return store.load()

@@ -2,7 +2,7 @@
  * The page's knowledge of the tasks: a list loaded as far as it was looked at, and the totals. Kept fresh by events.
  * @module
  */
-import { clientId, get, on, onNewSocket } from "./api.js";
+import { clientId, get, on, onNewSocket, post } from "./api.js";
 import { untilAnswered } from "./persist.js";
 
 /**
@@ -82,7 +82,7 @@ export class TaskStore extends EventTarget {
     const asked = ++this.#asked;
     let failures = 0;
     const summary = await untilAnswered(
-      async () => get("summary", { client: await clientId() }),
+      async () => post("summary", { client: await clientId() }),
       () => asked === this.#asked,
       () => failures++ || this.#reloadSeen(), // which may be had though the totals may not
     );

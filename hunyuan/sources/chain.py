@@ -32,7 +32,7 @@ class SourceChain:
     """Gives each input image a URL the gateway can fetch; one a process, every method blocking and thread-safe.
 
     links: where kept URLs survive a restart. download: fetches a URL's bytes within seconds, for `test_source` only.
-    now: unix seconds.
+    now: unix seconds. s3_over_transport: S3 goes over `transport` too, for what that one refuses.
     """
 
     def __init__(
@@ -42,12 +42,14 @@ class SourceChain:
         transport: Transport,
         download: Download,
         now: Callable[[], float] = time.time,
+        s3_over_transport: bool = False,
     ) -> None:
         self._settings = settings_supplier
         self._book = LinkBook(settings_supplier, links, transport, now)
         self._download = download
         self._now = now
-        self._uploaders: Mapping[str, Uploader] = {each.way: each for each in (S3Uploader(), HttpUploader(transport))}
+        s3 = S3Uploader(transport if s3_over_transport else None)
+        self._uploaders: Mapping[str, Uploader] = {each.way: each for each in (s3, HttpUploader(transport))}
         self._lock = threading.Lock()
         self._under_way: dict[str, Future[ResolvedImage]] = {}
         self._made: OrderedDict[str, str] = OrderedDict()  # sha256 of a URL made here → the image's identity
@@ -120,7 +122,8 @@ class SourceChain:
             try:
                 found = self._by(way, image.identity, encoded, settings)
             except InputImageError as error:
-                reasons.append(f"{way}: {error.what} {error.do}".strip())
+                said = f'It said: "{error.words}".' if error.words else ""
+                reasons.append(" ".join(filter(None, (f"{way}: {error.what}", said, error.do))))
             except HunyuanError as error:
                 reasons.append(f"{way}: {error.what}")
             else:

@@ -20,7 +20,10 @@ _SIDE = 8  # pixels
 
 
 def diagnose(way: str, uploader: Uploader | None, settings: Settings, download: Download) -> SourceDiagnosis:
-    """One way's state as the user reads it. uploader: None for the ways that upload nothing."""
+    """One way's state as the user reads it, with nothing of what any server answered but its status.
+
+    uploader: None for the ways that upload nothing. Raises UnsafeAddressError where the upload itself may not go there.
+    """
     if way == "remembered":
         text = "Needs no setup: links of earlier results are used while they live (7 days)."
         return SourceDiagnosis(way, True, text, "remembered")
@@ -38,6 +41,8 @@ def _diagnose_upload(uploader: Uploader, settings: Settings, download: Download)
     picture = _test_picture()
     try:
         made = uploader.upload(picture, f"connection-test-{secrets.token_hex(8)}.png", settings)
+    except UnsafeAddressError:
+        raise  # the way's own address, not its link's
     except HunyuanError as error:
         text = " ".join(filter(None, ("The upload failed:", error.what, error.why, error.do)))
         return SourceDiagnosis(uploader.way, False, settings.redact(text), "upload_failed")
@@ -54,7 +59,7 @@ def _diagnose_upload(uploader: Uploader, settings: Settings, download: Download)
         text = f"The upload worked, but its link at {host} cannot be fetched: {error.what}"
         return SourceDiagnosis(uploader.way, False, settings.redact(text), "link_not_fetched", host)
     if got != picture.data:
-        text = f"The upload worked, but its link at {host} gives other bytes than were sent ({len(got):,} bytes)."
+        text = f"The upload worked, but its link at {host} gives other bytes than were sent."
         return SourceDiagnosis(uploader.way, False, text, "link_differs", host)
     text = f"Works: a test image went up and came back from {host}."
     return SourceDiagnosis(uploader.way, True, text, "works", host)

@@ -17,6 +17,7 @@ from .ports import Uploaded
 _READ_TIMEOUT = 60.0  # seconds
 _ANSWER_BYTES = 1_000_000  # an upload's answer is a small text
 _QUOTED = 160  # characters of a foreign answer that are shown
+_NO_JSON = object()
 _NAME = "{name}"  # in the URL: replaced by the file's name
 
 
@@ -78,8 +79,10 @@ def multipart(field: str, name: str, image: EncodedImage) -> tuple[bytes, str]:
 def _link(answer: Exchange, upload_url: str, settings: Settings) -> str:
     place = urlsplit(upload_url).netloc.rsplit("@", 1)[-1]
     if not 200 <= answer.status < 300:
-        raise InputImageError(
-            f"The upload service at {place} answered {answer.status}{_quoted(answer, settings)}.",
+        raise _refusal(
+            answer,
+            settings,
+            f"The upload service at {place} answered {answer.status}.",
             do="It redirects: enter the address it leads to."
             if 300 <= answer.status < 400
             else "Check its address and headers in the settings.",
@@ -89,8 +92,10 @@ def _link(answer: Exchange, upload_url: str, settings: Settings) -> str:
     link = urljoin(upload_url, found.strip())
     parts = urlsplit(link)
     if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"\s", link):
-        raise InputImageError(
-            f"The upload service at {place} gave no http(s) URL{_quoted(answer, settings)}.",
+        raise _refusal(
+            answer,
+            settings,
+            f"The upload service at {place} gave no http(s) URL.",
             do="Check the JSON path of the URL in the settings.",
         )
     return link
@@ -110,15 +115,21 @@ def _from_text(answer: Exchange, upload_url: str, settings: Settings) -> str:
 def _from_json(answer: Exchange, path: str, place: str, settings: Settings) -> str:
     try:
         value: Any = json.loads(answer.body)
-    except ValueError:
-        raise InputImageError(
-            f"The upload service at {place} answered no JSON{_quoted(answer, settings)}.",
+    except (ValueError, RecursionError):
+        value = _NO_JSON
+    if value is _NO_JSON:
+        raise _refusal(
+            answer,
+            settings,
+            f"The upload service at {place} answered no JSON.",
             do="Leave the JSON path empty if it answers with the bare URL.",
-        ) from None
+        )
     value = at_path(value, path)
     if not isinstance(value, str) or not value.strip():
-        raise InputImageError(
-            f'The answer of the upload service at {place} has no URL at "{path}"{_quoted(answer, settings)}.',
+        raise _refusal(
+            answer,
+            settings,
+            f'The answer of the upload service at {place} has no URL at "{path}".',
             do="Check the JSON path, for example data.url or files[0].url.",
         )
     return value
@@ -140,8 +151,9 @@ def at_path(value: Any, path: str) -> Any:
     return value
 
 
-def _quoted(answer: Exchange, settings: Settings) -> str:
-    """The beginning of the service's answer on one line; secrets are taken out before anything is cut off."""
+def _refusal(answer: Exchange, settings: Settings, what: str, do: str) -> InputImageError:
+    """With the beginning of the service's answer on one line; secrets are taken out before anything is cut off."""
+    failure = InputImageError(what, do=do)
     text = " ".join(settings.redact(answer.body.decode("utf-8", "replace")).split())
-    text = "".join(character for character in text[:_QUOTED] if character.isprintable())
-    return f': "{text}"' if text else ""
+    failure.words = "".join(character for character in text[:_QUOTED] if character.isprintable())
+    return failure

@@ -5,8 +5,11 @@ boto3 is an optional extra, imported at the first upload. An image is put once a
 
 from __future__ import annotations
 
+import io
 import re
 import threading
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,10 +17,12 @@ from ..addresses import parse
 from ..errors import InputImageError
 from ..models import EncodedImage
 from ..settings import Settings
+from ..transport import Transport
 from .ports import Uploaded
 
 _CONNECT_TIMEOUT = 10.0  # seconds
 _READ_TIMEOUT = 60.0  # seconds without a byte
+_ANSWER_BYTES = 1_000_000  # a put's answer is a small text
 _ATTEMPTS = 3  # putting the same bytes under the same key again does no harm
 # Stores whose endpoints take the bucket as part of the host name only (their documentation, 2025); "auto" gives all
 # others, MinIO and R2 among them, the bucket in the path, which needs no DNS entry a bucket.
@@ -37,11 +42,15 @@ _WORDS = {
 
 
 class S3Uploader:
-    """Puts images into one bucket; thread-safe. The client is built again when its settings change."""
+    """Puts images into one bucket; thread-safe. The client is built again when its settings change.
+
+    transport: what its exchanges go over instead of boto3's own connections.
+    """
 
     way = "s3"
 
-    def __init__(self) -> None:
+    def __init__(self, transport: Transport | None = None) -> None:
+        self._transport = transport
         self._lock = threading.Lock()
         self._client: tuple[object, Any] | None = None
 
@@ -98,12 +107,16 @@ class S3Uploader:
                 "Uploading to S3 needs the package boto3, which is not installed.",
                 do="In ComfyUI's Python: python -m pip install boto3",
             ) from None
-        failures = (BotoCoreError, ClientError, ValueError)  # ValueError: an endpoint that is no address
+        # ValueError: an endpoint that is no address. RecursionError: a store that redirects whatever botocore asks.
+        failures = (BotoCoreError, ClientError, ValueError, RecursionError)
         with self._lock:
             built_for = _client_settings(settings)
             if self._client is None or self._client[0] != built_for:
                 try:
-                    self._client = (built_for, _client(boto3, settings))
+                    client = _client(boto3, settings)
+                    if self._transport is not None:
+                        client.meta.events.register("before-send.s3", partial(_send, self._transport))
+                    self._client = (built_for, client)
                 except failures as error:
                     raise _explained(error, settings) from None
             return self._client[1], failures
@@ -159,6 +172,34 @@ def _client(boto3: Any, settings: Settings) -> Any:
     )
 
 
+def _send(transport: Transport, request: Any, **_: Any) -> Any:
+    """One of botocore's exchanges over our own transport (its event before-send); raises TransportError …"""
+    from botocore.awsrequest import AWSResponse
+
+    body = request.body.read() if hasattr(request.body, "read") else request.body
+    headers = {name: value if isinstance(value, str) else value.decode() for name, value in request.headers.items()}
+    headers = {name: value for name, value in headers.items() if name.lower() not in ("expect", "content-length")}
+    answer = transport.send(
+        request.method,
+        request.url,
+        headers=headers,
+        body=body if body is None or isinstance(body, bytes) else bytes(body),
+        read_timeout=_READ_TIMEOUT,
+        max_bytes=_ANSWER_BYTES,
+    )
+    if 300 <= answer.status < 400:
+        place = parse(request.url).place
+        raise InputImageError(f"The S3 store at {place} redirects ({answer.status}).", do="Check endpoint and region.")
+    return AWSResponse(request.url, answer.status, dict(answer.headers), _Body(answer.body))
+
+
+class _Body(io.BytesIO):
+    """What botocore reads an answer from."""
+
+    def stream(self, **_: Any) -> Iterator[bytes]:
+        yield self.read()
+
+
 def addressing(settings: Settings) -> str:
     """`path` or `virtual`: the user's choice, or what the endpoint's maker takes."""
     if settings.s3_addressing != "auto":
@@ -186,6 +227,7 @@ def _explained(error: Exception, settings: Settings) -> InputImageError:
     answer = getattr(error, "response", None)
     if isinstance(answer, dict):
         code = str(answer.get("Error", {}).get("Code", "?"))
+        code = code if re.fullmatch(r"[A-Za-z0-9]{1,60}", code) else "?"
         return InputImageError(
             f'The S3 store at {place} refused the image for bucket "{settings.s3_bucket}": '
             f"{_WORDS.get(code, 'its code says why')} ({code}).",

@@ -27,7 +27,7 @@ def used(comfy_server: ServerFactory) -> PaidServer:
     server = comfy_server(environment={"HUNYUAN_API_KEY": None})
     key = server.sandbox.key
     server.socket()
-    get(server, "summary", client="test")
+    post(server, "summary", {"client": "test"})
     assert save(server, api_key=key).status_code == 200
     server.succeeded(server.run(_saved("well")))
     server.sandbox.script(on="create", prompt="echo", status=401, message=f"Bearer {key} is not allowed")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import socket
 
 import pytest
 
 from tests.comfy.harness_fixtures import PaidServer, ServerFactory
-from tests.comfy.routes_kit import OURS, error, get, post, save
+from tests.comfy.routes_kit import OURS, error, generate, get, post, save
 
-CHANGING = ("settings", "test", "tasks/0/forget", "tasks/0/input")
-READING = ("summary", "tasks", "settings")
+CHANGING = ("settings", "test", "tasks/0/forget", "tasks/0/input", "summary")
+READING = ("summary", "tasks", "settings", "tasks/0", "tasks/0/thumbnail", "tasks/0/image")
 
 
 @pytest.mark.parametrize("path", CHANGING)
@@ -60,6 +61,56 @@ def test_a_body_that_is_no_object_is_refused(comfy: PaidServer, body: str) -> No
 def test_pages_of_other_sites_read_nothing(comfy: PaidServer, path: str) -> None:
     for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}):
         assert get(comfy, path, headers).status_code == 403
+
+
+FOREIGN = ("rebound.example", "rebound.example:8188", "localhost.evil.example", "127.0.0.1.evil.example:80", "a b", ":")
+
+
+@pytest.mark.parametrize("path", READING)
+def test_nothing_is_read_under_a_foreign_name(comfy: PaidServer, path: str) -> None:
+    """A rebound DNS name: for the browser the page and this server are one origin, and over http it sends no more."""
+    for host in FOREIGN:
+        answer = get(comfy, path, {"Host": host})
+        assert error(answer)[:2] == (403, "host"), host
+        assert "allowed_origins" in answer.json()["error"]["message"]
+    for host in (f"127.0.0.1:{comfy.port}", "localhost", "LOCALHOST.:1", "192.168.1.20:8188", "[fd00::1]:8188"):
+        assert get(comfy, path, {"Host": host}).status_code in (200, 404), host
+    own = socket.gethostname()
+    assert get(comfy, path, {"Host": f"{own}:{comfy.port}"}).status_code in (200, 404)
+
+
+@pytest.mark.parametrize("path", CHANGING)
+def test_nothing_is_changed_under_a_foreign_name(comfy: PaidServer, path: str) -> None:
+    for host in FOREIGN:
+        assert error(post(comfy, path, {}, {**OURS, "Host": host}))[:2] == (403, "host"), host
+
+
+@pytest.mark.parametrize("path", READING)
+def test_a_name_of_ones_own_is_allowed_by_setting_or_by_the_browsers_word(comfy: PaidServer, path: str) -> None:
+    host = {"Host": "comfy.example"}
+    for site in ("same-origin", "none"):  # which browsers send over https alone
+        assert get(comfy, path, {**host, "Sec-Fetch-Site": site}).status_code in (200, 404)
+    assert save(comfy, allowed_origins="https://comfy.example:8443").status_code == 200
+    try:
+        assert get(comfy, path, host).status_code in (200, 404)
+        assert get(comfy, path, {"Host": "evil.example"}).status_code == 403
+    finally:
+        assert save(comfy, allowed_origins=None).status_code == 200
+
+
+def test_news_are_for_pages_that_ask_with_the_header(comfy: PaidServer) -> None:
+    comfy.socket("eavesdropper")
+    comfy.socket()
+    get(comfy, "summary", {}, client="eavesdropper")  # as any page can ask for it with <img>
+    assert post(comfy, "summary", {"client": "eavesdropper"}, {"X-Other": "1"}).status_code == 403
+    totals = post(comfy, "summary", {"client": "test"}).json()
+    assert totals.keys() == get(comfy, "summary").json().keys()
+    comfy.succeeded(comfy.run(generate("a secret prompt")))
+    comfy.wait_for(lambda message: message.type == "hunyuan.credits")
+    assert comfy.messages("hunyuan.task") != []
+    assert comfy.messages("hunyuan.task", client_id="eavesdropper") == []
+    for odd in (5, ["test"], {"a": 1}, None, "no such page", "\ud800"):
+        assert post(comfy, "summary", {"client": odd}).status_code in (200, 400), odd
 
 
 def test_the_servers_own_page_passes_under_each_of_its_names(comfy: PaidServer) -> None:

@@ -23,8 +23,9 @@ SECRETS = {
 
 @pytest.fixture(scope="module")
 def plain(session_servers: ServerFactory) -> PaidServer:
-    """A ComfyUI without any setting in its environment."""
-    return session_servers(environment={"HUNYUAN_API_KEY": None, "HUNYUAN_BASE_URL": None})
+    """A ComfyUI without key and address in its environment; this machine counts as open, for its servers here."""
+    allowed = {"HUNYUAN_ALLOWED_HOSTS": "127.0.0.1"}
+    return session_servers(environment={"HUNYUAN_API_KEY": None, "HUNYUAN_BASE_URL": None, **allowed})
 
 
 @pytest.fixture(autouse=True)
@@ -111,10 +112,8 @@ def test_the_key_travels_under_no_other_authority_unless_it_is_given_again(plain
     assert save(plain, ca_file=authority, api_key="aio_bound_to_its_authorities").status_code == 200
     assert error(save(plain, proxy="http://reader.example:3128")) == (409, "api_key_needed", "api_key")
     assert save(plain, ca_file=None).status_code == 200
-    assert save(plain, allowed_hosts="store.internal, 10.0.0.5:9000").json()["fields"]["allowed_hosts"]["value"] == [
-        "store.internal",
-        "10.0.0.5:9000",
-    ]
+    origins = save(plain, allowed_origins="https://comfy.example, http://pc:8188").json()["fields"]["allowed_origins"]
+    assert origins["value"] == ["https://comfy.example", "http://pc:8188"]
 
 
 def test_upload_headers_go_to_no_new_address_unless_they_are_given_again(plain: PaidServer) -> None:

@@ -19,7 +19,7 @@ def refusal(trusted: object = trust.NOTHING, **headers: str) -> object:
     """The refusal, or None. Header names with _ for -."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     try:
-        guard.check_origin(named, trusted)
+        guard.check_page(named, trusted)
     except guard.Refused as refused:
         return refused
     return None
