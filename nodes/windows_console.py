@@ -17,15 +17,14 @@ _kept: list[Any] = []  # the system holds no reference to the handler
 
 def watch_console(stop: Callable[[], None]) -> None:
     """Calls `stop` on a thread of the system's when the console is closed; Windows waits five seconds for it."""
-    if sys.platform != "win32":
-        return
-    import ctypes
+    if sys.platform == "win32":
+        import ctypes
 
-    def handle(event: int) -> bool:
-        if event in ENDING:
-            stop()
-        return False  # the next handler's turn: in the end the system ends the process
+        def handle(event: int) -> bool:
+            if event in ENDING:
+                stop()
+            return False  # the next handler's turn: in the end the system ends the process
 
-    handler = ctypes.WINFUNCTYPE(ctypes.c_int, ctypes.c_uint)(handle)
-    if ctypes.windll.kernel32.SetConsoleCtrlHandler(handler, True):
-        _kept.append(handler)
+        handler = ctypes.WINFUNCTYPE(ctypes.c_int, ctypes.c_uint)(handle)
+        if ctypes.windll.kernel32.SetConsoleCtrlHandler(handler, True):
+            _kept.append(handler)

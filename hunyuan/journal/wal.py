@@ -19,7 +19,6 @@ _NETWORK = frozenset({
     "smbfs", "fuse.ceph-fuse", "fuse.gcsfuse", "fuse.glusterfs", "fuse.juicefs", "fuse.rclone", "fuse.s3fs",
     "fuse.sshfs",
 })  # fmt: skip
-_REMOTE_DRIVE = 4  # of GetDriveTypeW
 _MOUNTS = Path("/proc/self/mountinfo")
 
 
@@ -46,11 +45,8 @@ def network_file_system(folder: Path, mounts: str) -> str:
 
 def _network_drive(folder: Path) -> str:
     if sys.platform == "win32":
-        import ctypes
-
-        drive = os.path.splitdrive(os.path.abspath(folder))[0] + "\\"
-        is_remote = drive.startswith("\\\\") or ctypes.windll.kernel32.GetDriveTypeW(drive) == _REMOTE_DRIVE
-        return drive if is_remote else ""
+        place = os.path.realpath(folder)  # a drive letter of another machine is shown as \\\\server\\share
+        return os.path.splitdrive(place)[0] if place.startswith("\\\\") else ""
     try:
         mounts = _MOUNTS.read_text(encoding="utf-8", errors="replace")
     except OSError:  # not Linux

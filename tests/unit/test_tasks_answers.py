@@ -171,8 +171,8 @@ def test_a_paid_task_is_never_dropped_for_what_stands_around_its_id(tmp_path: Pa
         assert got.images[0].digest == "a lighthouse|5"
         assert rig.billed == 1
 
-    create = {"on": "create", "wrapped": kind}
-    polls = {"on": "poll", "wrapped": kind, "times": 2 if kind == "cut" else "always"}
+    create: dict[str, Any] = {"on": "create", "wrapped": kind}
+    polls: dict[str, Any] = {"on": "poll", "wrapped": kind, "times": 2 if kind == "cut" else "always"}
     play(story, tmp_path, create, polls, task={"shape": shape})
 
 

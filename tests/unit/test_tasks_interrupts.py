@@ -73,7 +73,8 @@ def test_leaving_while_the_intent_is_written_down(tmp_path: Path, turns: int) ->
         await rig.clock.sleep(60)
         creates = rig.count("creates")
         assert creates == rig.billed == len(rig.rows())
-        assert creates == 0 or phase in (Phase.SENDING, Phase.WAITING, Phase.DOWNLOADING, Phase.ENDED)
+        # RESERVING: the row stands, and the create goes out in the same turn of the loop in which the node lets go.
+        assert creates == 0 or phase in (Phase.RESERVING, Phase.SENDING, Phase.WAITING, Phase.DOWNLOADING, Phase.ENDED)
         assert (await rig.collected(rig.submit(5)[0])).row.state is TaskState.COLLECTED
         assert rig.billed == 1
 
