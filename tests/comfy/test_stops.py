@@ -129,6 +129,8 @@ def test_stopped_when_images_have_come_inside_the_creates_answers(slow: PaidServ
 def test_sigterm_ends_it_whoever_else_listens(comfy_server: ServerFactory, kind: str) -> None:
     server: PaidServer = comfy_server(start=False, environment={**SLOW, "STORY_END_LISTENER": kind})
     buying(server, "somebody else listens", nodes=2)
+    if kind == "after":
+        until("it was noticed", lambda: server.http.get(f"{server.url}/story/taken", timeout=5).json())
     server.signal(signal.SIGTERM)
     server.sandbox.release()
     server.wait_for_end(10)
