@@ -1,4 +1,4 @@
-"""A process that is stopped (SIGSTOP) and a laptop that sleeps, at any moment of a task, with another process beside."""
+"""A process that is stopped (SIGSTOP) and a laptop that sleeps, at any moment of a task, beside another."""
 
 from __future__ import annotations
 
