@@ -21,6 +21,7 @@ from typing import Any, NoReturn, Protocol
 NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")  # the last is Windows' Ctrl+Break
 LATEST = 9.5  # seconds from the signal to the end, whatever else holds it up: who sent it kills after ten
 HURRIED = 2.0  # seconds from a second signal to the end
+LISTEN_AGAIN = 1.0  # seconds between looks at who has the signals
 LISTENERS_TIME = 0.1  # seconds that asyncio needs to call those who listen through an event loop
 
 
@@ -38,7 +39,7 @@ class Ends(Protocol):
 
 
 class ProcessEnd:
-    """The signals and the audit event of one process."""
+    """The signals of one process, and its replacement by another program."""
 
     def __init__(self, ends: Ends) -> None:
         self._ends = ends
@@ -55,12 +56,13 @@ class ProcessEnd:
         if self._loop is None:
             self._precede_exec()
         self._loop = loop
-        self._listen()
+        self._listen_on()
 
-    def watch_again(self) -> None:
-        """Listens again where somebody took the signals without calling who listened before; from any thread."""
-        if self._loop is not None and not self._signals and any(self._is_lost(number) for number in self._before):
-            self._loop.call_soon_threadsafe(self._listen)
+    def _listen_on(self) -> None:
+        """Also where somebody takes the signals later, without calling who listened before."""
+        if self._loop is not None and not self._signals:
+            self._listen()
+            self._loop.call_later(LISTEN_AGAIN, self._listen_on)
 
     def _listen(self) -> None:
         for number in (getattr(signal, name) for name in NAMES if hasattr(signal, name)):
@@ -70,9 +72,6 @@ class ProcessEnd:
                 continue
             self._before[number] = before
             signal.signal(number, self._on_signal)
-
-    def _is_lost(self, number: int) -> bool:
-        return signal.getsignal(number) != self._on_signal
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if frame is not None and frame is self._handling:
@@ -101,7 +100,7 @@ class ProcessEnd:
 
     def _end_within(self, seconds: float) -> None:
         """Lets the system end the process, should another's listener, thread or teardown hold it up for longer: the
-        first signal alone would have ended it at once."""
+        first signal alone would have ended it at once. 0: not any more."""
         if hasattr(signal, "setitimer"):  # not a thread: Python's last seconds run without them
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
             signal.setitimer(signal.ITIMER_REAL, seconds)
@@ -119,6 +118,7 @@ class ProcessEnd:
             def end_and_execute(*arguments: Any, **options: Any) -> NoReturn:
                 if os.getpid() == ours:  # not in a fork that becomes another program
                     self._ends.stop()
+                    self._end_within(0)  # never: the timer would go on in the new program
                 execute(*arguments, **options)
 
             return end_and_execute

@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .process_end import ProcessEnd
-from .windows_console import watch_console
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -151,7 +150,6 @@ def install(server: Any) -> None:
 
     async def on_startup(_: object) -> None:
         holder.process_end.watch(asyncio.get_running_loop())
-        watch_console(holder.stop)
         make_lenient()  # the streams as the other packs have left them
         threading.Thread(target=_start, args=(holder,), name="hunyuan-start", daemon=True).start()
 
@@ -178,7 +176,6 @@ def ready_runtime() -> Runtime | None:
 async def runtime() -> Runtime:
     """The runtime, built away from the event loop where it is not there yet."""
     holder = _holder()
-    holder.process_end.watch_again()
     built = holder.ready
     return await asyncio.to_thread(holder.get) if built is None else built
 

@@ -7,10 +7,6 @@ from dataclasses import dataclass
 
 import pytest
 
-from hunyuan.engine import SystemClock
-from hunyuan.journal import Journal
-from hunyuan.journal.database import Database
-from hunyuan.models import TaskState
 from tests.comfy.harness_fixtures import PaidServer, ServerFactory
 from tests.comfy.known_durations import remember_quick_tasks
 from tests.comfy.story_kit import (
@@ -130,23 +126,6 @@ def test_two_processes_on_one_user_directory(pair: Pair) -> None:
     two.succeeded(entry)
     assert_drawn(two.images(entry, "2")[0], "its driver is killed", 7, (256, 256))
     assert sandbox.billed == 2
-
-
-def test_stopped_orderly_while_a_create_is_under_way(pair: Pair) -> None:
-    """Ctrl+C waits the moment that the answer takes: its id is written down."""
-    server, sandbox = pair.two, pair.running(pair.two)
-    sandbox.tasks(seconds=None)
-    sandbox.script(on="create", prompt="stopped orderly", delay_s=4)  # Ctrl+C comes within, and waits up to 8 s
-    server.queue(saved("stopped orderly"))
-    sandbox.wait("create")
-    server.stop()
-    journal = Journal(
-        Database(server.state_directory, clock=SystemClock(), announce=print), worker_id="a look", clock=SystemClock()
-    )
-    (row,) = [row for row in journal.list_tasks() if row.prompt == "stopped orderly"]
-    journal.close()
-    assert row.state in (TaskState.SUBMITTED, TaskState.RUNNING)
-    assert row.task_id == sandbox.task()["task_id"]
 
 
 def test_the_same_prompt_queued_twice_at_once(comfy: PaidServer) -> None:

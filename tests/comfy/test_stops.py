@@ -91,6 +91,20 @@ def test_stopped_while_creates_are_under_way(slow: PaidServer, number: signal.Si
     assert all_written(slow, prompt)
 
 
+def test_stopped_orderly_while_a_create_is_under_way(slow: PaidServer) -> None:
+    """Ctrl+C waits the seconds that the answer takes: its id is written down."""
+    slow.kill()
+    slow.sandbox.reset()
+    slow.sandbox.tasks(seconds=None)
+    slow.start()
+    slow.sandbox.script(on="create", prompt="stopped orderly", delay_s=4)  # Ctrl+C comes within, and waits up to 8 s
+    slow.queue(saved("stopped orderly"))
+    slow.sandbox.wait("create")
+    slow.stop(timeout=30)
+    assert slow.sandbox.billed == 1
+    assert all_written(slow, "stopped orderly")
+
+
 @pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
 def test_from_the_signal_on_nothing_is_bought(slow: PaidServer, number: signal.Signals) -> None:
     """64 images asked for, eight slots."""
@@ -129,6 +143,8 @@ def test_stopped_when_images_have_come_inside_the_creates_answers(slow: PaidServ
 def test_sigterm_ends_it_whoever_else_listens(comfy_server: ServerFactory, kind: str) -> None:
     server: PaidServer = comfy_server(start=False, environment={**SLOW, "STORY_END_LISTENER": kind})
     buying(server, "somebody else listens", nodes=2)
+    if kind == "after":
+        until("it was noticed", lambda: server.http.get(f"{server.url}/story/taken", timeout=5).json())
     server.signal(signal.SIGTERM)
     server.sandbox.release()
     server.wait_for_end(10)

@@ -72,10 +72,6 @@ def test_requirements_are_those_of_the_project() -> None:
     assert [re.split(r"[<>=]", line)[0] for line in wanted] == ["requests"]  # the one that ComfyUI 0.3.75 has not
 
 
-# Windows tells of a closed console in no other way.
-MAY_IMPORT = {"nodes/windows_console.py": {"ctypes"}}
-
-
 @pytest.mark.parametrize("file", [file for file in contents() if file.endswith(".py")])
 def test_no_eval_no_exec_no_processes_no_pip(file: str) -> None:
     tree = ast.parse(text(file))
@@ -83,7 +79,7 @@ def test_no_eval_no_exec_no_processes_no_pip(file: str) -> None:
     assert not called & {"eval", "exec", "compile", "__import__"}
     imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     imported |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    assert not imported & ({"subprocess", "pip", "pickle", "marshal", "ctypes"} - MAY_IMPORT.get(file, set()))
+    assert not imported & {"subprocess", "pip", "pickle", "marshal", "ctypes"}
 
 
 def nodes_of(workflow: dict[str, Any]) -> list[dict[str, Any]]:

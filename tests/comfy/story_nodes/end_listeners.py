@@ -22,6 +22,14 @@ def _dawdle(*_: object) -> None:
     time.sleep(30)
 
 
+def _take() -> None:
+    signal.signal(signal.SIGTERM, _say)
+    _taken.append(signal.SIGTERM)
+
+
+_taken: list[int] = []
+
+
 def _install(server: Any) -> None:
     if KIND == "before":
         signal.signal(signal.SIGTERM, _say)
@@ -35,9 +43,16 @@ def _install(server: Any) -> None:
         if KIND == "loop":
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, _say)
         elif KIND == "after":  # as a pack does that thinks of nobody else
-            asyncio.get_running_loop().call_later(0.2, signal.signal, signal.SIGTERM, _say)
+            asyncio.get_running_loop().call_later(0.2, _take)
 
     server.app.on_startup.append(on_startup)
+
+    @server.routes.get("/story/taken")
+    async def taken(_: object) -> Any:
+        """Whether the listener of kind `after` was there, and another one has the signal again."""
+        from aiohttp import web
+
+        return web.json_response(bool(_taken) and signal.getsignal(signal.SIGTERM) is not _say)
 
     @server.routes.post("/story/replace")
     async def replace(_: object) -> None:
