@@ -21,6 +21,7 @@ Json: TypeAlias = dict[str, Any]
 
 _MOST_RECORDS = 8  # objects that are searched for a task's fields
 _MOST_CREDITS = 1_000_000  # of one task: what is above is no price
+_BARE_ID = re.compile(r"(?!.*//)\w[\w\-.:/]{5,511}(?<!\.png|\.jpg|jpeg|webp)", re.ASCII)  # in the place of the data
 _TASK_PLACES = ("data", "task", "result", "response", "output")
 # Keys without case, '_' and '-'; the surest first.
 _TASK_ID_KEYS = ("taskid", "jobid")
@@ -109,9 +110,9 @@ def task_id(root: Json) -> str:
     records = task_records(root)
     found = given_id(root) or _first_id(record.get("id") for record in records)  # `id` may be that of something else
     data = root.get("data")
-    if found or not isinstance(data, str):
+    if found or not isinstance(data, str) or not _BARE_ID.fullmatch(data.strip()) or images(root, ()):
         return found
-    return data.strip() if re.fullmatch(r"\s*[\w-]{6,128}\s*", data, re.ASCII) else ""
+    return data.strip()
 
 
 def named_in_refusal(root: Json) -> str:

@@ -337,3 +337,12 @@ def test_ids_that_no_gateway_can_be_asked_for(task_id: str) -> None:
 @pytest.mark.parametrize("task_id", ["a/b", "a.b:c", "a b", "a%2fb", "x" * 200, "n1==", "https://x.example/1", "图"])
 def test_every_other_id_that_a_gateway_gives_is_kept(task_id: str) -> None:
     assert create(wrap({"task_id": task_id, "status": "pending"}, "envelope")).task_id == task_id
+
+
+def test_an_id_in_the_place_of_the_data() -> None:
+    for task_id in ("n68_hy3", "hy:v3.1/0af.a"):
+        assert create({"code": 200, "data": task_id}).task_id == task_id
+    assert create({"code": 200, "data": URLS[0]}) == TaskStatus(TaskState.SUCCEEDED, images=URLS[:1])
+    for text in ("files/a.png", "//cdn.example/a", "/files/a", "no luck"):
+        with pytest.raises(UnreadableAnswerError):
+            create({"code": 200, "data": text})
