@@ -14,11 +14,8 @@ _ASK = """async ([path, options]) => {
   const answer = await fetch(path, options);
   return [answer.status, (await answer.json()).error?.code ?? ""];
 }"""
-_CHANGE = {
-    "method": "POST",
-    "headers": {"Content-Type": "application/json", "X-Hunyuan": "1"},
-    "body": '{"changes": {}}',
-}
+_OURS = {"Content-Type": "application/json", "X-Hunyuan": "1"}
+_CHANGE = {"method": "POST", "headers": _OURS, "body": '{"changes": {}}'}
 
 
 def ask(page: Page, path: str, options: dict[str, object] | None = None) -> tuple[int, str]:
