@@ -40,7 +40,14 @@ def _text(value: Any, longest: int = 4096) -> str:
         raise SettingsError(f"expected at most {longest} characters, got {len(text)}.")
     if any(ord(character) < 32 or ord(character) == 127 for character in text):
         raise SettingsError("it holds a line break or another control character.", do="Paste it without line breaks.")
+    if any(0xD800 <= ord(character) <= 0xDFFF for character in text):
+        raise SettingsError("it holds half of a character, which no file can hold.", do="Type or copy it again.")
     return text
+
+
+def _brief(value: Any) -> str:
+    """A wrong value as a message shows it; of a list only that it is one: it may be nested deeper than text goes."""
+    return repr(str(value)[:40]) if isinstance(value, (str, int, float)) else type(value).__name__
 
 
 def _key(clean: Callable[[str], str]) -> Rule:
@@ -58,7 +65,7 @@ def _whole(least: int, most: int) -> Rule:
     def rule(value: Any) -> int:
         number = int(value) if isinstance(value, str) and re.fullmatch(r"\s*-?\d{1,18}\s*", value) else value
         if isinstance(number, bool) or not isinstance(number, int) or not least <= number <= most:
-            raise SettingsError(f"expected a whole number from {least} to {most}, got {str(value)[:40]!r}.")
+            raise SettingsError(f"expected a whole number from {least} to {most}, got {_brief(value)}.")
         return number
 
     return rule
@@ -69,7 +76,7 @@ def _one_of(*allowed: str) -> Rule:
         for word in allowed:
             if isinstance(value, str) and value.strip().lower() == word.lower():
                 return word
-        raise SettingsError(f"expected one of {', '.join(allowed)}, got {str(value)[:40]!r}.")
+        raise SettingsError(f"expected one of {', '.join(allowed)}, got {_brief(value)}.")
 
     return rule
 

@@ -9,6 +9,7 @@ like. Who opens ComfyUI by one, or through a proxy that rewrites the Host, names
 from __future__ import annotations
 
 import ipaddress
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -113,12 +114,15 @@ def check_user(server: Any, request: Any) -> None:
 
 async def body_of(request: Any) -> dict[str, Any]:
     """The JSON object of a request that was let through; raises Refused for anything else."""
+    charset = request.charset or "utf-8"
+    if charset.lower() not in ("utf-8", "utf8"):  # RFC 8259, 8.1; others would have to be known here
+        raise Refused(400, "charset", f"JSON travels as utf-8, got {charset[:60]!r}.", field="Content-Type")
     try:
-        body = await request.json()
-    except ValueError:
-        raise Refused(400, "json", "The body is not JSON.") from None
+        body = json.loads(await request.read())
+    except (ValueError, RecursionError):  # no JSON, no UTF-8, or nested deeper than any reader goes
+        raise Refused(400, "json", "The body is not JSON that can be read.", field="body") from None
     if not isinstance(body, dict):
-        raise Refused(400, "json", f"The body must be a JSON object, got {type(body).__name__}.")
+        raise Refused(400, "json", f"The body must be a JSON object, got {type(body).__name__}.", field="body")
     return body
 
 
@@ -127,8 +131,8 @@ def text_of(values: Mapping[str, Any], name: str, default: str = "") -> str:
     text = values.get(name, default)
     if not isinstance(text, str):
         raise Refused(400, "value", f"{name} must be a text, got {type(text).__name__}.", field=name)
-    if "\0" in text or (not text.isprintable() and any(0xD800 <= ord(character) <= 0xDFFF for character in text)):
-        raise Refused(400, "value", f"{name} holds a character that no text may hold.", field=name)
+    if any(character == "\0" or 0xD800 <= ord(character) <= 0xDFFF for character in text):
+        raise Refused(400, "value", f"{name} holds a character that no database and no file can hold.", field=name)
     return text
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..hunyuan.errors import NotAnImageError
-from .routes_guard import Refused
+from .routes_guard import Refused, text_of
 from .routes_rows import FILTERS, public_row
 
 if TYPE_CHECKING:
@@ -35,11 +35,11 @@ def listed(runtime: Runtime, query: Mapping[str, str]) -> dict[str, Any]:
     """
     wanted = query.get("state", "all")
     if wanted not in FILTERS:
-        raise Refused(400, "state", f"state must be one of {', '.join(FILTERS)}.")
+        raise Refused(400, "state", f"state must be one of {', '.join(FILTERS)}.", field="state")
     limit = _limit(query.get("limit", "200"))
-    search = query.get("search", "")[:MAX_SEARCH]
+    search = text_of(query, "search")[:MAX_SEARCH]
     rows: list[TaskRow] = []
-    before = query.get("before") or None
+    before = text_of(query, "before") or None
     while len(rows) <= limit:
         page = runtime.journal.list_tasks(FILTERS[wanted], before, limit + 1, search)
         rows += [row for row in page if wanted != "undelivered" or row.delivered_at is None]
@@ -124,7 +124,7 @@ class Thumbnails:
 
 def row_of(runtime: Runtime, row_id: str) -> TaskRow:
     """The row of a local id; raises Refused (404)."""
-    row = runtime.journal.get(row_id)
+    row = runtime.journal.get(row_id) if row_id.isprintable() else None
     if row is None:
         raise Refused(404, "unknown_row", "There is no such task in the journal.")
     return row
@@ -132,9 +132,10 @@ def row_of(runtime: Runtime, row_id: str) -> TaskRow:
 
 def number_of(text: Any) -> int:
     """Which image of a task, from 0; raises Refused."""
-    if isinstance(text, bool) or not str(text).isdecimal() or len(str(text)) > 3:
-        raise Refused(400, "number", "n must be a small whole number.")
-    return int(text)
+    digits = str(text) if isinstance(text, (str, int)) and not isinstance(text, bool) else ""
+    if not digits.isdecimal() or len(digits) > 3:
+        raise Refused(400, "number", "n must be a small whole number.", field="n")
+    return int(digits)
 
 
 def _stored(runtime: Runtime, row: TaskRow, number: int) -> StoredImage:
@@ -155,5 +156,5 @@ def _input_url(runtime: Runtime, identity: str) -> str | None:
 
 def _limit(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text[:9]) <= MAX_PAGE:
-        raise Refused(400, "limit", f"limit must be 1 to {MAX_PAGE}.")
+        raise Refused(400, "limit", f"limit must be 1 to {MAX_PAGE}.", field="limit")
     return int(text[:9])

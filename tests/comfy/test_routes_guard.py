@@ -57,6 +57,63 @@ def test_a_body_that_is_no_object_is_refused(comfy: PaidServer, body: str) -> No
     assert error(answer)[:2] == (400, "json")
 
 
+@pytest.mark.parametrize("path", ["settings", "test", "summary", "tasks/0/input"])
+@pytest.mark.parametrize(
+    ("body", "kind", "code", "field"),
+    [
+        (b"[" * 60_000, "application/json", "json", "body"),
+        (b'{"changes":' * 5_000, "application/json", "json", "body"),
+        (b'{"changes": "\xff"}', "application/json", "json", "body"),
+        (b"{}", "application/json; charset=no-such-charset", "charset", "Content-Type"),
+        (b"{}", "application/json; charset=base64", "charset", "Content-Type"),
+        (b"{}", "application/json; charset=utf-16", "charset", "Content-Type"),
+    ],
+)
+def test_a_body_that_cannot_be_read_is_refused(
+    comfy: PaidServer, path: str, body: bytes, kind: str, code: str, field: str
+) -> None:
+    answer = comfy.http.post(
+        f"{comfy.url}/hunyuan/{path}", data=body, headers={**OURS, "Content-Type": kind}, timeout=30
+    )
+    assert error(answer) == (400, code, field)
+
+
+@pytest.mark.parametrize("odd", ["\ud800", "a\udfffb", "a\0b"], ids=ascii)
+def test_a_character_that_nobody_can_store_is_refused_by_its_field(comfy: PaidServer, odd: str) -> None:
+    for name in ("model", "s3_bucket", "base_url", "proxy", "allowed_hosts", "http_upload_json_path", "upload_format"):
+        assert error(save(comfy, **{name: odd})) == (400, "value", name)
+    assert error(save(comfy, http_upload_headers={"X-Token": odd})) == (400, "value", "http_upload_headers")
+    assert error(save(comfy, **{odd: 1}))[:2] == (400, "field")
+    assert error(post(comfy, "summary", {"client": odd})) == (400, "value", "client")
+    assert error(post(comfy, "test", {"what": odd})) == (400, "what", "what")
+    assert error(post(comfy, "tasks/0/input", {"n": odd}))[::2] == (400, "n")
+    if odd.isascii():
+        for name in ("search", "before", "state", "limit", "n"):
+            path = "tasks/0/image" if name == "n" else "tasks"
+            assert error(get(comfy, path, None, **{name: odd}))[::2] == (400, name)
+        for path in ("tasks/a%00b", "tasks/a%00b/thumbnail", "tasks/a%00b/image"):
+            assert error(get(comfy, path))[:2] == (404, "unknown_row")
+        assert error(post(comfy, "tasks/a%00b/forget"))[:2] == (404, "unknown_row")
+
+
+def nested(depth: int) -> object:
+    value: object = "x"
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize("depth", [5, 300, 700])
+def test_a_nested_value_is_refused_by_its_field(comfy: PaidServer, depth: int) -> None:
+    for name in ("max_in_flight", "upload_format", "model", "api_key", "allowed_hosts", "http_upload_headers"):
+        assert error(save(comfy, **{name: nested(depth)})) == (400, "value", name)
+    assert error(post(comfy, "test", {"what": nested(depth)})) == (400, "what", "what")
+    assert error(post(comfy, "test", {"what": "gateway", "changes": {"model": nested(depth)}}))[::2] == (400, "model")
+    assert error(post(comfy, "summary", {"client": nested(depth)})) == (400, "value", "client")
+    assert error(post(comfy, "tasks/0/input", {"n": nested(depth)}))[::2] == (400, "n")
+    assert error(post(comfy, "settings", {"changes": nested(depth)}))[:2] == (400, "changes")
+
+
 @pytest.mark.parametrize("path", READING)
 def test_pages_of_other_sites_read_nothing(comfy: PaidServer, path: str) -> None:
     for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}):

@@ -236,6 +236,19 @@ def test_bad_values_are_refused_and_nothing_is_written(path: Path, name: str, va
     assert store.load().model == "before"
 
 
+def test_no_value_of_any_kind_breaks_a_rule(path: Path) -> None:
+    """Half of a character, which a file cannot hold; lists within lists, deeper than Python likes to go; no number."""
+    nested: Any = "x"
+    for _ in range(5000):
+        nested = [nested]
+    for name in FIELDS:
+        for value in ("\ud800", "a\udfff", "a\0b", nested, {"a": nested}, [nested], float("nan"), 10**400, b"x"):
+            with pytest.raises(SettingsError) as caught:
+                store_at(path).save({name: value})
+            assert str(caught.value).encode("utf-8")
+    assert not path.exists()
+
+
 @pytest.mark.parametrize(
     ("name", "value", "usable"),
     [
