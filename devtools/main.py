@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 
-from . import check, comfyui, environment, postgres, pythons
+from . import check, clients, comfyui, environment, postgres, pythons
 from .console import Stop, lenient_output
 from .paths import venv_python
 from .process import clean_environment, run_child
@@ -42,6 +42,8 @@ def _check(_: argparse.Namespace) -> int:
 def _test(arguments: argparse.Namespace) -> int:
     prepare(*environment.GROUPS)
     comfyui.ensure_new_frontend()
+    if not arguments.rest:  # else the tests that run them fetch them
+        clients.ensure()
     return check.test(arguments.rest)
 
 

@@ -23,7 +23,7 @@ def pytest_configure() -> None:
 
 # What takes longest first, so that no worker is left alone with it in the end; the browser's last all the same, because
 # Playwright leaves an event loop running in this thread.
-_ORDER = ("studio", "comfy", "contract", "unit", "browser")
+_ORDER = ("studio", "comfy", "clients", "contract", "unit", "browser")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

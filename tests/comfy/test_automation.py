@@ -85,7 +85,7 @@ def ended(process: subprocess.Popen[str]) -> str:
 
 
 def images(prompts: Path) -> dict[str, Image.Image]:
-    return {path.name: Image.open(path) for path in sorted((prompts.parent / "out").iterdir())}
+    return {path.name: Image.open(path) for path in sorted((prompts.parent / "out").glob("*.png"))}
 
 
 def check(prompts: Path, *lines: int) -> None:
@@ -187,6 +187,52 @@ def test_comfyui_dies_and_the_same_command_again_pays_nothing(comfy: PaidServer,
     assert again.returncode == 0
     check(prompts, 1, 2, 4)
     assert server.sandbox.billed == 3
+
+
+def test_a_table_gives_inputs_and_a_changed_row_is_made_anew(comfy: PaidServer, tmp_path: Path) -> None:
+    table = tmp_path / "prompts.csv"
+    head = "prompt,seed,size,2.filename_prefix"
+    table.write_text(f'{head}\n"A red table, of pine",3,1024*1024,\nA blue table,4,,hunyuan/table\n', encoding="utf-8")
+    first = start(comfy.url, table)
+    told = ended(first)
+    assert first.returncode == 0, told
+    assert "2 of 2" in told
+    assert ", 50 credits spent" in told
+    tasks = sorted((task["seed"], task["prompt"], task["size"]) for task in comfy.sandbox.state()["tasks"])
+    assert tasks == [(3, "A red table, of pine", "1024*1024"), (4, "A blue table", "1280*720")]
+    assert list((comfy.output_directory / "hunyuan").glob("table_*.png"))
+    table.write_text(table.read_text(encoding="utf-8").replace("blue", "green"), encoding="utf-8")
+    again = ended(start(comfy.url, table))
+    assert "1 of them on disk already" in again
+    assert "75 credits for all that is in the folder" in again
+    assert images(table)["0002.png"].getpixel((1276, 3)) == prompt_colour("A green table")
+
+
+def test_json_lines_too_and_a_misspelt_column_costs_nothing(comfy: PaidServer, tmp_path: Path) -> None:
+    file = tmp_path / "prompts.jsonl"
+    rows = ['{"prompt": "A lamp of JSON", "seed": 5}', '"A lamp of text"', '{"prompt": "A lamp", "seeed": 5}']
+    file.write_text("\n".join(rows), encoding="utf-8")
+    wrong = start(comfy.url, file)
+    told = ended(wrong)
+    assert "HunyuanGenerate has no input 'seeed'" in told
+    assert (wrong.returncode, comfy.sandbox.billed) == (1, 0)
+    file.write_text("\n".join(rows[:2]), encoding="utf-8")
+    assert "2 of 2" in ended(start(comfy.url, file))
+    assert sorted(task["seed"] for task in comfy.sandbox.state()["tasks"]) == [5, 11]
+
+
+def test_the_same_command_waits_for_the_graph_that_the_first_one_queued(comfy: PaidServer, prompts: Path) -> None:
+    comfy.sandbox.tasks(seconds=1000)
+    script = start(comfy.url, prompts)
+    until_journaled(comfy)
+    script.kill()
+    ended(script)
+    before = len(list((comfy.output_directory / "hunyuan").glob("image_*.png")))
+    again = start(comfy.url, prompts)
+    comfy.sandbox.finish()
+    assert "3 of 3" in ended(again)
+    after = len(list((comfy.output_directory / "hunyuan").glob("image_*.png")))
+    assert (after - before, comfy.sandbox.billed) == (3, 3), "each is saved once: no second graph was queued"
 
 
 def test_another_workflow_keeps_its_links(comfy: PaidServer, prompts: Path) -> None:

@@ -79,7 +79,9 @@ class Comfy:
         return socket
 
 
-def drive(script: ModuleType, comfy: Comfy, ask: Callable[[Any], Awaitable[Any]]) -> Any:
+def drive(
+    script: ModuleType, comfy: Comfy, ask: Callable[[Any], Awaitable[Any]], headers: dict[str, str] | None = None
+) -> Any:
     """What `ask` makes of the script's client of this ComfyUI, one without patience or pauses."""
 
     async def run() -> Any:
@@ -89,7 +91,7 @@ def drive(script: ModuleType, comfy: Comfy, ask: Callable[[Any], Awaitable[Any]]
             site = web.TCPSite(runner, "127.0.0.1", 0)
             await site.start()
             address = f"http://127.0.0.1:{runner.addresses[0][1]}"
-            async with aiohttp.ClientSession() as session:
+            async with aiohttp.ClientSession(headers=headers) as session:
                 return await ask(script.Comfy(session, address, patience_s=0, pause_s=0))
         finally:
             await runner.cleanup()
@@ -117,6 +119,89 @@ def test_a_refusal_is_told_as_one(script: ModuleType, status: int, words: str) -
         drive(script, comfy, lambda client: client.run(GRAPH))
     assert f"refuses the workflow ({status}): {words}" in str(told.value)
     assert len(comfy.posted) == 1
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_server_behind_a_token_ends_it_with_a_sentence(script: ModuleType, status: int) -> None:
+    """Wherever it is said: at the first question already, before anything is queued."""
+
+    class Guarded(Comfy):
+        async def _queue(self, request: web.Request) -> web.Response:
+            return web.Response(status=status)
+
+    comfy = Guarded()
+    with pytest.raises(SystemExit, match=rf"refuses access \({status}\).*Nothing was queued"):
+        drive(script, comfy, lambda client: client.run(GRAPH))
+    assert comfy.posted == []
+    with pytest.raises(SystemExit, match="refuses access"):
+        drive(script, Comfy(refuses=web.Response(status=status)), lambda client: client.run(GRAPH))
+    with pytest.raises(SystemExit, match="refuses access"):
+        drive(script, Comfy(views=(status,)), lambda client: client.picture(SAVED))
+
+
+def test_headers_go_with_every_request_and_are_split_at_the_first_colon(script: ModuleType) -> None:
+    given = ["Authorization: Bearer a:b", "X-Token:c"]
+    assert script._headers(given) == {"Authorization": "Bearer a:b", "X-Token": "c"}
+    with pytest.raises(SystemExit, match="Name: value"):
+        script._headers(["Bearer"])
+    seen: list[tuple[str, str | None]] = []
+
+    @web.middleware
+    async def watch(request: web.Request, handler: Any) -> web.StreamResponse:
+        seen.append((request.path, request.headers.get("X-Token")))
+        answer: web.StreamResponse = await handler(request)
+        return answer
+
+    class Watched(Comfy):
+        def application(self) -> web.Application:
+            app = super().application()
+            app.middlewares.append(watch)
+            return app
+
+    drive(script, Watched(), lambda client: client.run(GRAPH), script._headers(["X-Token: c"]))
+    assert {path.split("/")[1] for path, _ in seen} == {"queue", "history", "prompt", "ws"}
+    assert {token for _, token in seen} == {"c"}
+
+
+TABLES = {
+    "a.csv": (
+        'prompt,seed,wait,size\n"Two\nlines, one cell",7,TRUE,1024*1024\n,,,\n12,,,\n',
+        {1: {"prompt": "Two\nlines, one cell", "seed": 7, "wait": True, "size": "1024*1024"}, 3: {"prompt": "12"}},
+    ),
+    "a.jsonl": (
+        '{"prompt": "x\u2028y", "seed": 1}\n\n"z"\n',
+        {1: {"prompt": "x\u2028y", "seed": 1}, 3: {"prompt": "z"}},
+    ),
+    "a.txt": ("one\n\n two \n", {1: {"prompt": "one"}, 3: {"prompt": "two"}}),
+}
+
+
+@pytest.mark.parametrize(("name", "given"), TABLES.items(), ids=TABLES)
+def test_rows_of_each_kind_of_file(
+    script: ModuleType, tmp_path: Path, name: str, given: tuple[str, dict[int, dict[str, Any]]]
+) -> None:
+    text, rows = given
+    (tmp_path / name).write_bytes(text.encode())
+    assert script.read_rows(tmp_path / name) == rows
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("a.csv", "prompt,seed\n,7\n", "row 1 has no prompt"),
+        ("a.csv", "prompt\na,b\n", "row 1 has more cells"),
+        ("a.csv", 'prompt\n"a\n', "is no CSV"),
+        ("a.jsonl", '"a"\n{"prompt"\n', "line 2 is no JSON"),
+        ("a.jsonl", "7", "line 1 is neither an object nor a text"),
+        ("a.jsonl", '{"seed": 1}', "line 1 has no prompt"),
+    ],
+)
+def test_a_row_that_cannot_be_read_is_named(
+    script: ModuleType, tmp_path: Path, name: str, text: str, says: str
+) -> None:
+    (tmp_path / name).write_bytes(text.encode())
+    with pytest.raises(SystemExit, match=says):
+        script.read_rows(tmp_path / name)
 
 
 def test_an_image_is_fetched_again_and_a_lost_one_is_a_lines_failure(script: ModuleType, tmp_path: Path) -> None:
@@ -156,6 +241,7 @@ def test_what_it_cannot_read_is_said_in_a_line(
         out=tmp_path / "out",
         server="http://127.0.0.1:1",
         seed=1,
+        header=[],
     )
     for file, content in ((given.prompts, prompts), (given.workflow, workflow)):
         if content is not None:
