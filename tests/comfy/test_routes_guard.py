@@ -9,7 +9,7 @@ import pytest
 from tests.comfy.harness_fixtures import PaidServer, ServerFactory
 from tests.comfy.routes_kit import OURS, error, get, post
 
-CHANGING = ("settings", "test", "tasks/0/forget", "tasks/0/input")
+CHANGING = ("settings", "test", "tasks/0/forget", "tasks/0/restore", "tasks/0/used")
 READING = ("summary", "tasks", "settings")
 
 
