@@ -8,10 +8,8 @@ from PIL import Image, ImageOps
 
 from ..hunyuan.errors import NotAnImageError
 
-SIDE = 192  # pixels: 96 on the page, for screens of double density
 
-
-def thumbnail(data: bytes, side: int = SIDE) -> bytes:
+def thumbnail(data: bytes, side: int) -> bytes:
     """WebP bytes at most `side` pixels wide and high. Blocks milliseconds.
 
     The file was decoded once before it was stored. Raises NotAnImageError if it cannot be read now.

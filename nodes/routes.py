@@ -5,8 +5,8 @@
 | GET summary | counts, credits, limits, undelivered images, whether a key is set |
 | POST summary | the same, and the page with that websocket (`client`) gets the news from now on |
 | GET tasks, tasks/{id} | the list, a page at a time; one task with its links and inputs |
-| GET tasks/{id}/thumbnail, …/image | pictures, by local id and `n` |
-| POST tasks/{id}/forget, …/input | off the list; a copy for LoadImage |
+| GET tasks/{id}/thumbnail, …/image | pictures, by local id and `n`; a thumbnail also by `side` |
+| POST tasks/{id}/forget, …/restore, …/used | off the list; back on it; an image counts as used |
 | GET settings | what is set; of a secret only that, its end and where it is from |
 | POST settings, test | saves; tries |
 
@@ -54,7 +54,8 @@ def register(server: Any, get_runtime: Callable[[], Runtime]) -> None:
         server.routes.get(f"/hunyuan/tasks/{{id}}/{path}")(_reading(None, trust, handler))
     for path, handler in {
         "tasks/{id}/forget": face.forget,
-        "tasks/{id}/input": face.to_input,
+        "tasks/{id}/restore": face.restore,
+        "tasks/{id}/used": face.used,
         "settings": face.save_settings,
         "summary": face.subscribe,
         "test": face.test,
@@ -91,10 +92,10 @@ class _Face:
         return _json(await self._run(details, request.match_info["id"]))
 
     async def thumbnail(self, request: Any) -> Any:
-        from .routes_tasks import number_of
+        from .routes_tasks import number_of, side_of
 
-        number = number_of(request.query.get("n", "0"))
-        small = await self._run(self._thumbnails.get, request.match_info["id"], number)
+        number, side = number_of(request.query.get("n", "0")), side_of(request.query.get("side", ""))
+        small = await self._run(self._thumbnails.get, request.match_info["id"], number, side)
         return _picture(small, "image/webp", cache=DAY)
 
     async def image(self, request: Any) -> Any:
@@ -110,14 +111,17 @@ class _Face:
         self._feed(await self._run(forget, request.match_info["id"]))
         return _json({"forgotten": True})
 
-    async def to_input(self, request: Any) -> Any:
-        from .routes_guard import body_of
-        from .routes_tasks import number_of, to_input
+    async def restore(self, request: Any) -> Any:
+        from .routes_tasks import restore
 
-        number = number_of((await body_of(request)).get("n", 0))
-        answer, row = await self._run(to_input, request.match_info["id"], number)
-        self._feed(row)
-        return _json(answer)
+        self._feed.tell_restored(await self._run(restore, request.match_info["id"]))
+        return _json({"restored": True})
+
+    async def used(self, request: Any) -> Any:
+        from .routes_tasks import used
+
+        self._feed(await self._run(used, request.match_info["id"]))
+        return _json({"used": True})
 
     async def settings(self, _: Any) -> Any:
         from .routes_settings import open_store, shown

@@ -48,6 +48,11 @@ class Feed:
     def __call__(self, row: TaskRow) -> None:
         self._server.loop.call_soon_threadsafe(self._tell_row, row)
 
+    def tell_restored(self, row: TaskRow) -> None:
+        """A task is back on the list: else a page takes it for older news of one that was taken off."""
+        self._send(TASK, {**public_row(row), "restored": True})
+        self.tell_totals()
+
     def _tell_row(self, row: TaskRow) -> None:
         self._send(TASK, public_row(row))
         self.tell_totals()

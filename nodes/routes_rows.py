@@ -44,6 +44,7 @@ def public_row(row: TaskRow) -> dict[str, Any]:
         "links": sum(not url.startswith("data:") for url in row.urls),
         "version": row.files[0].digest[:12] if row.files else "",
         "session": row.session,
+        "run": row.prompt_id,
         "hidden": row.hidden,
     }
 

@@ -5,12 +5,9 @@ A picture is asked for by the row's local id and a number; no path ever comes fr
 
 from __future__ import annotations
 
-import hashlib
-import shutil
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..hunyuan.errors import NotAnImageError
@@ -24,7 +21,8 @@ if TYPE_CHECKING:
 
 MAX_PAGE = 1000  # rows of one answer
 MAX_SEARCH = 200  # characters
-KEPT_THUMBNAILS = 500  # about 5 KB each
+SIDES = (192, 512)  # pixels of a thumbnail: double what the list and the grid show, for dense screens
+KEPT_THUMBNAILS = 500  # 5 to 30 KB each
 SHOWN_MIMES = ("image/png", "image/jpeg", "image/webp", "image/gif", "image/avif")
 
 
@@ -66,20 +64,16 @@ def forget(runtime: Runtime, row_id: str) -> TaskRow:
     return runtime.journal.hide(row.id) or row
 
 
-def to_input(runtime: Runtime, row_id: str, number: int) -> tuple[dict[str, Any], TaskRow]:
-    """Copies an original to where LoadImage finds it: `{"name"}`; the image counts as delivered. Blocking."""
-    import folder_paths
-
+def restore(runtime: Runtime, row_id: str) -> TaskRow:
+    """Puts a task back on the list. Blocking."""
     row = row_of(runtime, row_id)
-    stored = _stored(runtime, row, number)
-    source = runtime.results.path_of(stored)
-    directory = Path(folder_paths.get_input_directory())
-    target = directory / f"hunyuan_{source.name}"
-    if target.exists() and hashlib.sha256(target.read_bytes()).hexdigest() != stored.digest:
-        target = directory / f"hunyuan_{stored.digest[:12]}_{source.name}"
-    if not target.exists():
-        shutil.copyfile(source, target)
-    return {"name": target.name}, runtime.journal.delivered(row.id) or row
+    return runtime.journal.show(row.id) or row
+
+
+def used(runtime: Runtime, row_id: str) -> TaskRow:
+    """The page gave an image of the task to ComfyUI: it counts as delivered. Blocking."""
+    row = row_of(runtime, row_id)
+    return runtime.journal.delivered(row.id) or row
 
 
 def original(runtime: Runtime, row_id: str, number: int) -> tuple[bytes, str, str]:
@@ -97,26 +91,26 @@ class Thumbnails:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._made: OrderedDict[str, bytes] = OrderedDict()  # the original's digest → WebP
+        self._made: OrderedDict[tuple[str, int], bytes] = OrderedDict()  # the original's digest and side → WebP
 
-    def get(self, runtime: Runtime, row_id: str, number: int) -> bytes:
-        """WebP bytes. Raises Refused where there is no picture. Blocking."""
+    def get(self, runtime: Runtime, row_id: str, number: int, side: int) -> bytes:
+        """WebP bytes, at most `side` pixels wide and high. Raises Refused where there is no picture. Blocking."""
         from .image_thumbnail import thumbnail
 
         stored = _stored(runtime, row_of(runtime, row_id), number)
         with self._lock:
-            known = self._made.get(stored.digest)
+            known = self._made.get((stored.digest, side))
         if known is not None:
             return known
         data = runtime.results.read(stored)
         if data is None:
             raise Refused(404, "gone", "The file is no longer on this machine.")
         try:
-            small = thumbnail(data)
+            small = thumbnail(data, side)
         except NotAnImageError as error:
             raise Refused(404, error.code, str(error)) from None
         with self._lock:
-            self._made[stored.digest] = small
+            self._made[stored.digest, side] = small
             while len(self._made) > KEPT_THUMBNAILS:
                 self._made.popitem(last=False)
         return small
@@ -136,6 +130,13 @@ def number_of(text: Any) -> int:
     if not digits.isdecimal() or len(digits) > 3:
         raise Refused(400, "number", "n must be a small whole number.", field="n")
     return int(digits)
+
+
+def side_of(text: str) -> int:
+    """How large a thumbnail is wanted; raises Refused."""
+    if text not in ("", *map(str, SIDES)):
+        raise Refused(400, "side", f"side must be one of {', '.join(map(str, SIDES))}.")
+    return int(text) if text else SIDES[0]
 
 
 def _stored(runtime: Runtime, row: TaskRow, number: int) -> StoredImage:

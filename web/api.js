@@ -62,9 +62,52 @@ export function post(path, body = {}) {
  * @param {{id: string, version: string}} task
  * @param {"thumbnail" | "image"} kind
  * @param {number} [number] which of its images
+ * @param {number} [side] of a thumbnail, in pixels: 192 or 512
  */
-export function pictureUrl(task, kind, number = 0) {
-  return api.apiURL(`/hunyuan/tasks/${encodeURIComponent(task.id)}/${kind}?n=${number}&v=${task.version}`);
+export function pictureUrl(task, kind, number = 0, side = 192) {
+  const size = kind === "thumbnail" && side !== 192 ? `&side=${side}` : "";
+  return api.apiURL(`/hunyuan/tasks/${encodeURIComponent(task.id)}/${kind}?n=${number}${size}&v=${task.version}`);
+}
+
+/**
+ * An original, and what its file is called.
+ * @param {{id: string, version: string}} task
+ * @param {number} number which of its images
+ * @returns {Promise<{blob: Blob, name: string}>}
+ */
+export async function fetchPicture(task, number) {
+  const path = `tasks/${encodeURIComponent(task.id)}/image?n=${number}&v=${task.version}`;
+  const response = await api.fetchApi(`/hunyuan/${path}`);
+  if (!response.ok) throw new ApiError(`${response.status} ${response.statusText}`, { status: response.status, code: "gone" });
+  const told = /filename="([^"]+)"/.exec(response.headers.get("Content-Disposition") ?? "");
+  return { blob: await response.blob(), name: told ? told[1] : `${task.id}_${number}.png` };
+}
+
+/**
+ * A file for ComfyUI's input folder, through its own route.
+ * @param {Blob} blob
+ * @param {string} name
+ * @returns {Promise<string>} the name it was given there
+ */
+export async function uploadImage(blob, name) {
+  const body = new FormData();
+  body.append("image", blob, name);
+  const response = await api.fetchApi("/upload/image", { method: "POST", body });
+  if (!response.ok) throw new ApiError(`${response.status} ${response.statusText}`, { status: response.status });
+  const told = await response.json();
+  return told.subfolder ? `${told.subfolder}/${told.name}` : told.name;
+}
+
+/**
+ * The workflow that a run was made with, as ComfyUI's own history has it until the server ends.
+ * @param {string} run a prompt id
+ * @returns {Promise<{workflow: any, prompt: any} | null>} null where ComfyUI no longer has it
+ */
+export async function pastRun(run) {
+  const response = await api.fetchApi(`/history/${encodeURIComponent(run)}`).catch(() => null);
+  if (!response?.ok) return null;
+  const told = (await response.json())[run]?.prompt;
+  return told ? { prompt: told[2] ?? null, workflow: told[3]?.extra_pnginfo?.workflow ?? null } : null;
 }
 
 /**

@@ -1,58 +1,77 @@
 /**
- * Putting nodes on the canvas, with standard nodes and links only.
+ * Putting nodes on the canvas, with standard nodes and links only, where nothing stands.
  * @module
  */
 import { app } from "../../scripts/app.js";
+import { bringIntoView, freePlace, seenBox, titleHeight } from "./free_place.js";
 import { t } from "./i18n.js";
 
 const GAP = 40; // pixels between nodes
+const PICTURE = [320, 400]; // of a node that shows an image: it grows to that anyway
+const AROUND = 150; // what such a node has above and below its image in Nodes 2.0
 
 /**
  * A HunyuanTaskWait with these ids, and a preview behind it, so that Run shows the images.
  * @param {string[]} ids
  */
 export function addTaskWait(ids) {
-  const wait = add("HunyuanTaskWait", { task_ids: ids.join("\n") });
-  const preview = add("PreviewImage", {}, wait);
-  wait.connect(0, preview, 0);
-  finish([wait, preview]);
+  const wait = make("HunyuanTaskWait", { task_ids: ids.join("\n") });
+  const preview = make("PreviewImage", {}, 1);
+  join(stand([wait, preview], rootGraph()));
 }
 
-/** A LoadImage of a file in ComfyUI's input folder. @param {string} name */
-export function addLoadImage(name) {
-  const node = add("LoadImage", {});
-  const widget = widgetOf(node, "image");
-  const values = widget.options?.values;
+/**
+ * A LoadImage for each file of ComfyUI's input folder.
+ * @param {import("./upload.js").Uploaded[]} files
+ * @param {{x: number, y: number} | null} [at] where the first one is wanted; null: in the middle of what is seen
+ */
+export function addLoadImages(files, at = null) {
+  const graph = app.canvas.graph;
+  const nodes = files.map(({ name, ratio }) => {
+    const [node] = stand([make("LoadImage", {}, ratio)], graph, at);
+    setImage(node, name);
+    return node;
+  });
+  finish(nodes);
+}
+
+/** Shows a file of the input folder in a node that loads images. @param {any} node @param {string} name */
+export function setImage(node, name) {
+  const values = widgetOf(node, "image").options?.values;
   if (Array.isArray(values) && !values.includes(name)) values.push(name);
   set(node, "image", name);
-  finish([node]);
+  remember();
 }
 
 /**
  * The same request once more, as a new image: with `reuse` off and the seed fixed.
- * @param {{type: string | null, prompt: string, size: string | null, seed: number | null}} task
+ * @param {{type: string | null, prompt: string, size: string | null}} task
  * @param {string[]} inputs URLs of an edit's images
+ * @param {number} seed
  * @returns {any} the preview node, which makes it run
  */
-export function addAgain(task, inputs) {
+export function addAgain(task, inputs, seed) {
   const edit = task.type === "edit";
-  const node = add(edit ? "HunyuanEdit" : "HunyuanGenerate", {
+  const [width, height] = (task.size ?? "").split("*").map(Number);
+  const type = edit ? "HunyuanEdit" : "HunyuanGenerate";
+  const again = make(type, {
     prompt: task.prompt,
-    ...sizeInputs(edit ? "HunyuanEdit" : "HunyuanGenerate", task.size),
-    seed: task.seed ?? -1,
+    ...sizeInputs(type, task.size),
+    seed,
     control_after_generate: "fixed",
+    count: 1,
     reuse: false,
     ...(edit ? { image_urls: inputs.join("\n") } : {}),
   });
-  const preview = add("PreviewImage", {}, node);
+  const preview = make("PreviewImage", {}, height && width ? height / width : 1);
+  return join(stand([again, preview], rootGraph()));
+}
+
+/** The first one's images into the second one. @param {any[]} nodes @returns {any} the second one */
+function join([node, preview]) {
   node.connect(0, preview, 0);
   finish([node, preview]);
   return preview;
-}
-
-/** Runs this output node and what it needs, nothing else of the canvas. @param {any} node */
-export function queueOnly(node) {
-  return app.queuePrompt(0, 1, [String(node.id)]);
 }
 
 /** @param {string} type @param {string | null} size such as 1024*1024 */
@@ -64,30 +83,67 @@ function sizeInputs(type, size) {
   return known ? { size } : { size: "custom", width, height };
 }
 
-/**
- * @param {string} type
- * @param {Record<string, any>} values of its widgets
- * @param {any} [after] the node to stand to the right of
- */
-function add(type, values, after = null) {
+/** The outermost graph, shown: nodes are run by their ids there. */
+function rootGraph() {
   const root = app.rootGraph ?? app.graph;
-  if (app.canvas.graph !== root) app.canvas.setGraph(root); // out of a subgraph: nodes are run by their root ids
-  const node = window.LiteGraph.createNode(type);
-  if (!node) throw new Error(t("toast.no_node", { type }));
-  node.pos = after ? [after.pos[0] + after.size[0] + GAP, after.pos[1]] : middle(node.size);
-  root.add(node);
-  for (const [name, value] of Object.entries(values)) set(node, name, value);
-  return node;
+  if (app.canvas.graph !== root) app.canvas.setGraph(root);
+  return root;
 }
 
-/** The middle of what is seen, a little aside for each node that stands there. @param {number[]} size */
-function middle(size) {
-  const { canvas, ds, graph } = app.canvas;
-  const x = canvas.clientWidth / 2 / ds.scale - ds.offset[0] - size[0];
-  let y = canvas.clientHeight / 2 / ds.scale - ds.offset[1] - size[1] / 2;
-  const taken = () => graph.nodes.some((/** @type {any} */ node) => Math.hypot(node.pos[0] - x, node.pos[1] - y) < 20);
-  while (taken()) y += GAP;
-  return [x, y];
+/**
+ * @typedef {object} Made a node that stands nowhere yet
+ * @property {any} node
+ * @property {Record<string, any>} values of its widgets
+ * @property {number} ratio of the image it will show, height by width; 0: none
+ */
+
+/**
+ * @param {string} type
+ * @param {Record<string, any>} values
+ * @param {number} [ratio]
+ * @returns {Made}
+ */
+function make(type, values, ratio = 0) {
+  const node = window.LiteGraph.createNode(type);
+  if (!node) throw new Error(t("toast.no_node", { type }));
+  if (ratio) node.setSize(PICTURE);
+  return { node, values, ratio };
+}
+
+/**
+ * Adds the nodes side by side, all of them in free space.
+ * @param {Made[]} made
+ * @param {any} graph
+ * @param {{x: number, y: number} | null} [at]
+ * @returns {any[]} the nodes
+ */
+function stand(made, graph, at = null) {
+  const title = titleHeight();
+  const rooms = made.map(roomOf);
+  const size = {
+    width: rooms.reduce((sum, room) => sum + room.width, GAP * (made.length - 1)),
+    height: Math.max(...rooms.map((room) => room.height)) + title,
+  };
+  const seen = seenBox();
+  const middle = { x: seen.x + (seen.width - size.width) / 2, y: seen.y + (seen.height - size.height) / 2 };
+  const box = at ? freePlace(size, at, graph) : freePlace(size, middle, graph, seen);
+  let x = box.x;
+  for (const [index, { node, values }] of made.entries()) {
+    node.pos = [x, box.y + title];
+    graph.add(node);
+    for (const [name, value] of Object.entries(values)) set(node, name, value);
+    x += rooms[index].width + GAP;
+  }
+  if (!at) bringIntoView(box);
+  return made.map(({ node }) => node);
+}
+
+/** How much room a node will take: Nodes 2.0 draws its inputs and images higher than the canvas does. @param {Made} made */
+function roomOf({ node, ratio }) {
+  const [width, height] = node.size;
+  if (!window.LiteGraph.vueNodesMode) return { width, height };
+  const inside = ratio ? width * ratio + AROUND : height * 1.4;
+  return { width: Math.max(width, 340), height: Math.max(height, inside) };
 }
 
 /** @param {any} node @param {string} name */
@@ -118,5 +174,12 @@ function finish(nodes) {
   app.canvas.deselectAll?.();
   for (const node of nodes) app.canvas.select?.(node);
   app.canvas.setDirty(true, true);
-  remember(app.extensionManager.workflow?.activeWorkflow?.changeTracker);
+  remember();
+}
+
+/** A step that Ctrl+Z takes back. Older front-ends know it as `checkState`, newer ones complain of that name. */
+function remember() {
+  const tracker = app.extensionManager.workflow?.activeWorkflow?.changeTracker;
+  if (tracker?.captureCanvasState) tracker.captureCanvasState();
+  else tracker?.checkState?.();
 }

@@ -9,21 +9,46 @@ import { t } from "./i18n.js";
 let number = 0;
 
 /**
- * @param {{title: string, body: Node[], buttons?: HTMLElement[], wide?: boolean, onclose?: () => void}} content
+ * @param {object} content
+ * @param {string} content.title
+ * @param {Node[]} content.body
+ * @param {HTMLElement[]} [content.buttons]
+ * @param {boolean} [content.wide]
+ * @param {boolean} [content.edits] whether Escape and the cross ask before what was entered is lost
+ * @param {() => void} [content.onclose]
  * @returns {{element: HTMLDialogElement, close: () => void}}
  */
-export function openDialog({ title, body, buttons = [], wide = false, onclose = () => {} }) {
+export function openDialog({ title, body, buttons = [], wide = false, edits = true, onclose = () => {} }) {
   const id = `hunyuan-dialog-${++number}`;
   const close = () => element.close();
+  const leave = async () => {
+    if (!edits || entered(element) === before || (await confirmLoss())) close();
+  };
   const element = /** @type {HTMLDialogElement} */ (
     h(
       "dialog",
       { class: wide ? "hunyuan-dialog hunyuan-wide" : "hunyuan-dialog", "aria-labelledby": id },
-      h("header", {}, h("h2", { id }, title), iconButton("times", t("dialog.close"), close)),
+      h("header", {}, h("h2", { id }, title), iconButton("times", t("dialog.close"), () => void leave())),
       h("div", { class: "hunyuan-dialog-body" }, ...body),
       h("footer", {}, ...buttons),
     )
   );
+  const before = entered(element);
+  element.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    event.preventDefault(); // the browser's own closing cannot be held back a second time
+    void leave();
+  });
+  openModal(element, onclose);
+  return { element, close };
+}
+
+/**
+ * Shows a dialog element over everything, and takes it away when it is closed.
+ * @param {HTMLDialogElement} element
+ * @param {() => void} onclose
+ */
+export function openModal(element, onclose) {
   // ComfyUI's shortcuts (r, w, Delete, Ctrl+Enter …) must not act on the canvas behind.
   for (const kind of ["keydown", "keyup", "keypress", "paste", "copy", "cut"]) {
     element.addEventListener(kind, (event) => event.stopPropagation());
@@ -40,7 +65,20 @@ export function openDialog({ title, body, buttons = [], wide = false, onclose = 
   });
   document.body.append(element);
   element.showModal();
-  return { element, close };
+}
+
+/** What stands in a dialog's fields, and which of its switches are on. @param {HTMLElement} element */
+function entered(element) {
+  const fields = /** @type {NodeListOf<HTMLInputElement>} */ (element.querySelectorAll("input, textarea, select"));
+  const switches = element.querySelectorAll("[aria-pressed]");
+  return JSON.stringify([
+    [...fields].map((field) => [field.value, field.checked]),
+    [...switches].map((one) => one.getAttribute("aria-pressed")),
+  ]);
+}
+
+function confirmLoss() {
+  return confirmDialog({ title: t("dialog.unsaved"), text: t("dialog.unsaved_text"), yes: t("dialog.discard") });
 }
 
 /** What takes the focus back into the task list if the control that has it now is gone by then. */
@@ -70,7 +108,8 @@ export function confirmDialog({ title, text, yes }) {
     };
     const opened = openDialog({
       title,
-      body: [h("p", {}, text)],
+      body: text.split("\n").map((line) => h("p", {}, line)),
+      edits: false,
       buttons: [
         button(t("dialog.cancel"), () => opened.close()),
         button(yes, agree, { class: "hunyuan-button hunyuan-primary", autofocus: true }),

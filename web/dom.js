@@ -49,10 +49,14 @@ export function button(label, action, more = {}) {
   return h("button", { type: "button", class: "hunyuan-button", onclick: action, ...more }, label);
 }
 
-/** Brings our style sheet in, once. */
+const SHEETS = ["hunyuan", "gallery", "lightbox"];
+
+/** Brings our style sheets in, once. */
 export function addStyles() {
-  const href = new URL("./hunyuan.css", import.meta.url).href;
-  if (![...document.styleSheets].some((sheet) => sheet.href === href)) {
-    document.head.append(h("link", { rel: "stylesheet", href }));
+  for (const name of SHEETS) {
+    const href = new URL(`./${name}.css`, import.meta.url).href;
+    if (![...document.styleSheets].some((sheet) => sheet.href === href)) {
+      document.head.append(h("link", { rel: "stylesheet", href }));
+    }
   }
 }

@@ -4,6 +4,7 @@
  */
 import { app } from "../../scripts/app.js";
 import { addStyles, button } from "./dom.js";
+import { watchDrops } from "./drag_to_canvas.js";
 import { language, loadTexts, packText, t } from "./i18n.js";
 import { watchMissingKey } from "./missing_key.js";
 import { addBadges, watchStates } from "./node_badges.js";
@@ -34,7 +35,7 @@ app.registerExtension({
     {
       id: "Hunyuan.ShowTasks",
       label: () => named("commands.Hunyuan_ShowTasks.label"),
-      icon: "pi pi-images",
+      icon: "pi hunyuan-icon",
       function: () => showSidebar(),
     },
   ],
@@ -60,6 +61,7 @@ app.registerExtension({
     registerSidebar(store);
     watchUndelivered(store);
     watchMissingKey();
+    watchDrops();
     store.start();
   },
   nodeCreated(/** @type {any} */ node) {

@@ -1,5 +1,5 @@
 /**
- * Whether a button is being pressed. The browser sends no click where the button was replaced or moved between down and
+ * Whether a button, or what acts like one, is being pressed. The browser sends no click where the button was replaced or moved between down and
  * up: what would do that waits until it is up.
  * @module
  */
@@ -30,7 +30,7 @@ export class Press {
 
   /** @param {Event} event @param {boolean} presses whether it is one that a click may follow */
   #down(event, presses) {
-    if (presses && /** @type {Element} */ (event.target).closest("button")) this.isHeld = true;
+    if (presses && /** @type {Element} */ (event.target).closest("button, input, [data-press]")) this.isHeld = true;
   }
 
   #up() {

@@ -5,11 +5,10 @@
 import { app } from "../../scripts/app.js";
 import { button, h, icon, iconButton } from "./dom.js";
 import { t } from "./i18n.js";
+import { Gallery } from "./gallery.js";
 import { Press } from "./pressed.js";
 import { openSettings } from "./settings_dialog.js";
 import { collectAll } from "./task_actions.js";
-import { VirtualList } from "./task_list.js";
-import { drawTask, tickSeconds } from "./task_row.js";
 import { FILTERS } from "./task_store.js";
 import { wordsOf } from "./toast.js";
 
@@ -22,7 +21,7 @@ export function registerSidebar(store) {
   let panel = null;
   app.extensionManager.registerSidebarTab({
     id: TAB_ID,
-    icon: "pi pi-images",
+    icon: "hunyuan-icon",
     title: "Hunyuan",
     tooltip: t("sidebar.title"),
     type: "custom",
@@ -49,7 +48,6 @@ export function showSidebar() {
 
 /** The tab's content, for as long as it is open. */
 class Panel {
-  #clock = 0;
   #typing = 0;
   #ended = new AbortController();
   #said = ""; // by the notes
@@ -57,7 +55,7 @@ class Panel {
   /** @param {import("./task_store.js").TaskStore} store */
   constructor(store) {
     this.store = store;
-    this.list = new VirtualList(store, drawTask, () => this.press.isHeld);
+    this.gallery = new Gallery(store, () => this.press.isHeld);
     this.credits = h("dl", { class: "hunyuan-credits" });
     this.notes = h("div", { class: "hunyuan-notes" });
     this.settings = iconButton("key", t("sidebar.settings"), () => openSettings());
@@ -67,12 +65,13 @@ class Panel {
     this.element = h(
       "section",
       { class: "hunyuan-panel", "aria-label": t("sidebar.title") },
-      h("header", {}, h("h2", {}, t("sidebar.title")), this.settings),
+      h("header", {}, h("h2", {}, t("sidebar.title")), this.gallery.switch, this.settings),
       this.notes,
       this.credits,
       h("div", { class: "hunyuan-find" }, this.filter, this.search),
       this.note,
-      this.list.element,
+      this.gallery.element,
+      this.gallery.bar.element,
     );
     this.press = new Press(this.element, () => this.#draw());
     // Typing must not reach ComfyUI's shortcuts.
@@ -82,17 +81,16 @@ class Panel {
   /** Loads the list and follows the store. */
   open() {
     this.store.addEventListener("change", () => this.#draw(), { signal: this.#ended.signal });
-    this.#clock = window.setInterval(() => tickSeconds(this.list.element), 1000);
+    this.gallery.start();
     this.#draw();
     void this.store.show(this.filter.value, this.search.value);
   }
 
   destroy() {
     this.#ended.abort();
-    window.clearInterval(this.#clock);
     window.clearTimeout(this.#typing);
     this.press.destroy();
-    this.list.destroy();
+    this.gallery.destroy();
   }
 
   #filter() {
@@ -124,7 +122,7 @@ class Panel {
   }
 
   #show() {
-    this.list.reset();
+    this.gallery.reset();
     void this.store.show(this.filter.value, this.search.value);
   }
 
@@ -135,9 +133,9 @@ class Panel {
     this.credits.replaceChildren(...this.#credits(summary));
     this.credits.hidden = !summary;
     this.note.hidden = Boolean(rows.length);
-    this.note.textContent = error ? wordsOf(error) : more ? t("list.loading") : this.#emptyText();
-    this.list.element.hidden = !rows.length;
-    this.list.update();
+    this.#drawEmpty(error ? wordsOf(error) : more ? t("list.loading") : "");
+    this.gallery.element.hidden = !rows.length;
+    this.gallery.update();
   }
 
   /** The focus stays on the same button, or goes to one that is always there. @param {any} summary */
@@ -152,8 +150,18 @@ class Panel {
     (same ?? this.settings).focus({ preventScroll: true });
   }
 
-  #emptyText() {
-    return this.store.filter === "all" && !this.store.search ? t("list.empty") : t("list.none_found");
+  /** Why there is nothing; a filter or a search that finds nothing leads back. @param {string} reason */
+  #drawEmpty(reason) {
+    const whole = this.store.filter === "all" && !this.store.search;
+    const text = reason || t(whole ? "list.empty" : "list.none_found");
+    if (this.note.firstChild?.textContent === text) return; // a button in it keeps the focus
+    const back = () => {
+      this.search.value = "";
+      this.#choose("all");
+      this.filter.focus();
+    };
+    this.note.replaceChildren(text);
+    if (!reason && !whole) this.note.append(button(t("list.show_all"), back, action("all")));
   }
 
   /** @param {any} summary */

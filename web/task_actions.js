@@ -1,25 +1,65 @@
 /**
- * What can be done with a task of the list.
+ * What can be done with a task of the gallery.
  * @module
  */
-import { get, pictureUrl, post } from "./api.js";
-import { addAgain, addLoadImage, addTaskWait, queueOnly } from "./canvas.js";
-import { confirmDialog } from "./dialog.js";
+import { get, pictureUrl } from "./api.js";
+import { addLoadImages, addTaskWait } from "./canvas.js";
+import { copyPicture, copyText } from "./clipboard.js";
+import { downloadImages } from "./download.js";
+import { forgetTasks } from "./forgetting.js";
 import { t } from "./i18n.js";
-import { OPEN_STATES } from "./task_store.js";
+import { openWorkflow, hasWorkflow } from "./open_workflow.js";
+import { runAgain } from "./run_again.js";
 import { toast, toastError } from "./toast.js";
+import { allToInput } from "./upload.js";
 
 /** @typedef {import("./task_store.js").Task} Task */
+/**
+ * @typedef {object} Action
+ * @property {string} name
+ * @property {string} icon
+ * @property {(task: Task) => boolean | Promise<boolean>} possible
+ * @property {(task: Task) => Promise<void>} run
+ * @property {boolean} [apart] begins a new part of the menu
+ */
 
-/** @type {{name: string, icon: string, possible: (task: Task) => boolean, run: (task: Task) => Promise<void>}[]} */
-export const ACTIONS = [
-  { name: "open", icon: "external-link", possible: (task) => task.images > 0, run: tell(openImage) },
-  { name: "wait", icon: "download", possible: (task) => canWait(task), run: tell(putTaskWait) },
-  { name: "load", icon: "image", possible: (task) => task.images > 0, run: tell(putLoadImage) },
-  { name: "again", icon: "replay", possible: (task) => task.type !== null, run: tell(runAgain) },
-  { name: "link", icon: "link", possible: (task) => task.links > 0, run: tell(copyLink) },
+const hasImage = (/** @type {Task} */ task) => task.images > 0;
+const isKnown = (/** @type {Task} */ task) => task.type !== null;
+
+/** @type {Action} */
+const USE = { name: "use", icon: "image", possible: hasImage, run: (task) => useImages([task]) };
+/** @type {Action} */
+const COLLECT = { name: "collect", icon: "inbox", possible: canWait, run: tell(putTaskWait) };
+/** @type {Action} */
+const RETRY = { name: "retry", icon: "replay", possible: isKnown, run: tell((task) => runAgain(task, "same")) };
+
+/** The second labelled button of a row: the first one is what its state wants. @type {Action} */
+export const SECOND_ACTION = {
+  name: "variation",
+  icon: "sparkles",
+  possible: isKnown,
+  run: tell((task) => runAgain(task, "new")),
+};
+
+/** What a task's state wants. @param {Task} task @returns {Action} */
+export function firstAction(task) {
+  if (hasImage(task)) return USE;
+  return ["failed", "unknown"].includes(task.state) ? RETRY : COLLECT;
+}
+
+/** The menu: the same entries in the same order for every task. @type {Action[]} */
+export const MENU = [
+  USE,
+  { ...COLLECT, name: "wait" },
+  { ...SECOND_ACTION, name: "again", icon: "replay" },
+  { name: "download", icon: "download", possible: hasImage, run: (task) => download([task]), apart: true },
+  { name: "tab", icon: "external-link", possible: hasImage, run: tell(openInTab) },
+  { name: "picture", icon: "clone", possible: hasImage, run: tell(copyImage) },
+  { name: "prompt", icon: "align-left", possible: isKnown, run: tell(copyPrompt), apart: true },
   { name: "id", icon: "copy", possible: (task) => Boolean(task.task_id), run: tell(copyId) },
-  { name: "forget", icon: "trash", possible: () => true, run: tell(forget) },
+  { name: "link", icon: "link", possible: (task) => task.links > 0, run: tell(copyLink) },
+  { name: "workflow", icon: "sitemap", possible: hasWorkflow, run: tell(openWorkflow) },
+  { name: "forget", icon: "trash", possible: () => true, run: (task) => forget([task]), apart: true },
 ];
 
 /** Every paid image that no graph has had yet, as one node on the canvas. */
@@ -32,13 +72,23 @@ export const collectAll = tell(async () => {
   }
 });
 
+/** A Load Image for each image of these tasks. */
+export const useImages = tell(async (/** @type {Task[]} */ tasks) => {
+  addLoadImages(await allToInput(tasks));
+  toast("info", t("toast.on_canvas"), "", 3000);
+});
+
+export const download = tell(downloadImages);
+
+export const forget = tell(forgetTasks);
+
 /**
  * An action whose failure is shown.
  * @template {any[]} A
  * @param {(...given: A) => Promise<void>} work
  * @returns {(...given: A) => Promise<void>}
  */
-function tell(work) {
+export function tell(work) {
   return async (...given) => {
     try {
       await work(...given);
@@ -50,11 +100,11 @@ function tell(work) {
 
 /** @param {Task} task */
 function canWait(task) {
-  return Boolean(task.task_id) && !["failed", "unknown", "intended"].includes(task.state);
+  return Boolean(task.task_id) && !task.lost && !["failed", "unknown", "intended"].includes(task.state);
 }
 
 /** @param {Task} task */
-async function openImage(task) {
+async function openInTab(task) {
   for (let number = 0; number < task.images; number++) window.open(pictureUrl(task, "image", number), "_blank", "noopener");
 }
 
@@ -65,57 +115,28 @@ async function putTaskWait(task) {
 }
 
 /** @param {Task} task */
-async function putLoadImage(task) {
-  for (let number = 0; number < task.images; number++) {
-    const { name } = await post(`tasks/${task.id}/input`, { n: number });
-    addLoadImage(name);
-  }
-  toast("info", t("toast.on_canvas"), "", 3000);
+async function copyImage(task) {
+  await copyPicture(pictureUrl(task, "image"));
+  toast("success", t("toast.picture_copied"), "", 3000);
 }
 
-/** Costs: so it asks first, and puts on the canvas what it runs. @param {Task} task */
-async function runAgain(task) {
-  const { task: fresh, prompt, inputs } = await get(`tasks/${task.id}`);
+/** @param {Task} task */
+async function copyPrompt(task) {
+  const { prompt } = await get(`tasks/${task.id}`);
   if (prompt === null) throw new Error(t("again.no_prompt"));
-  if (inputs.includes(null)) throw new Error(t("again.no_input"));
-  const text = t("again.text", { n: 25 });
-  if (!(await confirmDialog({ title: t("actions.again"), text, yes: t("again.yes", { n: 25 }) }))) return;
-  await queueOnly(addAgain({ ...fresh, prompt }, inputs));
+  await copyText(prompt);
+  toast("success", t("toast.prompt_copied"), "", 3000);
 }
 
 /** @param {Task} task */
 async function copyLink(task) {
   const { urls } = await get(`tasks/${task.id}`);
-  await copy(urls.join("\n"));
+  await copyText(urls.join("\n"));
   toast("success", t("toast.link_copied"), t("toast.link_life"), 4000);
 }
 
 /** @param {Task} task */
 async function copyId(task) {
-  await copy(String(task.task_id));
+  await copyText(String(task.task_id));
   toast("success", t("toast.id_copied"), "", 3000);
-}
-
-/** @param {Task} task */
-async function forget(task) {
-  const kind = OPEN_STATES.includes(task.state) || (task.state === "collected" && !task.delivered) ? "unused" : "plain";
-  const text = t(`forget.${kind}`);
-  if (await confirmDialog({ title: t("actions.forget"), text, yes: t("forget.yes") })) {
-    await post(`tasks/${task.id}/forget`);
-  }
-}
-
-/** The clipboard is closed to pages over plain http; then a selection is copied as Ctrl+C would. @param {string} text */
-async function copy(text) {
-  if (navigator.clipboard) {
-    await navigator.clipboard.writeText(text);
-    return;
-  }
-  const area = document.createElement("textarea");
-  area.value = text;
-  document.body.append(area);
-  area.select();
-  const copied = document.execCommand("copy");
-  area.remove();
-  if (!copied) throw new Error(t("toast.not_copied"));
 }

@@ -1,26 +1,47 @@
 /**
- * One row of the task list.
+ * One row of the list view.
  * @module
  */
-import { pictureUrl } from "./api.js";
-import { h, icon, iconButton } from "./dom.js";
-import { has, t } from "./i18n.js";
-import { ACTIONS } from "./task_actions.js";
-import { OPEN_STATES } from "./task_store.js";
+import { button, h, iconButton } from "./dom.js";
+import { t } from "./i18n.js";
+import { firstAction, SECOND_ACTION } from "./task_actions.js";
+import {
+  isOpen,
+  money,
+  seconds,
+  seedOf,
+  shortPrompt,
+  shownPrompt,
+  sizeOf,
+  when,
+  whenExactly,
+  why,
+} from "./task_words.js";
+import { checkbox, marks, thumbnail } from "./thumbnail.js";
+
+/** @typedef {import("./task_store.js").Task} Task */
 
 /**
- * @param {import("./task_store.js").Task} task
+ * @typedef {object} Hands what rows and cells hand on to the gallery
+ * @property {(task: Task, event: MouseEvent) => void} open what a click on the picture does
+ * @property {(task: Task, event: MouseEvent) => void} choose
+ * @property {(task: Task, at: HTMLElement) => void} menu
+ * @property {(element: HTMLElement, task: Task) => void} carry lets the task's picture be dragged by this element
+ */
+
+/**
+ * @param {Task} task
+ * @param {Hands} hands
  * @returns {HTMLElement}
  */
-export function drawTask(task) {
+export function drawTask(task, hands) {
   const state = t(`states.${task.state}`);
   const prompt = shownPrompt(task);
   const error = why(task);
-  const told = [prompt, state, facts(task).join(", "), error].filter(Boolean).join(". ");
   return h(
     "div",
-    { class: "hunyuan-row", "data-task": task.id, "data-state": task.state, "aria-label": told },
-    h("div", { class: "hunyuan-picture" }, picture(task), mark(task)),
+    { class: "hunyuan-row", "data-task": task.id, "data-state": task.state, "aria-label": told(task) },
+    picture(task, hands),
     h(
       "div",
       { class: "hunyuan-row-text" },
@@ -32,7 +53,8 @@ export function drawTask(task) {
         h("span", { class: "hunyuan-state", "data-state": task.state }, state),
         h("span", { class: "hunyuan-numbers" }, ...numbers(task)),
       ),
-      actions(task),
+      facts(task),
+      actions(task, hands),
     ),
   );
 }
@@ -44,42 +66,25 @@ export function tickSeconds(list) {
   }
 }
 
-/** @param {import("./task_store.js").Task} task */
-function shownPrompt(task) {
-  if (task.prompt.startsWith("sha256:")) return t("list.hashed");
-  return task.prompt || t("list.foreign", { id: task.task_id ?? "" });
+/** What a row or cell says to those who do not see it. @param {Task} task */
+export function told(task) {
+  const took = task.seconds === null ? "" : seconds(task.seconds);
+  const unused = task.delivered || task.state !== "collected" ? "" : t("list.undelivered");
+  const facts = [took, money(task), unused, when(task.created_at), sizeOf(task), seedOf(task)].filter(Boolean);
+  return [shownPrompt(task), t(`states.${task.state}`), facts.join(", "), why(task)].filter(Boolean).join(". ");
 }
 
-/** What went wrong, in a few words of the user's language; the server's own words are its tooltip. */
-function why(/** @type {import("./task_store.js").Task} */ task) {
-  const key = `why.${task.error_code}`;
-  return task.error_code && has(key) ? t(key) : task.error_text;
+/** @param {Task} task @param {Hands} hands */
+function picture(task, hands) {
+  const look = h("div", { class: "hunyuan-look", "data-press": true, title: t("actions.open") }, thumbnail(task, 192));
+  look.addEventListener("click", (event) => hands.open(task, event));
+  hands.carry(look, task);
+  return h("div", { class: "hunyuan-picture" }, look, ...marks(task), checkbox(task, (event) => hands.choose(task, event)));
 }
 
-/** @param {import("./task_store.js").Task} task */
-function picture(task) {
-  const symbol = { failed: "times-circle", unknown: "question-circle", collected: "image" }[task.state] ?? "clock";
-  const frame = h("div", { class: "hunyuan-thumbnail" }, icon(symbol));
-  if (task.images) {
-    const image = h("img", { src: pictureUrl(task, "thumbnail"), alt: "", decoding: "async", draggable: "false" });
-    image.addEventListener("load", () => frame.replaceChildren(image));
-    image.addEventListener("error", () => frame.classList.add("hunyuan-gone"));
-  }
-  return frame;
-}
-
-/** @param {import("./task_store.js").Task} task */
-function mark(task) {
-  if (task.state === "collected" && !task.delivered) {
-    return h("span", { class: "hunyuan-mark", title: t("list.undelivered_hint") }, t("list.undelivered"));
-  }
-  return null;
-}
-
-/** @param {import("./task_store.js").Task} task */
+/** @param {Task} task */
 function numbers(task) {
-  const open = OPEN_STATES.includes(task.state);
-  const time = open
+  const time = isOpen(task)
     ? h("span", { "data-since": task.created_at }, seconds(Date.now() / 1000 - task.created_at))
     : task.seconds === null
       ? null
@@ -87,27 +92,34 @@ function numbers(task) {
   return [time, time && " · ", h("span", {}, money(task))];
 }
 
-/** @param {import("./task_store.js").Task} task */
+/** @param {Task} task */
 function facts(task) {
-  const took = task.seconds === null ? [] : [seconds(task.seconds)];
-  return [...took, money(task), ...(task.delivered || task.state !== "collected" ? [] : [t("list.undelivered")])];
-}
-
-/** @param {import("./task_store.js").Task} task */
-function money(task) {
-  return t(`money.${task.money}`, { n: task.credits });
-}
-
-/** @param {number} value */
-function seconds(value) {
-  return t("list.seconds", { n: value < 10 ? Math.max(0, value).toFixed(1) : Math.round(value) });
-}
-
-/** @param {import("./task_store.js").Task} task */
-function actions(task) {
-  const possible = ACTIONS.filter((action) => action.possible(task));
-  const buttons = possible.map((action) =>
-    iconButton(action.icon, t(`actions.${action.name}`), () => action.run(task), { "data-action": action.name }),
+  const parts = [when(task.created_at), sizeOf(task), seedOf(task)].filter(Boolean);
+  return h(
+    "div",
+    { class: "hunyuan-more", title: [whenExactly(task.created_at), ...parts.slice(1)].join(" · ") },
+    ...parts.map((part) => h("span", {}, part)),
   );
-  return h("div", { class: "hunyuan-actions" }, ...buttons);
+}
+
+/** What the state wants, each at its place whatever the state is. @param {Task} task @param {Hands} hands */
+function actions(task, hands) {
+  const what = shortPrompt(task);
+  const labelled = [firstAction(task), SECOND_ACTION].map((action) => {
+    const label = t(`buttons.${action.name}`);
+    return button(label, () => void action.run(task), {
+      class: "hunyuan-button hunyuan-small",
+      "data-action": action.name,
+      tabindex: "-1",
+      disabled: !action.possible(task),
+      title: t(`actions.${action.name}`),
+      "aria-label": t("actions.of", { action: label, what }),
+    });
+  });
+  const more = iconButton("ellipsis-h", t("actions.of", { action: t("actions.more"), what }), () => hands.menu(task, more), {
+    "data-action": "more",
+    tabindex: "-1",
+    "aria-haspopup": "menu",
+  });
+  return h("div", { class: "hunyuan-actions" }, ...labelled, more);
 }

@@ -26,7 +26,9 @@ import { untilAnswered } from "./persist.js";
  * @property {number} links
  * @property {string} version
  * @property {string} session
+ * @property {string} run the prompt id of the run it was made in
  * @property {boolean} hidden
+ * @property {boolean} [restored] news only: it is back on the list
  */
 
 const PAGE = 200; // rows of a request
@@ -181,6 +183,7 @@ export class TaskStore extends EventTarget {
   #put(task) {
     const index = this.rows.findIndex((row) => row.id === task.id);
     if (task.hidden) this.#forgotten.add(task.id);
+    if (task.restored) this.#forgotten.delete(task.id);
     const wanted = !this.#forgotten.has(task.id) && MATCHES[this.filter](task) && this.#isFound(task);
     if (index >= 0 && wanted) this.rows[index] = task;
     else if (index >= 0) this.rows.splice(index, 1);

@@ -273,5 +273,6 @@ TO_LOST = (
     .values(lost_at=bindparam("now"), error_code=_constant("lost"), error_text=bindparam("new_text"))
 )
 TO_HIDDEN = update(tasks).where(_row).values(hidden=true())
+TO_SHOWN = update(tasks).where(_row).values(hidden=false())
 TO_EVICTED = update(tasks).where(_row).values(evicted_at=bindparam("now"))
 TASK_ID_OF = select(t.task_id).where(_row)

@@ -130,6 +130,10 @@ class Steps(Workers):
         """Take a task off the list. Its credits stay counted, its files stay, and it is still attached to."""
         return self._step([sql.TO_HIDDEN], row_id)
 
+    def show(self, row_id: str) -> TaskRow | None:
+        """Put a task that was hidden back on the list."""
+        return self._step([sql.TO_SHOWN], row_id)
+
     def evicted(self, row_id: str) -> TaskRow | None:
         """Its files were removed to make room; its URLs may still fetch them again."""
         return self._step([sql.TO_EVICTED], row_id)

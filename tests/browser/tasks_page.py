@@ -52,7 +52,8 @@ _HARD_TO_READ = """root => {
   };
   const written = [...root.querySelectorAll('*')].filter(
     each => each.checkVisibility() && [...each.childNodes].some(node => node.nodeType === 3 && node.data.trim()));
-  const cut = [...root.querySelectorAll('.hunyuan-facts, .hunyuan-credits')].filter(
+  const figures = ['facts', 'more', 'caption', 'head > div', 'small', 'credits'].map(name => `.hunyuan-${name}`).join();
+  const cut = [...root.querySelectorAll(figures)].filter(
     each => each.scrollWidth > each.clientWidth + 1 || each.scrollHeight > each.clientHeight + 1);
   return [...written.filter(each => contrast(each) < 4.5), ...cut].map(each => each.outerHTML.slice(0, 150));
 }"""
@@ -97,6 +98,25 @@ def open_tasks(tab: Tab) -> Locator:
 def row(tab: Tab, prompt: str) -> Locator:
     """The rows of the list with that prompt."""
     return tab.page.locator(".hunyuan-row", has_text=prompt)
+
+
+def act(found: Locator, name: str) -> None:
+    """Does that with the task of a row: by its button, or by its menu."""
+    if found.locator(f'button[data-action="{name}"]').count():
+        found.locator(f'button[data-action="{name}"]').click()
+        return
+    found.locator('[data-action="more"]').click()
+    found.page.get_by_role("menu").locator(f'[data-action="{name}"][aria-disabled="false"]').click()
+
+
+def made(tab: Tab, prompt: str, **inputs: Any) -> Locator:
+    """The row of a task that another client ran to its end; the page is told of it."""
+    open_tasks(tab)
+    tab.server.succeeded(tab.server.run(generate(prompt, **inputs)))
+    found = row(tab, prompt)
+    expect(found).to_have_count(1)
+    expect_thumbnail(found)
+    return found
 
 
 def totals(session: str, as_of: int, undelivered: int, **changes: Any) -> dict[str, Any]:

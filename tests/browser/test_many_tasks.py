@@ -30,14 +30,14 @@ _SCROLL = """async steps => {
   for (let step = 1; step <= steps; step++) {
     list.scrollTop = (list.scrollHeight - list.clientHeight) * step / steps;
     await frame(); await frame();
-    const rows = [...document.querySelectorAll('.hunyuan-row')];
+    const rows = [...list.querySelectorAll('[role=listitem]')];
     most = Math.max(most, rows.length);
     const box = list.getBoundingClientRect();
-    const covered = rows.filter(row => {
+    const covered = rows.reduce((sum, row) => {
       const at = row.getBoundingClientRect();
-      return at.bottom > box.top && at.top < box.bottom;
-    });
-    if (covered.length < Math.floor(list.clientHeight / 116)) blank++;
+      return sum + Math.max(0, Math.min(at.bottom, box.bottom) - Math.max(at.top, box.top));
+    }, 0);
+    if (covered < list.clientHeight - 1) blank++;
   }
   return {most, blank};
 }"""

@@ -9,38 +9,7 @@ from playwright.sync_api import Locator, expect
 
 from tests.browser.harness import Tab
 from tests.browser.tasks_page import open_tasks, row, tell, totals
-
-# The list is asked for; before its answer arrives, which the server made earlier, the news come.
-_RELOAD = """async ({listed, news}) => {
-  const {api} = window.app;
-  const {fetchApi} = api;
-  let arrive;
-  api.fetchApi = (route, ...more) => route.startsWith('/hunyuan/tasks?')
-    ? new Promise(resolve => { arrive = () => resolve({ok: true, json: async () => ({tasks: listed, more: false})}); })
-    : fetchApi.call(api, route, ...more);
-  const turn = () => new Promise(resolve => setTimeout(resolve));
-  try {
-    api.dispatchEvent(new CustomEvent('reconnected', {detail: null}));
-    while (!arrive) await turn();
-    for (const detail of news) api.dispatchEvent(new CustomEvent('hunyuan.task', {detail}));
-    await turn();
-    arrive();
-    await turn();
-  } finally {
-    api.fetchApi = fetchApi;
-  }
-}"""
-
-
-def task(prompt: str, created_at: float, **changes: Any) -> dict[str, Any]:
-    """A row as the server gives it, under way unless told otherwise."""
-    base = {
-        "id": prompt.replace(" ", "-"), "task_id": None, "state": "running", "type": "text-to-image", "prompt": prompt,
-        "size": None, "seed": 1, "credits": 25, "money": "spent", "created_at": created_at, "seconds": None,
-        "delivered": False, "lost": False, "error_code": "", "error_text": "", "images": 0, "links": 0, "version": "",
-        "session": "one", "hidden": False,
-    }  # fmt: skip
-    return {**base, **changes}
+from tests.browser.told_tasks import reload, task
 
 
 def test_news_that_overtake_the_list_are_not_undone_by_it(tab: Tab) -> None:
@@ -49,7 +18,7 @@ def test_news_that_overtake_the_list_are_not_undone_by_it(tab: Tab) -> None:
     before = [task("a fetched one", 30), task("a forgotten one", 20), task("an open one", 10)]
     fetched = task("a fetched one", 30, state="collected", seconds=3.0)
     forgotten = task("a forgotten one", 20, hidden=True)
-    tab.page.evaluate(_RELOAD, {"listed": before, "news": [fetched, forgotten, task("a new one", 40)]})
+    reload(tab, before, [fetched, forgotten, task("a new one", 40)])
 
     expect(row(tab, "a fetched one").get_by_text("not used", exact=True)).to_be_visible()
     expect(row(tab, "an open one").get_by_text("Running")).to_be_visible()
@@ -58,7 +27,7 @@ def test_news_that_overtake_the_list_are_not_undone_by_it(tab: Tab) -> None:
         "a-fetched-one",
         "an-open-one",
     ]
-    tab.page.evaluate(_RELOAD, {"listed": before, "news": []})  # what came once does not stay for ever
+    reload(tab, before)  # what came once does not stay for ever
     expect(row(tab, "a forgotten one")).to_have_count(1)
     expect(row(tab, "a new one")).to_have_count(0)
     assert tab.errors() == []
@@ -87,18 +56,19 @@ def test_a_rows_button_acts_though_news_come_while_it_is_pressed(tab: Tab, by: s
     open_tasks(tab)
     tab.settle()
     prompt = f"a pressed one by {by}"
-    tab.page.evaluate(_RELOAD, {"listed": [task(prompt, 10)], "news": []})
+    reload(tab, [task(prompt, 10)])
     tell(tab, [("hunyuan.credits", totals(prompt, 1, undelivered=0))])
     fetched, newer = task(prompt, 10, state="collected", seconds=3.0), task(f"a newer one by {by}", 20)
     news = [("hunyuan.task", fetched), ("hunyuan.task", newer), ("hunyuan.credits", totals(prompt, 2, undelivered=1))]
-    press(tab, row(tab, prompt).locator('[data-action="forget"]'), by, news)
+    press(tab, row(tab, prompt).locator('[data-action="more"]'), by, news)
 
-    question = tab.page.locator("dialog.hunyuan-dialog")
-    expect(question).to_contain_text("The task leaves this list")
+    menu = tab.page.get_by_role("menu")
+    expect(menu).to_be_visible()
     expect(row(tab, prompt).get_by_text("not used", exact=True)).to_be_visible()  # the news are not lost either
     expect(row(tab, "a newer one")).to_have_count(1)
-    question.get_by_role("button", name="Cancel").click()
-    expect(row(tab, prompt).locator('[data-action="forget"]')).to_be_focused()
+    tab.page.keyboard.press("Escape")
+    expect(menu).to_have_count(0)
+    expect(row(tab, prompt).locator('[data-action="more"]')).to_be_focused()
     assert tab.errors() == []
 
 
@@ -121,9 +91,11 @@ def test_older_news_do_not_bring_back_what_was_taken_off_the_list(tab: Tab) -> N
     open_tasks(tab)
     tab.settle()
     taken, kept = task("a row taken off", 20), task("a row that stays", 10)
-    tab.page.evaluate(_RELOAD, {"listed": [taken, kept], "news": []})
+    reload(tab, [taken, kept])
     expect(row(tab, "a row taken off")).to_have_count(1)
     news = [{**taken, "hidden": True}, {**taken, "delivered": True}, {**kept, "state": "collected"}]
     tell(tab, [("hunyuan.task", each) for each in news])
     expect(row(tab, "a row that stays").get_by_text("Done")).to_be_visible()
     assert row(tab, "a row taken off").count() == 0
+    tell(tab, [("hunyuan.task", {**taken, "restored": True})])  # unless the server says so itself
+    expect(row(tab, "a row taken off")).to_have_count(1)

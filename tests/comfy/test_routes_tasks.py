@@ -1,4 +1,4 @@
-"""The task list's routes: pages, filters, pictures by local id only, copies for LoadImage, forgetting."""
+"""The task list's routes: pages, filters, pictures by local id only, use, forgetting and its undoing."""
 
 from __future__ import annotations
 
@@ -31,6 +31,11 @@ def made(server: PaidServer, **inputs: Any) -> tuple[str, dict[str, object]]:
     return mark, row
 
 
+def get_history(server: PaidServer) -> dict[str, Any]:
+    """ComfyUI's own memory of its runs, by prompt id."""
+    return dict(server.get_json("/history"))
+
+
 def collected(server: PaidServer, mark: str) -> None:
     """Waits until a page that asked is told that the task with that mark is collected."""
     server.wait_for(
@@ -48,6 +53,7 @@ def test_a_row_tells_what_became_of_a_task_and_no_more(comfy: PaidServer) -> Non
         "type": "text-to-image",
     }  # fmt: skip
     assert row["task_id"] == comfy.sandbox.task()["task_id"]
+    assert row["run"] in get_history(comfy)
     assert {"urls", "files", "account", "base_url", "owner"}.isdisjoint(row)
     details = get(comfy, f"tasks/{row['id']}").json()
     assert str(row["task_id"]) in details["urls"][0]
@@ -108,18 +114,12 @@ def test_only_images_that_exist_are_given(comfy: PaidServer) -> None:
     assert error(get(comfy, f"tasks/{row['id']}/image"))[1] == "gone"
 
 
-def test_a_copy_for_load_image_runs_in_a_workflow(comfy: PaidServer) -> None:
-    _, row = made(comfy)
-    answer = post(comfy, f"tasks/{row['id']}/input", {"n": 0})
-    name = answer.json()["name"]
-    assert post(comfy, f"tasks/{row['id']}/input", {"n": 0}).json()["name"] == name  # once is enough
-    workflow = {
-        "1": {"class_type": "LoadImage", "inputs": {"image": name}},
-        "2": {"class_type": "SaveImage", "inputs": {"images": ["1", 0], "filename_prefix": "copied"}},
-    }
-    (picture,) = comfy.images(comfy.run(workflow), "2")
-    original = Image.open(io.BytesIO(get(comfy, f"tasks/{row['id']}/image").content))
-    assert picture.convert("RGB").tobytes() == original.convert("RGB").tobytes()
+def test_a_larger_thumbnail_is_given_where_it_is_asked_for(comfy: PaidServer) -> None:
+    _, row = made(comfy, size="custom", width=1280, height=768)
+    for side, size in ((192, (192, 115)), (512, (512, 307)), (192, (192, 115))):
+        answer = get(comfy, f"tasks/{row['id']}/thumbnail", side=side)
+        assert Image.open(io.BytesIO(answer.content)).size == size
+    assert error(get(comfy, f"tasks/{row['id']}/thumbnail", side=4096))[:2] == (400, "side")
 
 
 def test_what_is_forgotten_leaves_the_list_and_stays_in_the_sums(comfy: PaidServer) -> None:
@@ -134,6 +134,19 @@ def test_what_is_forgotten_leaves_the_list_and_stays_in_the_sums(comfy: PaidServ
     assert (news.type, news.data["money"], news.data["credits"]) == ("hunyuan.task", "spent", 25)
     assert after["total"] == before["total"] - 1
     assert error(post(comfy, "tasks/nothing/forget"))[:2] == (404, "unknown_row")
+
+
+def test_what_was_forgotten_is_restored_and_every_page_is_told_so(comfy: PaidServer) -> None:
+    mark, row = made(comfy)
+    comfy.socket()
+    before = get(comfy, "summary", client="test").json()
+    post(comfy, f"tasks/{row['id']}/forget").raise_for_status()
+    assert post(comfy, f"tasks/{row['id']}/restore").status_code == 200
+    assert [each["id"] for each in listed(comfy, search=mark)] == [row["id"]]
+    news = comfy.wait_for(lambda message: message.data.get("id") == row["id"] and message.data.get("restored"))
+    assert (news.type, news.data["hidden"]) == ("hunyuan.task", False)
+    assert get(comfy, "summary").json()["total"] == before["total"]
+    assert error(post(comfy, "tasks/nothing/restore"))[:2] == (404, "unknown_row")
 
 
 def test_a_page_that_asked_is_told_of_each_change_and_of_the_sums(comfy: PaidServer) -> None:
@@ -171,7 +184,7 @@ def test_images_paid_for_and_not_used_can_be_listed(comfy: PaidServer) -> None:
     assert after["undelivered"] == before["undelivered"]
     assert after["left_behind"] == before["left_behind"] + 1
     assert after["as_of"] > before["as_of"]
-    post(comfy, f"tasks/{row['id']}/input", {"n": 0})
+    post(comfy, f"tasks/{row['id']}/used").raise_for_status()
     assert listed(comfy, state="undelivered", search=mark) == []
     last = get(comfy, "summary").json()
     assert last["undelivered"] == before["undelivered"] - 1

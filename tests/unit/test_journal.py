@@ -62,6 +62,7 @@ def test_each_step_gives_the_row_as_it_stands_then(
         (lambda: journal.collected(row.id, [stored("n1_0.png")]), TaskState.COLLECTED),
         (lambda: journal.delivered(row.id), TaskState.COLLECTED),
         (lambda: journal.hide(row.id), TaskState.COLLECTED),
+        (lambda: journal.show(row.id), TaskState.COLLECTED),
     ):
         given = step()
         assert given is not None

@@ -61,6 +61,9 @@ def test_counts_and_the_undelivered(tmp_path: Path) -> None:
     journal.hide(second.id)
     assert journal.undelivered() == 0
     assert journal.counts()[TaskState.COLLECTED] == 1
+    journal.show(second.id)
+    assert journal.undelivered() == 1
+    assert journal.counts()[TaskState.COLLECTED] == 2
 
 
 def test_left_behind_is_what_earlier_starts_paid_for_and_nobody_living_is_about_to_use(tmp_path: Path) -> None:
