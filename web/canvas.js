@@ -160,15 +160,6 @@ function set(node, name, value) {
   widget.callback?.(value, app.canvas, node);
 }
 
-/**
- * The canvas as it stands becomes a step that can be undone. Older front-ends only have checkState, newer ones warn of it.
- * @param {any} tracker
- */
-function remember(tracker) {
-  if (tracker?.captureCanvasState) tracker.captureCanvasState();
-  else tracker?.checkState?.();
-}
-
 /** @param {any[]} nodes */
 function finish(nodes) {
   app.canvas.deselectAll?.();

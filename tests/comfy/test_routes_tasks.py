@@ -143,7 +143,7 @@ def test_what_was_forgotten_is_restored_and_every_page_is_told_so(comfy: PaidSer
     post(comfy, f"tasks/{row['id']}/forget").raise_for_status()
     assert post(comfy, f"tasks/{row['id']}/restore").status_code == 200
     assert [each["id"] for each in listed(comfy, search=mark)] == [row["id"]]
-    news = comfy.wait_for(lambda message: message.data.get("id") == row["id"] and message.data.get("restored"))
+    news = comfy.wait_for(lambda message: bool(message.data.get("id") == row["id"] and message.data.get("restored")))
     assert (news.type, news.data["hidden"]) == ("hunyuan.task", False)
     assert get(comfy, "summary").json()["total"] == before["total"]
     assert error(post(comfy, "tasks/nothing/restore"))[:2] == (404, "unknown_row")
