@@ -50,7 +50,7 @@ def run() -> dict[str, Any]:
 
 
 def _measure(comfyui: str) -> dict[str, Any]:
-    images = _pack_module("nodes.images")
+    images = _pack_module("nodes.images.tensors")
     conversions = _comfyui_module(comfyui, "comfy_api_nodes.util.conversions")
     rows: list[Row] = []
     for name, pixels in (("picture with noise", _photo()), ("pure noise", _noise())):

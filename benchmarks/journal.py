@@ -23,9 +23,9 @@ from sqlalchemy import Connection
 
 from hunyuan.journal import Journal
 from hunyuan.journal.database import Database
+from hunyuan.journal.records import Begun, Limits, RunContext, new_row_id
 from hunyuan.journal.tables import tasks
 from hunyuan.models import GenerationRequest, ImageSize, StoredImage, TaskState, TaskType
-from hunyuan.rows import Begun, Limits, RunContext, new_row_id
 
 BASE_URL = "https://gateway.test"
 ACCOUNT = "0123456789abcdef"

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests.studio.postgres import PostgresServer
+from devtools.postgres_server import PostgresServer
 
 from . import journal
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.sandbox_client import start_process
+from sandbox.client import start_process
 
 from .graphs import OURS, generate, lag, listed
 from .table import Row, Spread

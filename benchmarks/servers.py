@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from devtools.comfy_server import ComfyServer, Workflow
 from devtools.process import PACK
-from tests.comfy.harness import ComfyServer, Workflow
-from tests.sandbox_client import Sandbox
+from sandbox.client import Sandbox
 
 HERE = Path(__file__).resolve().parent
 _IMPORT_TIME = re.compile(rf"([\d.]+) seconds: .*{PACK}\s*$", re.MULTILINE)

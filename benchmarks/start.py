@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from devtools.paths import ROOT, comfyui_python
 from devtools.process import clean_environment
-from tests.sandbox_client import start_process
+from sandbox.client import start_process
 
 from .table import Row, Spread
 
 if TYPE_CHECKING:
-    from tests.comfy.harness import ComfyServer
+    from devtools.comfy_server import ComfyServer
 
 FRESH = Path(__file__).resolve().parent / "fresh.py"
 GOAL = 50.0  # milliseconds, as ComfyUI's "Import times" show them: 0.0 seconds

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from devtools.paths import comfyui_path
-from tests.sandbox_client import Sandbox, start_process
+from sandbox.client import Sandbox, start_process
 
 from .graphs import CLIENT, OURS, PLAIN, Graph, beside, blocking, generate
 from .table import Row, Spread, ratios

@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.sandbox_client import start_process
+from sandbox.client import start_process
 
 from .console import Steps, Stop, lenient_output, stop
 from .listener import Message, PromptSocket

@@ -12,7 +12,7 @@ from typing import Any
 
 from playwright.sync_api import Page, ViewportSize, sync_playwright
 
-from tests.sandbox_client import start_process
+from sandbox.client import start_process
 
 from . import browser
 from .paths import ROOT, comfyui_path

@@ -9,7 +9,7 @@ import logging
 
 from comfy_api.latest import ComfyExtension, io
 
-from .one_copy import FOLDER, serving_copy
+from .comfyui.one_copy import FOLDER, serving_copy
 
 LOG = logging.getLogger("hunyuan")
 

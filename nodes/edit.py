@@ -65,7 +65,7 @@ class HunyuanEdit(io.ComfyNode):
     @classmethod
     def fingerprint_inputs(cls, seed: int = -1, **inputs: Any) -> str:
         """Changes at every run for seed -1, and after a run that failed in part."""
-        from .running import run_mark
+        from .run import run_mark
 
         return run_mark(seed)
 
@@ -86,8 +86,8 @@ class HunyuanEdit(io.ComfyNode):
         on_failure: str = parts.RAISE,
         reuse: bool = True,
     ) -> io.NodeOutput:
-        from .requesting import Wanted, edit_requests
-        from .running import Run, create_and_collect
+        from .requests import Wanted, edit_requests
+        from .run import Run, create_and_collect
 
         wanted = Wanted(prompt, size, width, height, seed, count)
         linked = {"image": image, "image_2": image_2}

@@ -41,7 +41,7 @@ class HunyuanGenerate(io.ComfyNode):
     @classmethod
     def fingerprint_inputs(cls, seed: int = -1, **inputs: Any) -> str:
         """Changes at every run for seed -1, and after a run that failed in part."""
-        from .running import run_mark
+        from .run import run_mark
 
         return run_mark(seed)
 
@@ -59,8 +59,8 @@ class HunyuanGenerate(io.ComfyNode):
         on_failure: str = parts.RAISE,
         reuse: bool = True,
     ) -> io.NodeOutput:
-        from .requesting import Wanted, text_requests
-        from .running import Run, create_and_collect
+        from .requests import Wanted, text_requests
+        from .run import Run, create_and_collect
 
         wanted = Wanted(prompt, size, width, height, seed, count)
         return await create_and_collect(

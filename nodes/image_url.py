@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from comfy_api.latest import io
 
 from . import schema as parts
-from .interrupt import interruptible
+from .status.interrupt import interruptible
 
 if TYPE_CHECKING:
     import torch
 
     from ..hunyuan.models import ImageInput, ResolvedImage
-    from .images import DecodedImage
+    from .images.tensors import DecodedImage
     from .runtime import Runtime
 
 T = TypeVar("T")
@@ -55,9 +55,9 @@ class HunyuanImageToURL(io.ComfyNode):
 
     @classmethod
     async def execute(cls, image: torch.Tensor) -> io.NodeOutput:
-        from .images import EncodeOptions, as_image, image_inputs
+        from .images.tensors import EncodeOptions, as_image, image_inputs
         from .runtime import runtime
-        from .texts import in_the_users_language
+        from .status.texts import in_the_users_language
 
         built = await runtime()
         with in_the_users_language():
@@ -104,9 +104,9 @@ class HunyuanImageFromURL(io.ComfyNode):
 
     @classmethod
     async def execute(cls, image_urls: str) -> io.NodeOutput:
-        from .images import to_mask, to_tensor
+        from .images.tensors import to_mask, to_tensor
         from .runtime import runtime
-        from .texts import in_the_users_language
+        from .status.texts import in_the_users_language
 
         built = await runtime()
         with in_the_users_language():
@@ -148,7 +148,7 @@ async def _fetch(built: Runtime, number: int, url: str) -> DecodedImage:
 
 def _download(built: Runtime, url: str) -> DecodedImage:
     """Blocking."""
-    from .images import decode
+    from .images.tensors import decode
 
     return decode(built.client.download(url, DOWNLOAD_DEADLINE), alpha=True)
 

@@ -20,8 +20,8 @@ from ..hunyuan.models import (
     ImageSize,
     check_task_id,
 )
+from .comfyui.prompt_origin import language
 from .input_values import MAX_TASK_IDS, is_url, split_ids, split_urls
-from .prompt_origin import language
 
 _SAID = {
     "en": {

@@ -20,20 +20,20 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .process_end import ProcessEnd
+from .comfyui.process_end import ProcessEnd
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-    from ..hunyuan.client import Client
-    from ..hunyuan.engine import ThreadEngine
+    from ..hunyuan.gateway.client import Client
+    from ..hunyuan.jobs.background_loop import ThreadEngine
+    from ..hunyuan.jobs.runner import TaskRunner
     from ..hunyuan.journal import Journal
-    from ..hunyuan.results import ResultStore
-    from ..hunyuan.rows import TaskRow
-    from ..hunyuan.settings import Settings, SettingsStore
+    from ..hunyuan.journal.records import TaskRow
+    from ..hunyuan.settings.store import Settings, SettingsStore
     from ..hunyuan.sources import SourceChain
-    from ..hunyuan.tasks import TaskRunner
-    from .board import Boards
+    from ..hunyuan.storage.results import ResultStore
+    from .status.node_status import Boards
 
 T = TypeVar("T")
 LOG = logging.getLogger("hunyuan")
@@ -88,7 +88,7 @@ class Runtime:
 
     async def run(self, work: Callable[..., T], *arguments: object) -> T:
         """Runs a blocking call on a worker of the engine; ComfyUI's interrupt ends the waiting."""
-        from .interrupt import interruptible
+        from .status.interrupt import interruptible
 
         return await interruptible(asyncio.wrap_future(self.engine.call(work, *arguments)))
 
@@ -139,8 +139,9 @@ class Holder:
 
 def install(server: Any) -> None:
     """Called while ComfyUI loads the pack: hooks the routes and the start of the collector into the server."""
-    from . import prompt_origin, routes
-    from .consoles import make_lenient
+    from .comfyui import prompt_origin
+    from .comfyui.consoles import make_lenient
+    from .routes import handlers as routes
 
     make_lenient()
     holder = Holder()
@@ -200,21 +201,21 @@ def private_directory() -> Path:
 
 
 def _build() -> Runtime:
-    from ..hunyuan.client import Client
-    from ..hunyuan.driver import Tools
-    from ..hunyuan.durations import Durations
-    from ..hunyuan.engine import ThreadEngine
+    from ..hunyuan.gateway.client import Client
+    from ..hunyuan.http.transport import RequestsTransport
+    from ..hunyuan.jobs.background_loop import ThreadEngine
+    from ..hunyuan.jobs.durations import Durations
+    from ..hunyuan.jobs.job import Tools
+    from ..hunyuan.jobs.limiter import Limiter
+    from ..hunyuan.jobs.runner import TaskRunner
     from ..hunyuan.journal import Journal
     from ..hunyuan.journal.database import Database
-    from ..hunyuan.limiter import Limiter
-    from ..hunyuan.results import ResultStore
-    from ..hunyuan.settings import SettingsStore
+    from ..hunyuan.settings.store import SettingsStore
     from ..hunyuan.sources import SourceChain
-    from ..hunyuan.sources.s3_results import S3Results
-    from ..hunyuan.tasks import TaskRunner
-    from ..hunyuan.transport import RequestsTransport
-    from .board import Boards
-    from .images import decode
+    from ..hunyuan.storage.results import ResultStore
+    from ..hunyuan.storage.s3_results import S3Results
+    from .images.tensors import decode
+    from .status.node_status import Boards
 
     directory = private_directory()
     store = SettingsStore(directory / "settings.json", os.environ)

@@ -44,7 +44,7 @@ class HunyuanTaskWait(io.ComfyNode):
     @classmethod
     def fingerprint_inputs(cls, **inputs: Any) -> str:
         """Changes after a run that failed in part."""
-        from .running import run_mark
+        from .run import run_mark
 
         return run_mark(0)
 
@@ -55,6 +55,6 @@ class HunyuanTaskWait(io.ComfyNode):
         timeout_s: int = parts.DEFAULT_TIMEOUT_S,
         on_failure: str = parts.RAISE,
     ) -> io.NodeOutput:
-        from .running import Run, collect_by_id
+        from .run import Run, collect_by_id
 
         return await collect_by_id(Run(True, timeout_s, on_failure, True), task_ids)

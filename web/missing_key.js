@@ -5,7 +5,7 @@
 import { on } from "./api.js";
 import { openSettings } from "./settings_dialog.js";
 
-const SAID = "No API key is set"; // hunyuan/client.py says so
+const SAID = "No API key is set"; // hunyuan/gateway/client.py says so
 
 export function watchMissingKey() {
   on("execution_error", (error) => {

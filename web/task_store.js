@@ -6,7 +6,7 @@ import { clientId, get, on, onNewSocket, post } from "./api.js";
 import { untilAnswered } from "./persist.js";
 
 /**
- * @typedef {object} Task one row of the list, as nodes/routes_rows.py gives it
+ * @typedef {object} Task one row of the list, as nodes/routes/views.py gives it
  * @property {string} id
  * @property {string | null} task_id
  * @property {string} state intended submitted running succeeded collected failed unknown

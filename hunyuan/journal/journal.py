@@ -15,11 +15,11 @@ from sqlalchemy import CompoundSelect, Connection
 
 from ..errors import CreditLimitError, JournalError, Money
 from ..models import CREDITS_PER_TASK, GenerationRequest, TaskState, check_task_id
-from ..rows import Attached, Begun, Busy, CreditTotals, Limits, RunContext, TaskRow, new_row_id
 from .database import Writing
 from .links import Links
 from .queries import Queries, local_day, sum_up
-from .row_codec import columns_of, storable
+from .record_codec import columns_of, storable
+from .records import Attached, Begun, Busy, CreditTotals, Limits, RunContext, TaskRow, new_row_id
 from .statements import (
     ATTACHABLE,
     DAY,

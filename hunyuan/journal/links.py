@@ -5,8 +5,8 @@ from __future__ import annotations
 from sqlalchemy import Connection, delete, or_, select
 
 from ..errors import Money
-from ..rows import Link
 from .database import SINGLE
+from .records import Link
 from .tables import links
 from .workers import Workers
 

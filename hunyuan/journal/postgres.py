@@ -16,7 +16,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
 
 from ..errors import JournalError
-from ..url_secrets import url_secrets
+from ..settings.url_secrets import url_secrets
 from .database import Backend, Writing, driver_words
 from .tables import bring_up
 

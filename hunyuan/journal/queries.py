@@ -9,9 +9,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
 
 from ..models import ImageSize, TaskState, TaskType
-from ..rows import CreditTotals, Survey, TaskRow
 from . import statements as sql
-from .row_codec import row_from
+from .record_codec import row_from
+from .records import CreditTotals, Survey, TaskRow
 from .tables import tasks
 from .workers import Workers, row_of
 

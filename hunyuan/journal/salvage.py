@@ -18,7 +18,7 @@ from sqlalchemy import Connection, select
 from sqlalchemy.dialects.sqlite import insert
 
 from ..errors import HunyuanError
-from .row_codec import row_from
+from .record_codec import row_from
 from .tables import meta, tasks
 
 _SIDES = ("-wal", "-shm")

@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 
 from ..models import CREDITS_PER_TASK, TaskState
-from ..rows import STALLED
+from .records import STALLED
 from .tables import pauses, tasks, workers
 
 ATTACHABLE = frozenset(state.value for state in TaskState if state.is_attachable)

@@ -18,12 +18,12 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from ..errors import JournalError, Money
 from ..models import StoredImage, TaskState
-from ..rows import DROPPED, TaskRow
 from ..task_ids import check_given_id
 from . import statements as sql
 from .database import DURABLE, SINGLE, Writing
-from .owed import OwedIds
-from .row_codec import columns_of, files_json, row_from, storable, texts_json
+from .pending_ids import OwedIds
+from .record_codec import columns_of, files_json, row_from, storable, texts_json
+from .records import DROPPED, TaskRow
 from .tables import tasks
 from .workers import Workers, row_of
 

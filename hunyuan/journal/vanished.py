@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, select
 from sqlalchemy.dialects.sqlite import insert
 
-from ..replacing import replace
+from ..atomic_file import replace
 from .salvage import free_name
 from .tables import tasks
 

@@ -10,9 +10,9 @@ from sqlalchemy import Connection, delete, or_, select, update
 
 from ..errors import Money
 from ..models import LONGEST_HEEDED, SLOT_PATIENCE
-from ..rows import TaskRow
 from .database import DURABLE, PLAIN, SINGLE, Database, HasTime, Insert, Writing
-from .row_codec import row_from
+from .record_codec import row_from
+from .records import TaskRow
 from .statements import (
     BY_ID,
     FORGET,

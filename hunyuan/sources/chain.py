@@ -11,9 +11,9 @@ from concurrent.futures import Future
 from dataclasses import replace
 
 from ..errors import HunyuanError, InputImageError
+from ..http.transport import Transport
 from ..models import EncodedImage, ImageInput, ResolvedImage
-from ..settings import Settings
-from ..transport import Transport
+from ..settings.store import Settings
 from .data_uri import data_uri
 from .diagnosis import Download, diagnose
 from .http_upload import HttpUploader

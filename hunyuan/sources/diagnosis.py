@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from ..errors import HunyuanError, UnsafeAddressError
 from ..models import EncodedImage
-from ..settings import Settings
+from ..settings.store import Settings
 from .ports import SourceDiagnosis, Uploader
 
 Download = Callable[[str, float], bytes]

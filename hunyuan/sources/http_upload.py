@@ -9,9 +9,9 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from ..errors import InputImageError
+from ..http.transport import Exchange, Transport
 from ..models import EncodedImage
-from ..settings import Settings
-from ..transport import Exchange, Transport
+from ..settings.store import Settings
 from .ports import Uploaded
 
 _READ_TIMEOUT = 60.0  # seconds

@@ -7,10 +7,10 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import TypeVar
 
-from ..addresses import AddressGuard, parse
 from ..errors import DownloadError, TransportError
-from ..settings import Settings
-from ..transport import Transport
+from ..http.addresses import AddressGuard, parse
+from ..http.transport import Transport
+from ..settings.store import Settings
 from .ports import LinkStore
 
 T = TypeVar("T")

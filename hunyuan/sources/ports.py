@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from ..models import EncodedImage
-    from ..settings import Settings
+    from ..settings.store import Settings
 
 
 class Link(Protocol):

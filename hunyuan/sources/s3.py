@@ -13,11 +13,11 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..addresses import parse
 from ..errors import InputImageError
+from ..http.addresses import parse
+from ..http.transport import Transport
 from ..models import EncodedImage
-from ..settings import Settings
-from ..transport import Transport
+from ..settings.store import Settings
 from .ports import Uploaded
 
 _CONNECT_TIMEOUT = 10.0  # seconds
@@ -149,7 +149,7 @@ def _client(boto3: Any, settings: Settings) -> Any:
         "retries": {"total_max_attempts": _ATTEMPTS, "mode": "standard"},
     }
     if settings.proxy:  # else botocore looks into the environment by itself
-        from ..route import choose
+        from ..http.proxy_and_ca import choose
 
         proxy = choose(parse(settings.s3_endpoint or "https://s3.amazonaws.com"), settings).proxy
         options["proxies"] = {"http": proxy, "https": proxy} if proxy else {}

@@ -14,10 +14,10 @@ from playwright.sync_api import Browser, BrowserContext, ViewportSize, sync_play
 from devtools import browser as browsers
 from devtools.comfyui import FRONTEND_ROOT
 from devtools.paths import comfyui_path
-from tests.browser.harness import ASKING, FACES, Face, Tab, write_settings
-from tests.comfy.harness_fixtures import PaidServer, ServerFactory
-from tests.comfy.harness_fixtures import comfy_server as comfy_server
-from tests.comfy.harness_fixtures import session_servers as session_servers
+from tests.kit.browser import ASKING, FACES, Face, Tab, write_settings
+from tests.kit.comfy_fixtures import PaidServer, ServerFactory
+from tests.kit.comfy_fixtures import comfy_server as comfy_server
+from tests.kit.comfy_fixtures import session_servers as session_servers
 
 TabFactory = Callable[..., Tab]
 SIZE: ViewportSize = {"width": 1440, "height": 900}

@@ -16,7 +16,7 @@ from PIL import Image
 from playwright.sync_api import Browser
 
 from devtools.paths import ROOT
-from tests.browser.harness import READY
+from tests.kit.browser import READY
 
 TEMPLATE = json.loads((ROOT / "workflows" / "generate_local_edit.json").read_text(encoding="utf-8"))
 

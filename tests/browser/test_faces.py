@@ -12,9 +12,9 @@ from playwright.sync_api import expect
 
 from devtools.paths import ROOT
 from sandbox.pictures import background, prompt_colour
-from tests.browser.harness import FACES, Tab
-from tests.browser.tasks_page import expect_thumbnail, generate, open_tasks, picture, put, row, wait_for_output
-from tests.workflow_files import NOTES, TEMPLATES, template, to_api
+from tests.kit.browser import FACES, Tab
+from tests.kit.tasks_page import expect_thumbnail, generate, open_tasks, picture, put, row, wait_for_output
+from tests.kit.workflow_files import NOTES, TEMPLATES, template, to_api
 
 PACK = "hunyuan-image-3"
 BLUEPRINT = "Hunyuan generate then edit"

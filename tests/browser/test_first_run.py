@@ -9,10 +9,10 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import TabFactory
-from tests.browser.harness import Face, Tab
-from tests.browser.tasks_page import expect_thumbnail, generate, open_tasks, picture, put, row, wait_for_output
-from tests.comfy.harness_fixtures import PaidServer, ServerFactory
-from tests.comfy.routes_kit import get
+from tests.kit.browser import Face, Tab
+from tests.kit.comfy_fixtures import PaidServer, ServerFactory
+from tests.kit.routes import get
+from tests.kit.tasks_page import expect_thumbnail, generate, open_tasks, picture, put, row, wait_for_output
 
 
 @pytest.fixture(scope="module")

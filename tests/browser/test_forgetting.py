@@ -7,8 +7,8 @@ import uuid
 from playwright.sync_api import expect
 
 from tests.browser.conftest import TabFactory
-from tests.browser.harness import Tab
-from tests.browser.tasks_page import act, made, open_tasks, row
+from tests.kit.browser import Tab
+from tests.kit.tasks_page import act, made, open_tasks, row
 
 
 def test_one_is_taken_off_and_put_back(tab: Tab) -> None:

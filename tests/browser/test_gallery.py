@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.browser.harness import Tab
-from tests.browser.tasks_page import hard_to_read, made, open_tasks, picture, row, tell
 from tests.browser.test_task_list import wear
-from tests.browser.told_tasks import reload, task
+from tests.kit.browser import Tab
+from tests.kit.tasks_page import hard_to_read, made, open_tasks, picture, row, tell
+from tests.kit.told_tasks import reload, task
 
 STATES = ("intended", "submitted", "running", "succeeded", "collected", "failed", "unknown")
 # Where a row's buttons stand, from the row's own corner.

@@ -7,8 +7,8 @@ from typing import Any
 
 from playwright.sync_api import Locator, expect
 
-from tests.browser.harness import Tab
-from tests.browser.tasks_page import act, generate, made, open_tasks, picture, put, row, wait_for_output
+from tests.kit.browser import Tab
+from tests.kit.tasks_page import act, generate, made, open_tasks, picture, put, row, wait_for_output
 
 # Two nodes that lie on each other, as the renderer shows them.
 _ON_EACH_OTHER = """() => {

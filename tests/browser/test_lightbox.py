@@ -8,9 +8,9 @@ from contextlib import contextmanager
 
 from playwright.sync_api import Locator, expect
 
-from tests.browser.harness import Tab
-from tests.browser.tasks_page import act, generate, hard_to_read, made, open_tasks, picture, row
 from tests.browser.test_task_list import wear
+from tests.kit.browser import Tab
+from tests.kit.tasks_page import act, generate, hard_to_read, made, open_tasks, picture, row
 
 _INSIDE = """box => [...box.querySelectorAll('img, button, dd, figcaption')].filter(each => each.checkVisibility())
   .filter(each => {

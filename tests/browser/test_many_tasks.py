@@ -10,15 +10,15 @@ from dataclasses import replace
 from playwright.sync_api import expect
 
 from hunyuan.journal.database import Database
-from hunyuan.journal.row_codec import columns_of
+from hunyuan.journal.record_codec import columns_of
+from hunyuan.journal.records import TaskRow
 from hunyuan.journal.tables import tasks
 from hunyuan.models import ImageSize, TaskState, TaskType
-from hunyuan.rows import TaskRow
 from tests.browser.conftest import TabFactory
-from tests.browser.harness import Tab
-from tests.browser.tasks_page import open_tasks, row
-from tests.comfy.harness_fixtures import PaidServer
-from tests.comfy.routes_kit import get
+from tests.kit.browser import Tab
+from tests.kit.comfy_fixtures import PaidServer
+from tests.kit.routes import get
+from tests.kit.tasks_page import open_tasks, row
 
 MANY = 10_000
 DAYS = 9 * 86400.0  # seconds

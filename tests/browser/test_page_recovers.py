@@ -9,10 +9,10 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import TabFactory
-from tests.browser.harness import Face, Tab
-from tests.browser.tasks_page import generate, open_tasks, put, row, tell, totals
-from tests.comfy.harness_fixtures import ServerFactory
-from tests.comfy.routes_kit import save
+from tests.kit.browser import Face, Tab
+from tests.kit.comfy_fixtures import ServerFactory
+from tests.kit.routes import save
+from tests.kit.tasks_page import generate, open_tasks, put, row, tell, totals
 
 # The first request that begins so fails, and the page has drawn what it makes of that.
 _FAIL_ONCE = """async ([route, how]) => {

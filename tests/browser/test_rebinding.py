@@ -7,7 +7,7 @@ from collections.abc import Callable
 from playwright.sync_api import Browser, Page
 
 from devtools import browser as browsers
-from tests.comfy.harness_fixtures import PaidServer
+from tests.kit.comfy_fixtures import PaidServer
 
 NAME = "rebound.example"
 _ASK = """async ([path, options]) => {

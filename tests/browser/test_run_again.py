@@ -7,8 +7,8 @@ import uuid
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.browser.harness import Tab
-from tests.browser.tasks_page import act, generate, made, open_tasks, put, row
+from tests.kit.browser import Tab
+from tests.kit.tasks_page import act, generate, made, open_tasks, put, row
 
 # What other packs put around ComfyUI's queue.
 _DROPS = {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from playwright.sync_api import expect
 
-from tests.browser.harness import Tab
-from tests.browser.tasks_page import open_tasks
+from tests.kit.browser import Tab
+from tests.kit.tasks_page import open_tasks
 
 
 def test_a_template_is_chosen_and_run(tab: Tab) -> None:

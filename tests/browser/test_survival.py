@@ -11,10 +11,10 @@ from collections.abc import Callable
 from playwright.sync_api import expect
 
 from tests.browser.conftest import TabFactory
-from tests.browser.harness import Face
-from tests.browser.tasks_page import expect_thumbnail, generate, open_tasks, picture, put, row, wait_for_output
-from tests.comfy.harness_fixtures import PaidServer
-from tests.comfy.routes_kit import get
+from tests.kit.browser import Face
+from tests.kit.comfy_fixtures import PaidServer
+from tests.kit.routes import get
+from tests.kit.tasks_page import expect_thumbnail, generate, open_tasks, picture, put, row, wait_for_output
 
 
 def test_the_page_is_reloaded_in_the_middle_of_a_task(open_tab: TabFactory) -> None:

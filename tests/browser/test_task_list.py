@@ -7,8 +7,9 @@ import uuid
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.harness import Tab
-from tests.browser.tasks_page import (
+from tests.kit.browser import Tab
+from tests.kit.routes import post
+from tests.kit.tasks_page import (
     act,
     expect_thumbnail,
     generate,
@@ -19,7 +20,6 @@ from tests.browser.tasks_page import (
     row,
     wait_for_output,
 )
-from tests.comfy.routes_kit import post
 
 _NAMELESS = """panel => [...panel.querySelectorAll('button, input, select, textarea, summary, [tabindex]')]
   .filter(element => element.checkVisibility() && !element.matches('.hunyuan-list'))

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.browser.harness import Tab
-from tests.browser.tasks_page import open_tasks, row, tell, totals
-from tests.browser.told_tasks import reload, task
+from tests.kit.browser import Tab
+from tests.kit.tasks_page import open_tasks, row, tell, totals
+from tests.kit.told_tasks import reload, task
 
 
 def test_news_that_overtake_the_list_are_not_undone_by_it(tab: Tab) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.harness import Tab
-from tests.browser.tasks_page import open_tasks, tell, totals
+from tests.kit.browser import Tab
+from tests.kit.tasks_page import open_tasks, tell, totals
 
 # The server was started anew. The page asks it for the totals, and meanwhile the collector fetches an image of before.
 _RESTART = """async ({name, steps, answer, totals}) => {

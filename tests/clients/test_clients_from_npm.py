@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from devtools.clients import NODE_CLIENTS
-from tests.clients.driving import (
+from tests.kit.clients import (
     Told,
     assert_rises,
     driver,
@@ -14,7 +14,7 @@ from tests.clients.driving import (
     is_told_of_a_refusal,
     run_program,
 )
-from tests.comfy.harness_fixtures import PaidServer
+from tests.kit.comfy_fixtures import PaidServer
 
 stable_canvas, saintno = driver("stable_canvas.mjs"), driver("saintno.mjs")
 

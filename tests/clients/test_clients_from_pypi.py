@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.request import urlopen
 
 from devtools.clients import program
-from tests.clients.driving import (
+from tests.kit.clients import (
     Told,
     assert_rises,
     driver,
@@ -15,7 +15,7 @@ from tests.clients.driving import (
     is_told_of_a_refusal,
     run_program,
 )
-from tests.comfy.harness_fixtures import PaidServer
+from tests.kit.comfy_fixtures import PaidServer
 
 simplified, script = driver("simplified.py"), driver("script.py")
 

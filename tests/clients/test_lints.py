@@ -11,10 +11,10 @@ import pytest
 
 from devtools.clients import program
 from devtools.paths import ROOT, comfyui_path
-from tests.archive import contents
-from tests.clients.driving import run_program
-from tests.comfy.harness_fixtures import PaidServer
-from tests.workflow_files import TEMPLATES, template, to_api
+from tests.kit.archive import contents
+from tests.kit.clients import run_program
+from tests.kit.comfy_fixtures import PaidServer
+from tests.kit.workflow_files import TEMPLATES, template, to_api
 
 API = sorted((ROOT / "workflows" / "api").glob("*.json"))
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.comfy.harness_fixtures import PaidServer
-from tests.comfy.story_kit import assert_drawn, info_of, rows, saved
+from tests.kit.comfy_fixtures import PaidServer
+from tests.kit.comfy_stories import assert_drawn, info_of, rows, saved
 
 
 def test_another_size_than_asked_for_is_noted_and_the_gateways_price_counts(comfy: PaidServer) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from sandbox.pictures import background, prompt_colour
-from tests.archive import build
-from tests.comfy.harness_fixtures import PaidServer, ServerFactory
-from tests.workflow_files import TEMPLATES
+from tests.kit.archive import build
+from tests.kit.comfy_fixtures import PaidServer, ServerFactory
+from tests.kit.workflow_files import TEMPLATES
 
 PACK = "hunyuan-image-3"
 

@@ -15,8 +15,8 @@ from PIL import Image
 
 from devtools.paths import ROOT
 from sandbox.pictures import background, prompt_colour
-from tests.comfy.harness_fixtures import PaidServer
-from tests.documents import commands
+from tests.kit.comfy_fixtures import PaidServer
+from tests.kit.documents import commands
 
 SCRIPT = ROOT / "workflows" / "api" / "run_prompts.py"
 

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from tests.comfy.harness_fixtures import PaidServer, ServerFactory
-from tests.comfy.known_durations import remember_quick_tasks
-from tests.comfy.story_kit import assert_drawn, grey, save, saved, settings
+from tests.kit.comfy_fixtures import PaidServer, ServerFactory
+from tests.kit.comfy_stories import assert_drawn, grey, save, saved, settings
+from tests.kit.known_durations import remember_quick_tasks
 
 ENCODINGS = ("cp1252", "ascii", "gbk")  # Windows' code pages in the West and in China, and a bare container's
 WORDS = "内容违规 → “Bildprüfung” … é 🏮"

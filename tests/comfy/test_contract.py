@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.comfy.harness_fixtures import PaidServer
-from tests.comfy.story_kit import save, show
+from tests.kit.comfy_fixtures import PaidServer
+from tests.kit.comfy_stories import save, show
 
 CONTRACT = Path(__file__).with_name("contract.json")
 PINNED = ("default", "min", "max", "multiline", "control_after_generate", "forceInput")

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.comfy.harness_fixtures import PaidServer, ServerFactory
-from tests.comfy.known_durations import remember_quick_tasks
-from tests.comfy.story_kit import assert_drawn, rows, saved, settings
+from tests.kit.comfy_fixtures import PaidServer, ServerFactory
+from tests.kit.comfy_stories import assert_drawn, rows, saved, settings
+from tests.kit.known_durations import remember_quick_tasks
 
 NOT_SPENT, MAYBE = "No credits were spent.", "This task may have been billed, not sent again."
 # (rule for the create, what the sentence must hold, the row's state, billed)

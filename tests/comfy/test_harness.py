@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from devtools.comfy_server import PromptRejected
 from devtools.process import ServerFailed
-from tests.comfy.harness import PromptRejected
-from tests.comfy.harness_fixtures import PaidServer, ServerFactory
+from tests.kit.comfy_fixtures import PaidServer, ServerFactory
 
 GREY = {
     "1": {"class_type": "EmptyImage", "inputs": {"width": 64, "height": 48, "batch_size": 2, "color": 0x336699}},

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.comfy.harness_fixtures import PaidServer
-from tests.comfy.story_kit import (
+from tests.kit.comfy_fixtures import PaidServer
+from tests.kit.comfy_stories import (
     asked,
     assert_edited,
     edit,
@@ -25,7 +25,7 @@ from tests.comfy.story_kit import (
     value,
     write_settings,
 )
-from tests.contract.sources_servers import (
+from tests.kit.upload_servers import (
     ACCESS_KEY,
     BUCKET,
     SECRET_KEY,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchmarks.servers import import_seconds
 from benchmarks.start import fresh, look
-from tests.comfy.harness_fixtures import PaidServer
+from tests.kit.comfy_fixtures import PaidServer
 
 OURS = ["HunyuanGenerate", "HunyuanEdit", "HunyuanTaskWait", "HunyuanImageToURL", "HunyuanImageFromURL"]
 SHOWN = 0.05  # seconds: from here on ComfyUI's "Import times" say 0.1

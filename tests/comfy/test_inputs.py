@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.comfy.harness import PromptRejected
-from tests.comfy.harness_fixtures import PaidServer, ServerFactory
-from tests.comfy.story_kit import (
+from devtools.comfy_server import PromptRejected
+from tests.kit.comfy_fixtures import PaidServer, ServerFactory
+from tests.kit.comfy_stories import (
     asked,
     assert_drawn,
     edit,

@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 
 from devtools.listener import Message
-from tests.comfy.harness_fixtures import PaidServer
-from tests.comfy.story_kit import (
+from tests.kit.comfy_fixtures import PaidServer
+from tests.kit.comfy_stories import (
     assert_drawn,
     edit,
     generate,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.graphs import listed
-from tests.comfy.harness_fixtures import PaidServer
+from tests.kit.comfy_fixtures import PaidServer
 
 ITEMS = 24
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.comfy.harness_fixtures import PaidServer, ServerFactory
-from tests.comfy.known_durations import remember_quick_tasks
-from tests.comfy.story_kit import (
+from sandbox.client import Sandbox
+from tests.kit.comfy_fixtures import PaidServer, ServerFactory
+from tests.kit.comfy_stories import (
     asked,
     assert_drawn,
     generate,
@@ -25,7 +25,7 @@ from tests.comfy.story_kit import (
     until,
     value,
 )
-from tests.sandbox_client import Sandbox
+from tests.kit.known_durations import remember_quick_tasks
 
 
 @dataclass

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.comfy.harness import PromptRejected
-from tests.comfy.harness_fixtures import PaidServer, ServerFactory
-from tests.comfy.routes_kit import generate, get, post, save
+from devtools.comfy_server import PromptRejected
+from tests.kit.comfy_fixtures import PaidServer, ServerFactory
+from tests.kit.routes import generate, get, post, save
 
 # What of ComfyUI's lists or tells something, besides our own.
 COMFYUIS = (

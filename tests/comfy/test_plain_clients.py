@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from devtools.listener import Message
-from tests.comfy.harness_fixtures import PaidServer
-from tests.comfy.story_kit import assert_drawn, generate, save, saved
+from tests.kit.comfy_fixtures import PaidServer
+from tests.kit.comfy_stories import assert_drawn, generate, save, saved
 
 PLAIN = "plain"
 

@@ -7,8 +7,8 @@ import socket
 
 import pytest
 
-from tests.comfy.harness_fixtures import PaidServer, ServerFactory
-from tests.comfy.routes_kit import OURS, error, generate, get, post, save
+from tests.kit.comfy_fixtures import PaidServer, ServerFactory
+from tests.kit.routes import OURS, error, generate, get, post, save
 
 CHANGING = ("settings", "test", "tasks/0/forget", "tasks/0/restore", "tasks/0/used", "summary")
 READING = ("summary", "tasks", "settings", "tasks/0", "tasks/0/thumbnail", "tasks/0/image")

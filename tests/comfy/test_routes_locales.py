@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.comfy.harness_fixtures import PaidServer
+from tests.kit.comfy_fixtures import PaidServer
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.comfy.harness_fixtures import PaidServer, ServerFactory
-from tests.comfy.routes_kit import error, get, save, try_
-from tests.sandbox_client import Sandbox, start_in_process
-from tests.wire_servers import Authority
+from sandbox.client import Sandbox, start_in_process
+from tests.kit.comfy_fixtures import PaidServer, ServerFactory
+from tests.kit.http_servers import Authority
+from tests.kit.routes import error, get, save, try_
 
 SECRETS = {
     "api_key": "aio_first_secret_of_the_page",

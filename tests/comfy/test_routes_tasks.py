@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.comfy.harness_fixtures import PaidServer
-from tests.comfy.routes_kit import error, generate, get, post
-from tests.comfy.story_kit import settings, until
+from tests.kit.comfy_fixtures import PaidServer
+from tests.kit.comfy_stories import settings, until
+from tests.kit.routes import error, generate, get, post
 
 
 def listed(server: PaidServer, **query: Any) -> list[dict[str, object]]:

@@ -16,8 +16,8 @@ from PIL import Image
 from devtools.paths import ROOT, comfyui_path
 from devtools.process import PACK
 from sandbox.pictures import TINT, background, prompt_colour, tile_boxes
-from tests.comfy.harness_fixtures import PaidServer
-from tests.workflow_files import TEMPLATES, Api, note, template, to_api
+from tests.kit.comfy_fixtures import PaidServer
+from tests.kit.workflow_files import TEMPLATES, Api, note, template, to_api
 
 Change = Callable[[Api], None]
 

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 import requests
 
-from hunyuan.engine import SystemClock
+from hunyuan.jobs.background_loop import SystemClock
 from hunyuan.journal import Journal
 from hunyuan.journal.database import Database
+from hunyuan.journal.records import TaskRow
 from hunyuan.models import TaskState
-from hunyuan.rows import TaskRow
-from tests.comfy.harness_fixtures import PaidServer, ServerFactory
-from tests.comfy.known_durations import remember_quick_tasks
-from tests.comfy.story_kit import generate, save, saved, state_is, until
+from tests.kit.comfy_fixtures import PaidServer, ServerFactory
+from tests.kit.comfy_stories import generate, save, saved, state_is, until
+from tests.kit.known_durations import remember_quick_tasks
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
 

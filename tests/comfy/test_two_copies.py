@@ -8,9 +8,9 @@ from pathlib import Path
 
 from devtools.paths import ROOT
 from devtools.process import PACK
-from tests.comfy.harness_fixtures import ServerFactory
-from tests.comfy.known_durations import remember_quick_tasks
-from tests.comfy.story_kit import assert_drawn, saved
+from tests.kit.comfy_fixtures import ServerFactory
+from tests.kit.comfy_stories import assert_drawn, saved
+from tests.kit.known_durations import remember_quick_tasks
 
 PARTS = ("__init__.py", "pyproject.toml", "hunyuan", "nodes", "web", "locales", "workflows", "subgraphs")
 

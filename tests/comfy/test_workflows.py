@@ -7,9 +7,9 @@ import json
 import pytest
 from PIL import Image
 
-from tests.comfy.harness import PromptRejected
-from tests.comfy.harness_fixtures import PaidServer
-from tests.comfy.story_kit import (
+from devtools.comfy_server import PromptRejected
+from tests.kit.comfy_fixtures import PaidServer
+from tests.kit.comfy_stories import (
     SMALL,
     asked,
     assert_drawn,

@@ -9,15 +9,15 @@ from collections.abc import Callable, Iterator
 import pytest
 from PIL import Image
 
-from hunyuan.client import Client
 from hunyuan.errors import AnswerLostError, InvalidTaskIdError, Money
+from hunyuan.gateway.client import Client
+from hunyuan.http.transport import RequestsTransport
 from hunyuan.models import GenerationRequest, ImageSize, TaskState, TaskStatus, TaskType
-from hunyuan.settings import Settings
-from hunyuan.transport import RequestsTransport
+from hunyuan.settings.store import Settings
+from sandbox.client import Sandbox, new_key, start_in_process
 from sandbox.oddities import WRAPPINGS
 from sandbox.relatives import RELATIVES
-from tests.sandbox_client import Sandbox, new_key, start_in_process
-from tests.wire_servers import RawServer, read_request
+from tests.kit.http_servers import RawServer, read_request
 
 SIZE = ImageSize(512, 256)
 Build = Callable[[str, str], Client]

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from hunyuan.client import Client
 from hunyuan.errors import (
     AnswerLostError,
     AuthenticationError,
@@ -35,12 +34,13 @@ from hunyuan.errors import (
     UnreadableAnswerError,
     UnsafeAddressError,
 )
+from hunyuan.gateway.client import Client
+from hunyuan.http.transport import RequestsTransport
 from hunyuan.models import GenerationRequest, ImageSize, TaskState, TaskStatus, TaskType
-from hunyuan.settings import Settings
-from hunyuan.transport import RequestsTransport
+from hunyuan.settings.store import Settings
+from sandbox.client import Sandbox, start_in_process
 from sandbox.plan import ERROR_FORMS, RESULT_FORMS, RESULT_KEYS
-from tests.sandbox_client import Sandbox, start_in_process
-from tests.wire_servers import closed_port
+from tests.kit.http_servers import closed_port
 
 SIZE = ImageSize(512, 256)
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from hunyuan.client import Client
-from hunyuan.connections import TlsContexts
 from hunyuan.errors import TlsError
-from hunyuan.settings import Settings
-from hunyuan.transport import RequestsTransport
-from tests.sandbox_client import Sandbox, start_in_process
-from tests.wire_servers import Authority, Proxy
+from hunyuan.gateway.client import Client
+from hunyuan.http.traced_connections import TlsContexts
+from hunyuan.http.transport import RequestsTransport
+from hunyuan.settings.store import Settings
+from sandbox.client import Sandbox, start_in_process
+from tests.kit.http_servers import Authority, Proxy
 
 VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
 

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from hunyuan.errors import DownloadError
-from hunyuan.results import ResultStore
-from hunyuan.settings import Settings
-from hunyuan.sources.s3_results import S3Results
-from tests.contract.sources_servers import ACCESS_KEY, BUCKET, SECRET_KEY, S3Store, s3_store
-from tests.journal_kit import open_journal
+from hunyuan.settings.store import Settings
+from hunyuan.storage.results import ResultStore
+from hunyuan.storage.s3_results import S3Results
+from tests.kit.journals import open_journal
+from tests.kit.upload_servers import ACCESS_KEY, BUCKET, SECRET_KEY, S3Store, s3_store
 
 IMAGE = b"\x89PNG original bytes" * 100
 

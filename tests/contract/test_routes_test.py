@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from tests import pack
-from tests.wire_servers import RawServer, answer, read_request
+from tests.kit import pack
+from tests.kit.http_servers import RawServer, answer, read_request
 
-routes_test = pack.load("nodes.routes_test")
-routes_settings = pack.load("nodes.routes_settings")
-settings = pack.load("hunyuan.settings")
+routes_test = pack.load("nodes.routes.connection_test")
+routes_settings = pack.load("nodes.routes.settings")
+settings = pack.load("hunyuan.settings.store")
 
 TOKEN = "IQoJb3JpZ2luX2VjEJ3-metadata-token"
 METADATA = (

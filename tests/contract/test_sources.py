@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from hunyuan.addresses import AddressGuard, parse
 from hunyuan.errors import InputImageError, LinkDeadError
+from hunyuan.http.addresses import AddressGuard, parse
+from hunyuan.http.transport import RequestsTransport
 from hunyuan.journal import Journal
 from hunyuan.journal.database import Database
 from hunyuan.models import EncodedImage, ImageInput
-from hunyuan.settings import Settings
+from hunyuan.settings.store import Settings
 from hunyuan.sources import SourceChain
-from hunyuan.transport import RequestsTransport
-from tests.contract.sources_servers import (
+from tests.kit.upload_servers import (
     ACCESS_KEY,
     BUCKET,
     SECRET_KEY,

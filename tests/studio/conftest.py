@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.comfy.harness_fixtures import comfy_server as comfy_server
-from tests.comfy.harness_fixtures import session_servers as session_servers
-from tests.studio.postgres import PostgresServer
+from devtools.postgres_server import PostgresServer
+from tests.kit.comfy_fixtures import comfy_server as comfy_server
+from tests.kit.comfy_fixtures import session_servers as session_servers
 
 _numbers = itertools.count(1)
 

@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event
 
+from devtools.postgres_server import PASSWORD, PostgresServer
 from hunyuan.errors import CreditLimitError, JournalError, Money
 from hunyuan.journal import Journal
 from hunyuan.journal.postgres import PostgresBackend
+from hunyuan.journal.records import Attached, Begun, Busy, Limits, RunContext
 from hunyuan.journal.tables import VERSION
 from hunyuan.models import ImageSize, TaskState, TaskType
-from hunyuan.rows import Attached, Begun, Busy, Limits, RunContext
-from tests.journal_kit import (
+from tests.kit.journals import (
     ACCOUNT,
     GATEWAY,
     ROOT,
@@ -32,7 +33,6 @@ from tests.journal_kit import (
     request,
     stored,
 )
-from tests.studio.postgres import PASSWORD, PostgresServer
 
 
 def silence(postgres: PostgresServer, database: str, worker: str, seconds: float) -> None:

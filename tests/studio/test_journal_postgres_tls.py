@@ -12,9 +12,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from devtools.postgres_server import PASSWORD, PostgresServer
 from hunyuan.errors import JournalError
-from tests.journal_kit import begin, begun, open_journal
-from tests.studio.postgres import PASSWORD, PostgresServer
+from tests.kit.journals import begin, begun, open_journal
 
 
 def certificate(directory: Path, name: str) -> tuple[bytes, bytes]:

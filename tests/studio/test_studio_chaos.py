@@ -27,17 +27,17 @@ from typing import Any
 
 import pytest
 
+from devtools.postgres_server import PostgresServer
 from hunyuan.models import CREDITS_PER_TASK
-from hunyuan.results import ResultStore
+from hunyuan.storage.results import ResultStore
+from sandbox.client import Sandbox, start_process
 from sandbox.pictures import expected_png
-from tests.comfy.harness_fixtures import ServerFactory
-from tests.comfy.known_durations import remember_quick_tasks
-from tests.comfy.story_kit import until
-from tests.journal_kit import open_journal
-from tests.sandbox_client import Sandbox, start_process
-from tests.studio.packs import ComfyPack, Died, Pack, PlainPack
-from tests.studio.postgres import PostgresServer
-from tests.studio.worker import PROMPT, SIZE
+from tests.kit.comfy_fixtures import ServerFactory
+from tests.kit.comfy_stories import until
+from tests.kit.journals import open_journal
+from tests.kit.known_durations import remember_quick_tasks
+from tests.kit.packs import ComfyPack, Died, Pack, PlainPack
+from tests.kit.studio_worker import PROMPT, SIZE
 
 REQUESTS, DISTINCT = 200, 134
 MAX_IN_FLIGHT = 14

@@ -7,11 +7,11 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.comfy.harness_fixtures import PaidServer, ServerFactory
-from tests.comfy.routes_kit import error, get, try_
-from tests.comfy.routes_kit import save as put
-from tests.comfy.story_kit import grey, info_of, save, saved, settings, state_is, until
-from tests.studio.postgres import PASSWORD, PostgresServer
+from devtools.postgres_server import PASSWORD, PostgresServer
+from tests.kit.comfy_fixtures import PaidServer, ServerFactory
+from tests.kit.comfy_stories import grey, info_of, save, saved, settings, state_is, until
+from tests.kit.routes import error, get, try_
+from tests.kit.routes import save as put
 
 
 def refusal(server: PaidServer, prompt: str) -> str:

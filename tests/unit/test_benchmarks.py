@@ -17,8 +17,8 @@ from benchmarks.lists import rows as list_rows
 from benchmarks.table import BEGIN, END, Row, Spread, markdown, ratios, text
 from hunyuan.journal import Journal
 from sandbox.links import Signer
-from tests.journal_kit import open_journal
-from tests.rig import Rig, play
+from tests.kit.journals import open_journal
+from tests.kit.rig import Rig, play
 
 PLAN = waiting.Plan(durations=(5.5,), repeats=3)
 

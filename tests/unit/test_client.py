@@ -6,11 +6,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from hunyuan.addresses import Address, AddressGuard
-from hunyuan.client import Client
+from hunyuan.gateway.client import Client
+from hunyuan.http.addresses import Address, AddressGuard
+from hunyuan.http.transport import CONNECT_TIMEOUT, REUSE_IDLE_SECONDS, Exchange
 from hunyuan.models import GenerationRequest, ImageSize, TaskState, TaskType
-from hunyuan.settings import Settings
-from hunyuan.transport import CONNECT_TIMEOUT, REUSE_IDLE_SECONDS, Exchange
+from hunyuan.settings.store import Settings
 
 KEY = "aio_" + "5ecret" * 6
 

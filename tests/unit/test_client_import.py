@@ -11,6 +11,6 @@ HEAVY = ("requests", "urllib3", "certifi", "ssl", "http.client", "sqlalchemy", "
 
 
 def test_client_imports_nothing_heavy() -> None:
-    program = f"import sys, hunyuan.client, hunyuan.settings; print([n for n in {HEAVY!r} if n in sys.modules])"
+    program = f"import sys, hunyuan.gateway.client, hunyuan.settings; print([n for n in {HEAVY!r} if n in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

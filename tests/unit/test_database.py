@@ -17,10 +17,10 @@ from sqlalchemy import Engine, event
 
 from hunyuan.errors import JournalError, Money
 from hunyuan.journal import Journal
+from hunyuan.journal.records import Attached
 from hunyuan.journal.tables import VERSION
 from hunyuan.models import TaskState, TaskType
-from hunyuan.rows import Attached
-from tests.journal_kit import (
+from tests.kit.journals import (
     GATEWAY,
     ROOT,
     VERSION_1,

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from hunyuan.settings import FIELDS, SECRET_FIELDS, Settings, variable
-from tests.documents import DOCUMENTS, LINK, READMES, ROOT, codes, commands, name, project, prose, rows, text
-from tests.fake_comfy_api import ids, output_names, schemas
-from tests.workflow_files import TEMPLATES, note
+from hunyuan.settings.store import FIELDS, SECRET_FIELDS, Settings, variable
+from tests.kit.documents import DOCUMENTS, LINK, READMES, ROOT, codes, commands, name, project, prose, rows, text
+from tests.kit.fake_comfy_api import ids, output_names, schemas
+from tests.kit.workflow_files import TEMPLATES, note
 
 OTHER_VARIABLES = {"HUNYUAN_"}  # the prefix by itself
 ELSEWHERES = {"COMFYUI_PATH", "COMFYUI_PYTHON", "CHROMIUM_PATH"}  # dev.py's own

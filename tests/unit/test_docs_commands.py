@@ -13,9 +13,9 @@ import pytest
 
 from devtools.environment import GROUPS
 from devtools.pythons import SUPPORTED
-from hunyuan.settings import FIELDS, variable
-from tests.documents import DOCUMENTS, READMES, ROOT, commands, name, project
-from tests.workflow_files import TEMPLATES
+from hunyuan.settings.store import FIELDS, variable
+from tests.kit.documents import DOCUMENTS, READMES, ROOT, commands, name, project
+from tests.kit.workflow_files import TEMPLATES
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name)

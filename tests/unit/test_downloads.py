@@ -16,8 +16,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hunyuan.client import Client
-from hunyuan.downloads import MAX_BYTES
 from hunyuan.errors import (
     AnswerLostError,
     DownloadError,
@@ -30,9 +28,11 @@ from hunyuan.errors import (
     TooLargeError,
     UnsafeAddressError,
 )
-from hunyuan.settings import Settings
-from hunyuan.transport import RequestsTransport
-from tests.wire_servers import Authority, Proxy, RawServer, answer, read_request, until_closed
+from hunyuan.gateway.client import Client
+from hunyuan.http.downloads import MAX_BYTES
+from hunyuan.http.transport import RequestsTransport
+from hunyuan.settings.store import Settings
+from tests.kit.http_servers import Authority, Proxy, RawServer, answer, read_request, until_closed
 
 KEY = "aio_" + "5ecret" * 6
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))

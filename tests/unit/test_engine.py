@@ -8,7 +8,7 @@ from concurrent.futures import Future
 
 import pytest
 
-from hunyuan.engine import ThreadEngine
+from hunyuan.jobs.background_loop import ThreadEngine
 
 
 def on(engine: ThreadEngine, work: asyncio.Future[object] | object) -> Future[object]:

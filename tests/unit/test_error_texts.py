@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hunyuan import errors
-from tests.pack import load
+from tests.kit.pack import load
 
 ROOT = Path(__file__).parents[2]
 FANCY = set("\u201c\u201d\u2018\u2019\u2192\u2026")  # curly quotes, arrow, ellipsis

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hunyuan.journal.filelock import FileLocks
-from tests.journal_kit import Worker
+from tests.kit.journals import Worker
 
 HOLD = """
 from hunyuan.journal.filelock import FileLocks

@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageFile, ImageOps, features
 
-from tests.pack import load
+from tests.kit.pack import load
 
-images = load("nodes.images")
+images = load("nodes.images.tensors")
 errors = load("hunyuan.errors")
 
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from tests.pack import load
+from tests.kit.pack import load
 
-images = load("nodes.images")
+images = load("nodes.images.tensors")
 errors = load("hunyuan.errors")
 
 

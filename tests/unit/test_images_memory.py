@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from tests.pack import load
+from tests.kit.pack import load
 
-images = load("nodes.images")
+images = load("nodes.images.tensors")
 
 SIDE = 1024  # pixels
 PIXELS = SIDE * SIDE * 3  # bytes as uint8

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.pack import load
+from tests.kit.pack import load
 
 values = load("nodes.input_values")
 errors = load("hunyuan.errors")

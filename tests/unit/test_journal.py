@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from hunyuan.errors import InvalidTaskIdError
+from hunyuan.journal.records import Attached, Begun, Busy, Limits, RowMoney, RunContext
 from hunyuan.models import GenerationRequest, ImageSize, TaskState, TaskType
-from hunyuan.rows import Attached, Begun, Busy, Limits, RowMoney, RunContext
-from tests.journal_kit import (
+from tests.kit.journals import (
     ACCOUNT,
     GATEWAY,
     NOON,

@@ -13,9 +13,9 @@ import pytest
 
 from hunyuan.errors import CreditLimitError, Money
 from hunyuan.journal import Journal
+from hunyuan.journal.records import Attached, CreditTotals, Limits, RowMoney, RunContext, new_row_id
 from hunyuan.models import TaskState
-from hunyuan.rows import Attached, CreditTotals, Limits, RowMoney, RunContext, new_row_id
-from tests.journal_kit import ACCOUNT, GATEWAY, HandClock, begin, begun, collect, fresh, open_journal, request
+from tests.kit.journals import ACCOUNT, GATEWAY, HandClock, begin, begun, collect, fresh, open_journal, request
 
 SESSION = RunContext(session="s1")
 

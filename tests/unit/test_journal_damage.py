@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from hunyuan.journal.records import Attached, Begun
 from hunyuan.models import TaskState
-from hunyuan.rows import Attached, Begun
-from tests.journal_kit import Worker, begin, begun, collect, open_database, open_journal
+from tests.kit.journals import Worker, begin, begun, collect, open_database, open_journal
 
 PAGE = 4096
 

@@ -13,10 +13,10 @@ import pytest
 
 from hunyuan.errors import JournalError, Money
 from hunyuan.journal import Journal
-from hunyuan.journal.owed import SPARE_BYTES, OwedIds
+from hunyuan.journal.pending_ids import SPARE_BYTES, OwedIds
+from hunyuan.journal.records import Attached, Begun, Busy, Limits, RowMoney
 from hunyuan.models import TaskState
-from hunyuan.rows import Attached, Begun, Busy, Limits, RowMoney
-from tests.journal_kit import ACCOUNT, HandClock, Worker, begin, begun, fresh, open_journal
+from tests.kit.journals import ACCOUNT, HandClock, Worker, begin, begun, fresh, open_journal
 
 
 @contextmanager

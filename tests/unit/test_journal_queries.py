@@ -9,9 +9,9 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 
+from hunyuan.journal.records import Limits, Link, RunContext
 from hunyuan.models import ImageSize, TaskState, TaskType
-from hunyuan.rows import Limits, Link, RunContext
-from tests.journal_kit import ACCOUNT, NOON, HandClock, begun, collect, open_journal, request
+from tests.kit.journals import ACCOUNT, NOON, HandClock, begun, collect, open_journal, request
 
 
 def test_pages_newest_first_without_gaps_or_repeats(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy import Engine, event
 
 from hunyuan.journal.wal import network_file_system, why_not_wal
 from hunyuan.models import TaskState
-from tests.journal_kit import Worker, begun, collect, fresh, open_journal
+from tests.kit.journals import Worker, begun, collect, fresh, open_journal
 
 
 def without_shared_memory(directory: Path) -> Path:

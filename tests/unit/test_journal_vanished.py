@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hunyuan.models import TaskState
-from tests.journal_kit import Worker, begun, collect, fresh, open_journal
+from tests.kit.journals import Worker, begun, collect, fresh, open_journal
 
 pytestmark = pytest.mark.posix  # Windows deletes no file that a program has open
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from hunyuan.journal.records import Attached, Begun, Busy, Limits
 from hunyuan.models import TaskState
-from hunyuan.rows import Attached, Begun, Busy, Limits
-from tests.journal_kit import ACCOUNT, HandClock, Worker, begin, begun, collect, fresh, open_journal, request, stored
+from tests.kit.journals import ACCOUNT, HandClock, Worker, begin, begun, collect, fresh, open_journal, request, stored
 
 
 def test_an_intended_task_of_a_living_worker_is_attached_to(tmp_path: Path) -> None:

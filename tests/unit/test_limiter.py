@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from hunyuan.limiter import Limiter
-from tests.virtual_time import VirtualClock, run
+from hunyuan.jobs.limiter import Limiter
+from tests.kit.virtual_time import VirtualClock, run
 
 
 def test_never_more_in_flight_than_allowed_and_all_get_through() -> None:

@@ -78,9 +78,9 @@ def test_no_text_is_left_that_nothing_asks_for() -> None:
 def test_every_word_the_server_and_the_settings_use_has_a_text() -> None:
     known = texts("en", "main")
     from hunyuan import errors
+    from hunyuan.journal.records import STALLED, RowMoney
     from hunyuan.models import TaskState
-    from hunyuan.rows import STALLED, RowMoney
-    from hunyuan.setting_rules import UPLOAD_WAYS
+    from hunyuan.settings.rules import UPLOAD_WAYS
 
     wanted = [f"states.{state.value}" for state in TaskState]
     wanted += [f"money.{money.value}" for money in RowMoney]
@@ -97,7 +97,7 @@ def test_every_word_the_server_and_the_settings_use_has_a_text() -> None:
 
 
 def test_the_page_has_each_sentence_of_a_test_in_its_own_words() -> None:
-    places = ("hunyuan/key_check.py", "hunyuan/sources/diagnosis.py", "nodes/routes_test.py")
+    places = ("hunyuan/gateway/key_check.py", "hunyuan/sources/diagnosis.py", "nodes/routes/connection_test.py")
     source = "".join((ROOT / place).read_text(encoding="utf-8") for place in places)
     known = {key.rpartition(".")[2] for key in texts("en", "main") if ".tests.said." in key}
     assert {name for name in known if f'"{name}"' not in source} == set(), "nobody says these"
@@ -105,12 +105,12 @@ def test_the_page_has_each_sentence_of_a_test_in_its_own_words() -> None:
 
 
 def test_the_dialog_shows_every_setting_that_the_server_takes_from_it() -> None:
-    from tests import pack
+    from tests.kit import pack
 
     fields = re.findall(r'\{ name: "(\w+)", kind: "(\w+)"', (ROOT / "web" / "settings_fields.js").read_text("utf-8"))
-    settings = pack.load("nodes.routes_settings")
+    settings = pack.load("nodes.routes.settings")
     assert sorted(name for name, _ in fields) == sorted(settings.PAGE_FIELDS)
-    from hunyuan.settings import SECRET_FIELDS
+    from hunyuan.settings.store import SECRET_FIELDS
 
     hidden = {name for name, kind in fields if kind in ("secret", "headers")}
     assert hidden == SECRET_FIELDS & set(settings.PAGE_FIELDS)

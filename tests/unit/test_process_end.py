@@ -26,7 +26,7 @@ def chained(number, frame):
     print("theirs", flush=True)
     if callable(theirs): theirs(number, frame)
 
-end = load("nodes.process_end").ProcessEnd(Ends())
+end = load("nodes.comfyui.process_end").ProcessEnd(Ends())
 atexit.register(print, "orderly", flush=True)
 theirs = None
 

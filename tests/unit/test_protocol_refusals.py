@@ -23,11 +23,11 @@ from hunyuan.errors import (
     UnknownTaskError,
     UnreadableAnswerError,
 )
+from hunyuan.gateway.protocol import read_create, read_task
+from hunyuan.gateway.refusals import retry_after
+from hunyuan.jobs.retry import Next, after_create
 from hunyuan.models import TaskState
-from hunyuan.protocol import read_create, read_task
-from hunyuan.refusals import retry_after
-from hunyuan.retry import Next, after_create
-from hunyuan.settings import Settings
+from hunyuan.settings.store import Settings
 
 HTML = b"<html><head><title>502 Bad Gateway</title></head></html>"
 KEY = "k3y-of-no-known-form-" + "5ecret" * 4

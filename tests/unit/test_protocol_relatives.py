@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hunyuan.errors import GatewayError, InvalidTaskIdError, RejectedRequestError, UnreadableAnswerError
+from hunyuan.gateway.protocol import read_create, read_task
 from hunyuan.models import TaskState, TaskStatus, check_task_id
-from hunyuan.protocol import read_create, read_task
 from hunyuan.task_ids import check_given_id, path_segment
 
 BASE = "https://gateway.example/v2"

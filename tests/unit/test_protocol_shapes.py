@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from hunyuan.errors import UnreadableAnswerError
+from hunyuan.gateway.protocol import create_body, read_create, read_task
 from hunyuan.models import GenerationRequest, ImageSize, TaskState, TaskStatus, TaskType
-from hunyuan.protocol import create_body, read_create, read_task
 
 URL, URL2 = "https://files.example/a%2fb.png?sig=x%2by", "https://files.example/2.png"
 INPUT = "https://mine.example/in%20put.png"

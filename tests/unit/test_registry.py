@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from devtools import workflow_versions
-from tests.archive import contents, matched, patterns
-from tests.documents import ROOT, project, text
+from tests.kit.archive import contents, matched, patterns
+from tests.kit.documents import ROOT, project, text
 
 ROOMS = {"hunyuan", "nodes", "web", "locales", "workflows", "subgraphs", "docs"}
 FILES = {"__init__.py", "pyproject.toml", "requirements.txt", "LICENSE", "README.md", "README.zh-CN.md", "CHANGELOG.md"}

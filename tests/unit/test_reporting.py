@@ -6,10 +6,10 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from tests.pack import load
+from tests.kit.pack import load
 
-models, rows, watch = load("hunyuan.models"), load("hunyuan.rows"), load("hunyuan.watch")
-reporting = load("nodes.reporting")
+models, rows, watch = load("hunyuan.models"), load("hunyuan.journal.records"), load("hunyuan.jobs.handle")
+reporting = load("nodes.status.reporting")
 
 
 @dataclass(frozen=True)

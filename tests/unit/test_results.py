@@ -12,10 +12,10 @@ import pytest
 
 from hunyuan.errors import DownloadError, InvalidTaskIdError, Money
 from hunyuan.journal import Journal
+from hunyuan.journal.records import TaskRow
 from hunyuan.models import StoredImage
-from hunyuan.results import ResultStore, file_name
-from hunyuan.rows import TaskRow
-from tests.journal_kit import HandClock, Worker, begun, fresh, open_journal
+from hunyuan.storage.results import ResultStore, file_name
+from tests.kit.journals import HandClock, Worker, begun, fresh, open_journal
 
 IMAGE = b"\x89PNG original bytes" * 10
 

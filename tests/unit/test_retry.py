@@ -9,8 +9,9 @@ from collections.abc import Callable
 
 import pytest
 
-from hunyuan import errors, retry
-from hunyuan.retry import Known, Next
+from hunyuan import errors
+from hunyuan.jobs import retry
+from hunyuan.jobs.retry import Known, Next
 
 OURS = Known.AS_OURS
 

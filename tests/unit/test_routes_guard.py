@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests import pack
+from tests.kit import pack
 
-guard = pack.load("nodes.routes_guard")
-trust = pack.load("nodes.routes_trust")
-settings = pack.load("hunyuan.settings")
+guard = pack.load("nodes.routes.guard")
+trust = pack.load("nodes.routes.own_addresses")
+settings = pack.load("hunyuan.settings.store")
 
 ADDRESS = "http://pc.fritz.box:8188"
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 from sandbox.inputs import Unreachable, fetch_loopback
 from sandbox.relatives import RELATIVES
-from tests.sandbox_desk import Desk
+from tests.kit.sandbox_desk import Desk
 
 
 def _png(colour: str, size: tuple[int, int] = (40, 30)) -> str:

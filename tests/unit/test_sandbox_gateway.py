@@ -12,7 +12,7 @@ import pytest
 from sandbox.plan import Plan
 from sandbox.rules import Fault, Match
 from sandbox.settings import Settings
-from tests.sandbox_desk import KEY, Desk, bearer
+from tests.kit.sandbox_desk import KEY, Desk, bearer
 
 README = Path(__file__).parents[2] / "sandbox" / "README.md"
 

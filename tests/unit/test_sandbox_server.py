@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from sandbox.client import Sandbox, start_in_process, start_process
 from sandbox.pictures import expected_png
-from tests.sandbox_client import Sandbox, start_in_process, start_process
 
 HEADERS = {"Content-Type": "application/json"}
 

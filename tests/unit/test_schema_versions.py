@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hunyuan.models import CREDITS_PER_TASK
-from tests.fake_comfy_api import api, ids, output_names, schemas
+from tests.kit.fake_comfy_api import api, ids, output_names, schemas
 
 NEWER_ONLY = {"search_aliases", "advanced", "has_intermediate_output"}
 

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from hunyuan.errors import SettingsError
-from hunyuan.setting_rules import RULES
-from hunyuan.settings import FIELDS, SECRET_FIELDS, Settings, SettingsStore, variable
+from hunyuan.settings.rules import RULES
+from hunyuan.settings.store import FIELDS, SECRET_FIELDS, Settings, SettingsStore, variable
 
 KEY = "aio_" + "5ecret" * 6
 SECRETS: dict[str, Any] = {

@@ -10,7 +10,7 @@ import pytest
 
 from hunyuan.errors import InputImageError
 from hunyuan.models import EncodedImage
-from hunyuan.settings import Settings
+from hunyuan.settings.store import Settings
 from hunyuan.sources.s3 import S3Uploader, addressing, region
 
 

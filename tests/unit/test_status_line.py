@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.pack import load
+from tests.kit.pack import load
 
-texts, watch = load("nodes.texts"), load("hunyuan.watch")
+texts, watch = load("nodes.status.texts"), load("hunyuan.jobs.handle")
 Phase = watch.Phase
 BUSY = "The farm is at capacity"
 

@@ -11,7 +11,7 @@ import pytest
 
 from hunyuan import errors
 from hunyuan.models import TaskState
-from tests.rig import KEY, Rig, play
+from tests.kit.rig import KEY, Rig, play
 
 OTHER = "aio_ffffffffffffffffffffffffffffffff"
 NOT_MINE = {"on": "poll", "times": "always", "status": 404}  # how a gateway may answer for another account's task

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from hunyuan import errors
+from hunyuan.journal.records import CreditTotals
 from hunyuan.models import ImageInput, TaskState
-from hunyuan.rows import CreditTotals
 from sandbox.oddities import WRAPPINGS
 from sandbox.plan import SHAPES
 from sandbox.relatives import RELATIVES
-from tests.rig import DRAWN, KEY, Rig, image, play
+from tests.kit.rig import DRAWN, KEY, Rig, image, play
 
 PACKED = {"gzip", "gzip_unsaid", "deflate", "gzip_not", "br_not"}  # over HTTP: tests/contract/test_client_answers.py
 

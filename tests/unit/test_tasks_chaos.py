@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from hunyuan.jobs.handle import Watch
+from hunyuan.journal.records import TaskRow
 from hunyuan.models import TaskState
-from hunyuan.rows import TaskRow
-from hunyuan.watch import Watch
-from tests.rig import Rig, play
+from tests.kit.rig import Rig, play
 
 FAULTS: list[dict[str, Any]] = [
     {"on": "create", "status": 429, "retry_after": 2},

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from hunyuan import errors
+from hunyuan.jobs.handle import Phase
 from hunyuan.models import TaskState
-from hunyuan.watch import Phase
-from tests.rig import Rig, image, play
+from tests.kit.rig import Rig, image, play
 
 ASKED = range(1, 9)
 MOMENTS = [pytest.param(each / 4, marks=[] if each % 5 == 2 else [pytest.mark.long]) for each in range(1, 28)]

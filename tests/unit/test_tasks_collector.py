@@ -12,12 +12,12 @@ from sqlalchemy import select
 
 from hunyuan import errors
 from hunyuan.journal import Journal
+from hunyuan.journal.records import TaskRow
 from hunyuan.journal.tables import tasks
 from hunyuan.models import TaskState
-from hunyuan.rows import TaskRow
-from hunyuan.settings import Settings
-from tests.rig import Rig, Unreadable, play
-from tests.virtual_time import VirtualClock
+from hunyuan.settings.store import Settings
+from tests.kit.rig import Rig, Unreadable, play
+from tests.kit.virtual_time import VirtualClock
 
 
 async def gone(rig: Rig, *seeds: int) -> None:

@@ -12,10 +12,10 @@ import pytest
 from hunyuan import errors
 from hunyuan.journal import Journal
 from hunyuan.models import StoredImage, TaskState
-from hunyuan.results import ResultStore
-from hunyuan.settings import Settings
+from hunyuan.settings.store import Settings
+from hunyuan.storage.results import ResultStore
 from sandbox.oddities import spoiled
-from tests.rig import DRAWN, Rig, Unreadable, image, play
+from tests.kit.rig import DRAWN, Rig, Unreadable, image, play
 
 
 class FailingJournal:

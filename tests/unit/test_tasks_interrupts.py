@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from hunyuan.jobs.handle import Phase
 from hunyuan.models import TaskState
-from hunyuan.watch import Phase
-from tests.rig import Rig, image, play
+from tests.kit.rig import Rig, image, play
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 
 from hunyuan import errors
 from hunyuan.models import TaskState
-from tests.rig import Rig, play
+from tests.kit.rig import Rig, play
 
 POLL_FAULTS: list[dict[str, Any]] = [
     {"status": 500},

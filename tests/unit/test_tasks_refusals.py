@@ -13,7 +13,7 @@ import pytest
 from hunyuan import errors
 from hunyuan.errors import Money
 from hunyuan.models import TaskState
-from tests.rig import Rig, play
+from tests.kit.rig import Rig, play
 
 BUSY = "The farm is at capacity, try again later"
 # What stands in Retry-After of a gateway that does not mean it, or whose clock is wrong.

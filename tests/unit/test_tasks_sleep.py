@@ -9,7 +9,7 @@ import pytest
 
 from hunyuan.errors import BillingUnknownError
 from hunyuan.models import TaskState
-from tests.rig import Rig, play
+from tests.kit.rig import Rig, play
 
 # Each exchange takes a second: the create till 1, polls from 4, done at 8, downloaded by 10.
 MOMENTS = [pytest.param(each / 2, marks=[] if each % 4 == 1 else [pytest.mark.long]) for each in range(1, 22)]

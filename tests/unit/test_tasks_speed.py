@@ -12,11 +12,11 @@ from typing import Any, cast
 
 import pytest
 
-from hunyuan.durations import Durations
 from hunyuan.errors import HunyuanError
+from hunyuan.jobs.durations import Durations
+from hunyuan.jobs.handle import Collected, Watch
 from hunyuan.journal import Journal
-from hunyuan.watch import Collected, Watch
-from tests.rig import Rig, play
+from tests.kit.rig import Rig, play
 
 
 async def ended(rig: Rig, watch: Watch) -> tuple[Collected, float]:

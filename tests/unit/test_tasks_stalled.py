@@ -11,7 +11,7 @@ import pytest
 from hunyuan import errors
 from hunyuan.errors import Money
 from hunyuan.models import TaskState
-from tests.rig import Rig, play
+from tests.kit.rig import Rig, play
 
 ALWAYS: dict[str, Any] = {"on": "poll", "times": "always"}
 # A poll's answers, of which none says that the gateway works on the task.

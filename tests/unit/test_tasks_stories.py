@@ -12,12 +12,12 @@ from typing import Any, cast
 import pytest
 
 from hunyuan import errors
+from hunyuan.jobs.handle import Phase
 from hunyuan.journal import Journal
+from hunyuan.journal.records import Begun, TaskRow
 from hunyuan.models import ImageInput, TaskState
-from hunyuan.rows import Begun, TaskRow
-from hunyuan.watch import Phase
 from sandbox.control import Control
-from tests.rig import DRAWN, Rig, decode, image, play
+from tests.kit.rig import DRAWN, Rig, decode, image, play
 
 
 def test_a_task_from_request_to_file(tmp_path: Path) -> None:

@@ -24,9 +24,9 @@ from hunyuan.errors import (
     TlsError,
     TransportError,
 )
-from hunyuan.settings import Settings
-from hunyuan.transport import Exchange, RequestsTransport
-from tests.wire_servers import (
+from hunyuan.http.transport import Exchange, RequestsTransport
+from hunyuan.settings.store import Settings
+from tests.kit.http_servers import (
     Authority,
     Handler,
     Proxy,

@@ -1,0 +1,1 @@
+"""The paid API: what is sent, what its answers say, what its refusals mean."""

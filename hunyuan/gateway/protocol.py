@@ -1,0 +1,208 @@
+"""Bodies to and from the gateway: pure functions.
+
+The gateway's finished answers are not documented: every shape it is likely to use is read (answers.py), and what
+cannot be read is reported as it came, shortened and redacted, never guessed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ..errors import GatewayError, InvalidTaskIdError
+from ..models import GenerationRequest, TaskState, TaskStatus
+from ..settings.store import Settings
+from ..task_ids import check_given_id
+from . import answers
+from .answer_images import odd_images
+from .refusals import Reply, refused, unreadable
+from .status_words import state_of
+
+_REFUSALS = ("401", "402", "403", "404", "429")  # of the question, not of the task
+_FAILURE_CODES = ("1200", "1402")  # of the task's content: they can only be the end of the task itself
+_MODERATED = "1200"
+_NEVER_BEGUN = ("1200", "1401", "1402", "401", "402", "403", "429")  # codes of a create that no task came of
+_UNDER_WAY = (TaskState.SUBMITTED, TaskState.RUNNING)
+_ODD_WORD, _ODD_ANSWER = 60, 600  # characters shown of a status word that nobody knows, and of its answer
+
+Redact = Callable[[str], str]
+
+
+def create_body(request: GenerationRequest, image_urls: Sequence[str]) -> dict[str, Any]:
+    """The create's JSON. The size is always sent: the upstream's default for an edit is 256."""
+    body: dict[str, Any] = {
+        "model": request.model,
+        "prompt": request.prompt,
+        "type": request.type.value,
+        "size": request.size.api,
+        "seed": request.seed,
+    }
+    if image_urls:
+        body["images"] = list(image_urls)
+    return body
+
+
+def read_create(
+    status: int,
+    content_type: str,
+    body: bytes,
+    request_inputs: Collection[str] = (),
+    *,
+    headers: Mapping[str, str] | None = None,
+    redact: Redact | None = None,
+    base_url: str = "",
+) -> TaskStatus:
+    """What the answer to a create says; the GatewayError tree for a refusal.
+
+    An id is kept whatever stands beside it, as long as nothing says that the task failed: it is paid for.
+    A finished image without an id gives SUCCEEDED with task_id None. base_url: what relative links are joined to.
+    """
+    reply = Reply(status, content_type, body, headers or {}, redact or Settings().redact, is_create=True)
+    if reply.json is None and (kept := read_cut_create(status, body)):
+        return kept
+    if reply.json is not None and (older := _older_task(reply, reply.json)):
+        return older
+    root = _accepted(reply)
+    found = _read(reply, root, request_inputs, base_url)
+    task_id = _usable(answers.task_id(root) or answers.id_in_pieces(body))  # wherever it stands
+    if isinstance(found, TaskStatus):
+        if found.state is TaskState.FAILED and task_id and state_of(answers.status_word(root)) is not TaskState.FAILED:
+            found = TaskStatus(TaskState.SUBMITTED)  # only inferred: the task itself is asked
+        if task_id or found.state not in _UNDER_WAY:
+            return _named(found, task_id, reply, root)
+        said = f'it has the unknown status "{found.odd_word}" and' if found.odd_word else "it"
+        raise unreadable(reply, f"{said} names no usable task id")
+    if not task_id:
+        no_word = not answers.status_word(root)
+        raise unreadable(reply, "it holds neither a task id nor an image") if no_word else found
+    return _named(TaskStatus(TaskState.SUBMITTED), task_id, reply, root)
+
+
+def read_cut_create(status: int, body: bytes) -> TaskStatus | None:
+    """The task that an answer to a create names which is cut, or broken beyond reading; None where it names none."""
+    task_id = _usable(answers.id_in_pieces(body)) if 200 <= status < 300 or status >= 500 else ""
+    return TaskStatus(TaskState.SUBMITTED, task_id) if task_id else None
+
+
+def read_task(
+    status: int,
+    content_type: str,
+    body: bytes,
+    request_inputs: Collection[str] = (),
+    *,
+    headers: Mapping[str, str] | None = None,
+    redact: Redact | None = None,
+    base_url: str = "",
+) -> TaskStatus:
+    """What the answer to a poll says; the GatewayError tree for anything but a task's state.
+
+    task_id is the one the answer names, if any: it may be the upstream's. base_url: what relative links are joined to.
+    """
+    reply = Reply(status, content_type, body, headers or {}, redact or Settings().redact, is_create=False)
+    found = _read(reply, root := _accepted(reply), request_inputs, base_url)
+    if isinstance(found, GatewayError):
+        raise found
+    return _named(found, answers.task_id(root), reply, root)
+
+
+def _usable(task_id: str) -> str:
+    """The id, or an empty text for what cannot be asked for."""
+    try:
+        return check_given_id(task_id) if task_id else ""
+    except InvalidTaskIdError:
+        return ""
+
+
+def _older_task(reply: Reply, root: answers.Json) -> TaskStatus | None:
+    """The task that a conflict (409) names: the same request runs already."""
+    if reply.status != 409 and not (reply.status < 300 and reply.code == "409"):
+        return None
+    task_id = _usable(answers.named_in_refusal(root) or (answers.task_id(root) if answers.own_status(root) else ""))
+    if not task_id or state_of(answers.own_status(root)) is TaskState.FAILED:
+        return None
+    return TaskStatus(TaskState.SUBMITTED, task_id, retry_after=reply.retry_after, is_older=True)
+
+
+def _accepted(reply: Reply) -> answers.Json:
+    """The answer's object, if it is an answer about a task; raises what else it is."""
+    root = reply.json
+    if root is None or not 200 <= reply.status < 300:
+        if root is not None and _tells_more(reply, root):
+            return root
+        raise refused(reply)
+    if not _is_about_task(reply, root) and answers.has_error(root):
+        raise refused(reply)
+    return root
+
+
+def _is_about_task(reply: Reply, root: answers.Json) -> bool:
+    """Whether an answer with HTTP 200 is about a task, though it may hold an error as well."""
+    word, task_id = answers.status_word(root), answers.task_id(root)
+    if answers.own_status(root):
+        return True  # data.status: the task's own
+    if reply.code in _REFUSALS:
+        return False
+    if reply.is_create:
+        return bool(task_id) or (state_of(word) is TaskState.FAILED and not reply.code)
+    return reply.code in _FAILURE_CODES or (bool(word) and (bool(task_id) or not reply.code))
+
+
+def _tells_more(reply: Reply, root: answers.Json) -> bool:
+    """Whether an answer with an HTTP error tells of a task: of a poll's that it failed, of a create's that it runs."""
+    if reply.is_create:
+        state = state_of(answers.status_word(root))
+        named = bool(answers.given_id(root)) and state is not TaskState.FAILED and reply.code not in _NEVER_BEGUN
+        return reply.status >= 500 and (named or (state in _UNDER_WAY and bool(answers.task_id(root))))
+    if reply.code in _FAILURE_CODES:
+        return True
+    return state_of(answers.own_status(root)) is TaskState.FAILED and str(reply.status) not in _REFUSALS
+
+
+def _read(
+    reply: Reply, root: answers.Json, request_inputs: Collection[str], base_url: str
+) -> TaskStatus | GatewayError:
+    """The task's state without its id, or why it cannot be read."""
+    word = answers.status_word(root)
+    state = state_of(word)
+    if state is TaskState.FAILED or (not word and not reply.is_create and reply.code in _FAILURE_CODES):
+        return TaskStatus(TaskState.FAILED, words=reply.words, gateway_code=reply.task_code)
+    if state in _UNDER_WAY:
+        return TaskStatus(state, progress=answers.progress(root))
+    images = _images(root, request_inputs, base_url)
+    if images:
+        return TaskStatus(TaskState.SUCCEEDED, images=images)
+    if answers.is_flagged(root):
+        return TaskStatus(TaskState.FAILED, words=reply.words, gateway_code=reply.task_code or _MODERATED)
+    if state is TaskState.SUCCEEDED:
+        if answers.error_words(root):
+            return TaskStatus(TaskState.FAILED, words=reply.words, gateway_code=reply.task_code)
+        return unreadable(reply, "it says that the task is done, but holds no image")
+    return _unknown(reply, root, word) if word else unreadable(reply, "it names no status")
+
+
+def _images(root: answers.Json, request_inputs: Collection[str], base_url: str) -> tuple[str, ...]:
+    word = answers.status_word(root)
+    found = answers.images(root, request_inputs, base_url if word else "")  # a path alone says too little
+    if found or state_of(word) is not TaskState.SUCCEEDED:
+        return found
+    odd = (odd_images(record, request_inputs, base_url) for record in answers.task_records(root))
+    return next((images for images in odd if images), ())
+
+
+def _unknown(reply: Reply, root: answers.Json, word: str) -> TaskStatus | GatewayError:
+    """A word that nobody knows ends no paid task: it counts as still running, unless an error stands beside it."""
+    shown = reply.shown(word, _ODD_WORD)
+    if answers.has_failure(root) or re.fullmatch(r"[3-9]\d\d|\d{4,}", reply.code):
+        return unreadable(reply, f'it has the unknown status "{shown}" beside an error')
+    text = reply.shown(reply.body[:20_000].decode("utf-8", "replace"), _ODD_ANSWER)
+    return TaskStatus(TaskState.RUNNING, progress=answers.progress(root), odd_word=shown, odd_answer=text)
+
+
+def _named(found: TaskStatus, task_id: str, reply: Reply, root: answers.Json) -> TaskStatus:
+    """With the task's id, what it cost, and when to ask again."""
+    credits = answers.credits(root)
+    if credits == 0 and found.state is not TaskState.SUCCEEDED:
+        credits = None  # not charged yet, or given back: the state says that
+    return replace(found, task_id=task_id or None, credits=credits, retry_after=reply.retry_after)

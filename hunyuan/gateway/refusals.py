@@ -1,0 +1,320 @@
+"""What the gateway's refusals and unreadable answers become: one error, one sentence each.
+
+Texts of the gateway are quoted shortened and redacted. Codes: the vendor's docs for 401 to 5xx, the upstream's
+for 1200 (moderation), 1401 (invalid parameter), 1402 (input not reachable) and 5004 (timeout).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from functools import cached_property
+from typing import TypeVar
+
+from ..errors import (
+    AuthenticationError,
+    GatewayError,
+    InputUnreachableError,
+    ModerationError,
+    Money,
+    OutOfCreditsError,
+    RateLimitedError,
+    RejectedRequestError,
+    ServerError,
+    UnknownTaskError,
+    UnreadableAnswerError,
+)
+from . import answers
+
+_UPSTREAM_CODES = ("1200", "1401", "1402", "5004")
+_CODE_IN_WORDS = re.compile(r"\b(?:code|error)\W{0,3}(1200|1401|1402|5004)\b", re.IGNORECASE)
+_LONGEST_WORDS, _LONGEST_BODY = 400, 600  # characters quoted
+_SIGNATURE = re.compile(r"(https?://[^\s\"'<>?]+)\?[^\s\"'<>]+")
+_INLINE = re.compile(r"(data:[\w./+\-]{0,60}[^,\"']{0,40},)?[A-Za-z0-9+/_\-]{200,}={0,2}")
+_BEARER = re.compile(r"\b(bearer\s+)[^\s\"',]+", re.IGNORECASE)
+# ComfyUI's page opens comfy.org's login or shop for errors with these words, whoever said them.
+_DIALOG_WORDS = (
+    ("Unauthorized: Please login first to use this node", "unauthorized, please log in first"),
+    ("Payment Required: Please add credits", "payment required, please top up"),
+)
+
+# Out of credits is said in many ways, and not only with 402. Gateways' codes, then words, English and Chinese.
+_NO_CREDITS_CODES = frozenset(
+    {"insufficient_user_quota", "insufficient_quota", "insufficient_credits", "insufficient_credit"}
+    | {"insufficient_balance", "insufficient_funds", "out_of_credits", "billing_hard_limit_reached"}
+)
+_NO_CREDITS_WORDS = re.compile(
+    r"insufficient[ _](\w+[ _]){0,2}(credit|balance|fund|quota|point)"
+    r"|not enough (\w+ ){0,2}(credit|balance|fund|quota|point)"
+    r"|(credits?|balance|funds|quota|points) (\w+ ){0,2}(insufficient|not enough|exhausted|used up)"
+    r"|\b(no|out of) (\w+ )?credits\b|exceeded your current quota|payment required"
+    r"|(余额|额度|积分|配额|点数)\s*(不足|已用完|已耗尽|已用尽)|欠费",
+    re.IGNORECASE,
+)
+# A 429 with these words is over in a while, whatever it calls its quota.
+_SOON_AGAIN = re.compile(
+    r"\b(per|this|a) (second|minute|hour|day)\b|rate limit|retry (in|after)|requests? too (fast|often)", re.IGNORECASE
+)
+
+Failure = TypeVar("Failure", bound=GatewayError)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One answer of the gateway, with what its errors are worded from."""
+
+    status: int
+    content_type: str
+    body: bytes
+    headers: Mapping[str, str]
+    redact: Callable[[str], str]
+    is_create: bool
+
+    @cached_property
+    def json(self) -> answers.Json | None:
+        return answers.parse(self.body)
+
+    @cached_property
+    def words(self) -> str:
+        """The gateway's own words, safe to show."""
+        return self.shown(answers.words(self.json), _LONGEST_WORDS) if self.json else ""
+
+    @cached_property
+    def code(self) -> str:
+        """The code in the body; upstream's also from the words, where gateways put it."""
+        code = answers.code(self.json) if self.json else ""
+        if code in _UPSTREAM_CODES:
+            return code
+        if match := _CODE_IN_WORDS.search(self.words):
+            return match[1]
+        return "1402" if "unable to access the provided media url" in self.words.lower() else self.shown(code, 40)
+
+    @property
+    def task_code(self) -> str:
+        """The code of a failed task: what only repeats HTTP's is none."""
+        return "" if self.code == str(self.status) else self.code
+
+    def shown(self, text: str, longest: int) -> str:
+        """The text on one line, without secrets, signatures and inline images, shortened."""
+        text = self.redact(text[:20_000])
+        text = _SIGNATURE.sub(r"\1?...", _BEARER.sub(r"\1***", text))
+        text = _INLINE.sub("...", text)
+        for trigger, harmless in _DIALOG_WORDS:
+            text = re.sub(re.escape(trigger), harmless, text, flags=re.IGNORECASE)
+        text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+        return text if len(text) <= longest else f"{text[:longest]}..."
+
+    @cached_property
+    def retry_after(self) -> float | None:
+        return retry_after(self.headers, time.time())
+
+
+def retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """Seconds that `Retry-After` asks to wait, from seconds or an HTTP date; None without a usable one.
+
+    now: unix seconds, used for a date where the answer has no Date of its own.
+    """
+    given = {name.lower(): value.strip() for name, value in headers.items()}
+    text = given.get("retry-after", "")
+    if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", text):
+        return float(text)
+    try:
+        until = parsedate_to_datetime(text).timestamp()
+    except (TypeError, ValueError, OverflowError):
+        return None
+    with contextlib.suppress(TypeError, ValueError, OverflowError):
+        now = parsedate_to_datetime(given.get("date", "")).timestamp()  # the gateway's clock, not ours
+    return max(0.0, until - now)
+
+
+def unreadable(reply: Reply, why: str) -> UnreadableAnswerError:
+    """An answer of which nobody can say what it means; quotes it."""
+    text = reply.shown(reply.body[:20_000].decode("utf-8", "replace"), _LONGEST_BODY)
+    safe = 400 <= reply.status < 500
+    failure = _made(
+        UnreadableAnswerError,
+        reply,
+        f"The gateway's answer (HTTP {reply.status}) cannot be read: {why}. It began: {text or '(empty)'}",
+        do="Check the base URL in the settings; if it is right, report this answer.",
+        money=Money.NOT_SPENT if safe else Money.MAYBE_SPENT,
+    )
+    failure.is_json = reply.json is not None
+    return failure
+
+
+def refused(reply: Reply) -> GatewayError:
+    """The error for an answer that is not about a task: by upstream's code, else HTTP's status, else the code."""
+    if reply.code in _UPSTREAM_CODES:
+        return _upstream(reply)
+    number = reply.status if reply.status >= 300 else int(reply.code) if re.fullmatch(r"\d{1,6}", reply.code) else 0
+    if 300 <= number < 400 and reply.status >= 300:
+        return _redirected(reply)
+    if number == 402 or _is_out_of_credits(reply, number):
+        return _out_of_credits(reply, number)
+    if number in (401, 403, 404, 408, 413, 429):
+        return _by_number(reply, number)
+    if 500 <= number < 600 or 5000 <= number < 6000 or number == 499:
+        return _server(reply, number)
+    if 400 <= number < 500 or 1000 <= number < 2000:
+        return _rejected(reply, number)
+    if reply.json is None:
+        return unreadable(reply, _what_it_is(reply))
+    said = f'it reports the error "{reply.words or reply.code}"' if answers.has_error(reply.json) else "it is empty"
+    return unreadable(reply, said)
+
+
+def _what_it_is(reply: Reply) -> str:
+    if _is_page(reply):
+        return "it is a web page (HTML) instead of JSON; a login page, a firewall or a wrong address answers so"
+    return "it is not JSON" if reply.body.strip() else "it is empty"
+
+
+def _is_page(reply: Reply) -> bool:
+    return reply.body[:2000].lstrip()[:1] == b"<" or (reply.json is None and "html" in reply.content_type.lower())
+
+
+def _made(
+    kind: type[Failure], reply: Reply, what: str, *, why: str = "", do: str = "", money: Money = Money.NOT_SPENT
+) -> Failure:
+    """money: what it means for a create; a poll never costs anything."""
+    said = f'The gateway says: "{reply.words}".' if reply.words and reply.words not in what else ""
+    return kind(
+        what,
+        status=reply.status,
+        gateway_code=reply.code,
+        words=reply.words,
+        retry_after=reply.retry_after,
+        why=f"{why} {said}".strip(),
+        do=do,
+        money=money if reply.is_create else Money.UNTOUCHED,
+    )
+
+
+def _upstream(reply: Reply) -> GatewayError:
+    if reply.code == "1200":
+        return _made(
+            ModerationError,
+            reply,
+            "Content moderation refused the request (code 1200).",
+            do="Change the prompt or the input image.",
+        )
+    if reply.code == "1402":
+        return _made(
+            InputUnreachableError,
+            reply,
+            "The gateway could not fetch an input image (code 1402).",
+            why="This is not moderation: the image's address does not answer from outside.",
+            do="Set up an upload way that the gateway can reach (settings: S3 or HTTP upload), or give a public URL.",
+        )
+    if reply.code == "5004":
+        return _server(reply, 5004)
+    return _rejected(reply, 1401)
+
+
+def _is_out_of_credits(reply: Reply, number: int) -> bool:
+    """Whether a refusal means that the account is empty. A 5xx may speak of the gateway's own account upstream."""
+    if number not in (0, 400, 403, 429) or reply.json is None:
+        return False
+    if reply.code.lower() in _NO_CREDITS_CODES:
+        return True
+    said = reply.words
+    return bool(_NO_CREDITS_WORDS.search(said)) and not (number == 429 and _SOON_AGAIN.search(said))
+
+
+def _out_of_credits(reply: Reply, number: int) -> GatewayError:
+    return _made(
+        OutOfCreditsError,
+        reply,
+        f"The gateway account has no credits left ({number or reply.code or reply.status}).",
+        do="Top up the account at the gateway; an image costs 25 credits.",
+    )
+
+
+def _by_number(reply: Reply, number: int) -> GatewayError:
+    if number == 403 and reply.json is None:
+        return unreadable(reply, "access was denied with a page of its own, as a firewall or a region block does it")
+    if number in (401, 403):
+        return _made(
+            AuthenticationError,
+            reply,
+            f"The gateway did not accept the API key ({number}).",
+            why="It is wrong, expired, or not allowed to do this." if number == 401 else "It may not do this.",
+            do="Check the key in the settings (or HUNYUAN_API_KEY) against your account at the gateway.",
+        )
+    if number == 429:
+        wait = f" It asks to wait {reply.retry_after:.0f} seconds." if reply.retry_after else ""
+        return _made(
+            RateLimitedError,
+            reply,
+            f"The gateway takes no more requests at the moment (429).{wait}",
+            do="Wait, or lower max_in_flight in the settings.",
+        )
+    if number == 413:
+        return _made(
+            RejectedRequestError,
+            reply,
+            "The request is too large for the gateway (413).",
+            why="Input images sent inline make it large.",
+            do="Set up an upload way (settings: S3 or HTTP upload), or lower upload_max_side.",
+        )
+    if number == 404 and not reply.is_create and _is_page(reply):
+        return unreadable(reply, _what_it_is(reply))  # a proxy's page says nothing of the task
+    return _not_found(reply) if number == 404 else _server(reply, number)
+
+
+def _not_found(reply: Reply) -> GatewayError:
+    if reply.is_create:
+        return _made(
+            RejectedRequestError,
+            reply,
+            "The gateway knows no such address or model (404).",
+            do="Check the base URL and the model in the settings.",
+        )
+    return _made(
+        UnknownTaskError,
+        reply,
+        "The gateway does not know this task (404).",
+        why="The id is wrong, belongs to another account, or the task is too old.",
+        do="Check the id, the API key and the base URL.",
+    )
+
+
+def _server(reply: Reply, number: int) -> ServerError:
+    what = "timed out (code 5004)" if number == 5004 else f"failed ({number})"
+    return _made(
+        ServerError,
+        reply,
+        f"The gateway, or a proxy before it, {what}.",
+        why="" if reply.json else "Its answer was no JSON.",
+        do="Wait a moment and look at the gateway's status page.",
+        money=Money.MAYBE_SPENT,
+    )
+
+
+def _rejected(reply: Reply, number: int) -> GatewayError:
+    if reply.json is None:
+        return unreadable(reply, _what_it_is(reply))
+    said = reply.words.lower()
+    if not reply.is_create and re.search(r"\b(task|prediction)\b.{0,40}\bnot (be )?(found|exist)|no such task", said):
+        return _not_found(reply)
+    return _made(
+        RejectedRequestError,
+        reply,
+        f"The gateway refused the request ({'code ' if number >= 1000 else ''}{number}).",
+        do="Change what it names; if it names nothing, check the model in the settings.",
+    )
+
+
+def _redirected(reply: Reply) -> GatewayError:
+    given = {name.lower(): value for name, value in reply.headers.items()}
+    place = reply.shown(given.get("location", ""), 200) or "another address"
+    what = f"The gateway's address redirects to {place} (HTTP {reply.status}), which is not followed with the key."
+    do = "Set the base URL to the gateway's final address; behind a public network, log in to it first."
+    if reply.is_create and reply.status != 303:
+        return _made(RejectedRequestError, reply, what, do=do)
+    # "See other": what was asked for may have been done (RFC 9110, 15.4.4).
+    return _made(UnreadableAnswerError, reply, what, do=do, money=Money.MAYBE_SPENT)

@@ -1,0 +1,1 @@
+"""One HTTP exchange, whatever lies between: proxies, certificates, addresses, limits."""

@@ -1,0 +1,224 @@
+"""http(s) addresses: taken apart without changing a byte, and the networks no download may reach."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from urllib.parse import SplitResult, quote, urljoin, urlsplit
+
+from ..errors import UnsafeAddressError
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_CONTROL = re.compile(r"[\x00-\x20\x7f\\]")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:")
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
+
+IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+# Written out instead of `is_global`: that changes with Python's version, and misses single hosts such as Azure's.
+_CLOSED = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "0.0.0.0/8",  # this host
+        "10.0.0.0/8",
+        "100.64.0.0/10",  # carrier-grade NAT; Alibaba's metadata service
+        "127.0.0.0/8",
+        "168.63.129.16/32",  # Azure's metadata service, at a public address
+        "169.254.0.0/16",  # link-local; the metadata services of AWS, Google, Tencent …
+        "172.16.0.0/12",
+        "192.0.0.0/24",  # protocol assignments; Oracle's metadata service
+        "192.0.2.0/24",
+        "192.88.99.0/24",
+        "192.168.0.0/16",
+        "198.51.100.0/24",
+        "203.0.113.0/24",
+        "224.0.0.0/4",
+        "240.0.0.0/4",
+        "::/128",
+        "::1/128",
+        "64:ff9b:1::/48",  # local-use NAT64
+        "100::/64",
+        "2001::/23",  # protocol assignments, Teredo
+        "2001:db8::/32",
+        "2002::/16",  # 6to4, retired (RFC 7526); it would carry any IPv4 address inside
+        "3fff::/20",
+        "5f00::/16",
+        "fc00::/7",
+        "fe80::/10",
+        "fec0::/10",
+        "ff00::/8",
+    )
+)
+# Proxies of the Clash family answer every name with an address out of this benchmark network ("fake-ip") and
+# resolve the name themselves at the far end: a name may lead there, an address that is written out may not.
+_FAKE_IP = ipaddress.ip_network("198.18.0.0/15")
+# The same over IPv6: what Clash (mihomo) and sing-box take unless told otherwise. Other pools of theirs are any private
+# network (fc00::/7), where nobody but the metadata services of AWS and Google has a fixed place.
+_FAKE_IP6 = tuple(ipaddress.ip_network(network) for network in ("fdfe::/16", "fc00::/18"))
+_PRIVATE6 = ipaddress.ip_network("fc00::/7")
+_METADATA6 = tuple(ipaddress.ip_network(network) for network in ("fd00:ec2::/32", "fd20:ce::/32"))
+_LINK_LOCAL = tuple(ipaddress.ip_network(network) for network in ("169.254.0.0/16", "fe80::/10"))
+_METADATA = tuple(ipaddress.ip_network(f"{host}/32") for host in ("100.100.100.200", "168.63.129.16", "192.0.0.192"))
+_WRITTEN_OUT = re.compile(r":|(^|\.)(\d+|0x[0-9a-f]*)\.?$")  # a host that is an address, in any spelling
+# IPv6 networks with an IPv4 address in their last 32 bits.
+_EMBEDDED = (
+    ipaddress.ip_network("::ffff:0:0/96"),  # mapped
+    ipaddress.ip_network("::/96"),  # compatible
+    ipaddress.ip_network("64:ff9b::/96"),  # NAT64
+    ipaddress.ip_network("::ffff:0:0:0/96"),  # translated
+)
+
+
+@dataclass(frozen=True)
+class Address:
+    """An http(s) address in its parts.
+
+    host: lower case, ASCII, without brackets. target: path and query exactly as they were written, every escape
+    kept (a signature covers them); only characters outside ASCII are escaped, which HTTP cannot carry.
+    """
+
+    scheme: str
+    host: str
+    port: int
+    target: str
+
+    @property
+    def origin(self) -> str:
+        """`https://host` with the port where it is not the scheme's own."""
+        return f"{self.scheme}://{self.place}"
+
+    @property
+    def place(self) -> str:
+        """`host` or `host:port`, for a Host header or a message."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == _DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
+
+    def join(self, location: str) -> Address:
+        """Where a redirect from here leads; raises UnsafeAddressError if that is no http(s) address."""
+        location = location.strip()
+        if _SCHEME.match(location):
+            return parse(location)  # as it is: joining would rewrite it
+        if location.startswith("/"):
+            start = f"{self.scheme}:" if location.startswith("//") else self.origin
+            return parse(start + location)
+        return parse(urljoin(f"{self.origin}{self.target}", location))
+
+
+def parse(url: str) -> Address:
+    """Takes an address apart; raises UnsafeAddressError for anything but a plain http or https address."""
+    if _CONTROL.search(url):
+        raise _unusable("it holds a space, a backslash or a control character")
+    split = _split(url)
+    if split is None:
+        raise _unusable("it is malformed")
+    parts, host, port = split
+    scheme = parts.scheme.lower()
+    if scheme not in _DEFAULT_PORTS:
+        raise _unusable(f'only http and https are fetched, got "{scheme[:20]}"')
+    if "@" in parts.netloc:
+        raise _unusable("it holds a user name")
+    if not host or port == 0 or "%" in host:
+        raise _unusable("its host or port is missing or malformed")
+    rest = url.split("://", 1)[1][len(parts.netloc) :].split("#", 1)[0]
+    target = _NOT_ASCII.sub(lambda match: quote(match[0]), rest)
+    return Address(scheme, host, port or _DEFAULT_PORTS[scheme], target if target.startswith("/") else f"/{target}")
+
+
+def _split(url: str) -> tuple[SplitResult, str, int | None] | None:
+    """The parts, the host in ASCII and the port; None for what is malformed."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        return parts, host if ":" in host else host.encode("idna").decode("ascii").lower(), parts.port
+    except ValueError:
+        return None
+
+
+def _unusable(why: str) -> UnsafeAddressError:
+    return UnsafeAddressError(
+        "The image's link is not an address that can be fetched.",
+        why=f"{why[0].upper()}{why[1:]}.",
+        do="Report it to whoever gave the link.",
+    )
+
+
+def is_closed(address: str, *, by_name: bool = False) -> bool:
+    """Whether no download may go to this IP address: private, loopback, link-local, metadata, multicast …
+
+    by_name: the address came out of DNS (see _FAKE_IP). What is not an IP address counts as closed.
+    """
+    try:
+        ip: IPAddress = ipaddress.ip_address(address.split("%", 1)[0])
+    except ValueError:
+        return True
+    if any(ip in network for network in _CLOSED) or (ip in _FAKE_IP and not by_name):
+        return True
+    return any(
+        ip in network and is_closed(str(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)), by_name=by_name)
+        for network in _EMBEDDED
+    )
+
+
+class AddressGuard:
+    """Decides where a download may connect to: public addresses, the gateway itself, and what the user allowed."""
+
+    def __init__(self, base_url: str, allowed_hosts: Collection[str] = ()) -> None:
+        gateway = parse(base_url)
+        self._gateway = (gateway.host, gateway.port)
+        self._allowed = frozenset(host.strip("[]") if ":" not in host.strip("[]") else host for host in allowed_hosts)
+
+    def is_exempt(self, host: str, port: int) -> bool:
+        """Whether this host and port may be reached at any address: the gateway's own, or one the user allowed."""
+        bracketed = f"[{host}]" if ":" in host else host
+        names = {host, bracketed, f"{bracketed}:{port}"}
+        return (host, port) == self._gateway or not names.isdisjoint(self._allowed)
+
+    def check(self, host: str, port: int, address: str) -> None:
+        """Raises UnsafeAddressError if a download from `host` must not connect to this IP address."""
+        if not self.is_exempt(host, port) and is_closed(address, by_name=is_name(host)):
+            raise _closed(host, address)
+
+    def check_proxy(self, host: str, address: str) -> None:
+        """Raises UnsafeAddressError if no proxy can be at this address. Private networks and this machine have many."""
+        ip = ipaddress.ip_address(address.split("%", 1)[0])
+        ip = getattr(ip, "ipv4_mapped", None) or ip
+        if any(ip in network for network in (*_LINK_LOCAL, *_METADATA, *_METADATA6)):
+            raise _closed(host, address)
+
+    def check_for_proxy(self, host: str, port: int, addresses: Collection[str]) -> None:
+        """The same where a proxy connects; addresses: all that this machine knows of `host`, perhaps none.
+
+        A private IPv6 address may be a proxy program's fake one: it counts only where nothing else is known of the
+        name and no such program takes it by default.
+        """
+        if self.is_exempt(host, port):
+            return
+        by_name = is_name(host)
+        closed = [address for address in addresses if is_closed(address, by_name=by_name)]
+        known_otherwise = len(closed) < len(addresses)
+        for address in closed:
+            if not (by_name and _may_be_fake(address, known_otherwise)):
+                raise _closed(host, address)
+
+
+def is_name(host: str) -> bool:
+    """Whether this host is looked up in DNS; False for an IP address in any spelling."""
+    return not _WRITTEN_OUT.search(host)
+
+
+def _may_be_fake(address: str, known_otherwise: bool) -> bool:
+    ip = ipaddress.ip_address(address.split("%", 1)[0])
+    if any(ip in network for network in _FAKE_IP6):
+        return True
+    return known_otherwise and ip in _PRIVATE6 and not any(ip in network for network in _METADATA6)
+
+
+def _closed(host: str, address: str) -> UnsafeAddressError:
+    return UnsafeAddressError(
+        f"The image's link leads to {host}, which is at the closed address {address}.",
+        why="Private, loopback, link-local and metadata addresses are not fetched from.",
+        do=f'If this is your own server or an object store inside your network, add "{host}" to allowed_hosts in the '
+        "settings (or to HUNYUAN_ALLOWED_HOSTS).",
+    )

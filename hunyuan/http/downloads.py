@@ -1,0 +1,138 @@
+"""From a result's link to its bytes: redirects by hand, each hop checked, the key to nobody but the gateway."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import time
+from contextlib import suppress
+from urllib.parse import unquote_to_bytes
+
+from ..errors import (
+    DownloadError,
+    HunyuanError,
+    LinkDeadError,
+    Money,
+    NotAnImageError,
+    RateLimitedError,
+    ServerError,
+    TooLargeError,
+    UnsafeAddressError,
+)
+from ..gateway.refusals import retry_after
+from ..settings.store import Settings
+from .addresses import Address, AddressGuard, parse
+from .transport import Exchange, Transport
+
+MAX_BYTES = 64 * 2**20
+_MAX_REDIRECTS = 5
+_REDIRECTS = (301, 302, 303, 307, 308)
+_TRY_LATER = "Try again later."
+
+
+def download(transport: Transport, settings: Settings, url: str, deadline_seconds: float) -> bytes:
+    """The body behind a link; see Client.download for what it raises. deadline_seconds: for all hops together."""
+    ends = time.monotonic() + deadline_seconds
+    gateway = parse(settings.base_url)
+    guard = AddressGuard(settings.base_url, settings.allowed_hosts)
+    address = parse(url)
+    for _ in range(_MAX_REDIRECTS + 1):
+        headers = {"Accept": "image/*,*/*;q=0.5"}
+        if address.origin == gateway.origin and settings.api_key:
+            headers["Authorization"] = f"Bearer {settings.api_key}"
+        exchange = transport.fetch(
+            address,
+            headers=headers,
+            deadline_seconds=max(0.001, ends - time.monotonic()),
+            max_bytes=MAX_BYTES,
+            guard=guard,
+        )
+        if exchange.status not in _REDIRECTS:
+            return _image_body(address, exchange)
+        address = _next_hop(address, exchange)
+    raise UnsafeAddressError(
+        f"The image's link redirects more than {_MAX_REDIRECTS} times.", do="Try again; report it if it stays so."
+    )
+
+
+def _next_hop(address: Address, exchange: Exchange) -> Address:
+    location = exchange.headers.get("location", "")
+    if not location:
+        raise DownloadError(f"{address.place} redirects ({exchange.status}), but not to anywhere.", do=_TRY_LATER)
+    # A header is read as Latin-1 (RFC 9110, 5.5), but what stands in it outside ASCII is UTF-8, as browsers take it.
+    with suppress(UnicodeError):
+        location = location.encode("latin-1").decode("utf-8")
+    following = address.join(location)
+    if address.scheme == "https" and following.scheme == "http":
+        raise UnsafeAddressError(
+            f"The image's link redirects from https to http at {following.place}.",
+            why="What comes unencrypted may come from anybody.",
+            do="Report it to whoever gave the link.",
+        )
+    return following
+
+
+def _image_body(address: Address, exchange: Exchange) -> bytes:
+    """The body of an answer that is one; whether it is an image is seen when it is decoded."""
+    status = exchange.status
+    if status != 200:
+        raise _refusal(address, exchange)
+    kind = exchange.headers.get("content-type", "").partition(";")[0].strip().lower()
+    start = exchange.body[:512].lstrip().lower()
+    if not exchange.body:
+        raise NotAnImageError(f"{address.place} sent an empty file instead of an image.", do=_TRY_LATER)
+    if start.startswith((b"<!doctype html", b"<html")) or (kind == "text/html" and start.startswith(b"<")):
+        page = NotAnImageError(
+            f"{address.place} sent a web page (HTML) instead of an image.",
+            why="A login page, a firewall or a proxy stands before the file.",
+            do=_TRY_LATER,
+        )
+        page.body = exchange.body
+        raise page
+    return exchange.body
+
+
+def _refusal(address: Address, exchange: Exchange) -> HunyuanError:
+    status, wait = exchange.status, retry_after(exchange.headers, time.time())
+    if status in (401, 403, 404, 410):
+        return LinkDeadError(
+            f"The image's link is dead: {address.place} answered {status}.",
+            why="Links expire, those of results after seven days at the latest.",
+        )
+    if status == 429:
+        what = f"{address.place} takes no more downloads at the moment (429)."
+        return RateLimitedError(what, status=429, retry_after=wait, do=_TRY_LATER, money=Money.SPENT)
+    if status >= 500 or status == 408:
+        what = f"{address.place} failed to give the image ({status})."
+        return ServerError(what, status=status, retry_after=wait, do=_TRY_LATER, money=Money.SPENT)
+    return DownloadError(f"{address.place} answered {status} instead of the image.", do=_TRY_LATER)
+
+
+def decode_inline(text: str, max_bytes: int) -> bytes:
+    """The bytes of a `data:` URI or of bare base64; raises NotAnImageError, TooLargeError."""
+    head, comma, payload = text.partition(",")
+    is_uri = head[:5].lower() == "data:" and bool(comma)
+    if not is_uri:
+        payload = text
+    if len(payload) > max_bytes * 4 // 3 + 4096:
+        raise TooLargeError(
+            f"The inline image is larger than {max_bytes / 2**20:.0f} MiB.", do="Report it to whoever gave it."
+        )
+    if is_uri and not head.lower().rstrip().endswith(";base64"):
+        data = unquote_to_bytes(payload)
+    else:
+        data = _from_base64(unquote_to_bytes(payload) if "%" in payload else payload.encode("utf-8", "replace"))
+    if not data:
+        raise NotAnImageError("The inline image is empty.", do=_TRY_LATER)
+    return data
+
+
+def _from_base64(payload: bytes) -> bytes:
+    compact = re.sub(rb"\s+", b"", payload).rstrip(b"=").translate(bytes.maketrans(b"-_", b"+/"))
+    try:
+        return base64.b64decode(compact + b"=" * (-len(compact) % 4), validate=True)
+    except binascii.Error:
+        broken = NotAnImageError("The inline image is not whole base64.", do=_TRY_LATER)
+        broken.body = payload
+        raise broken from None

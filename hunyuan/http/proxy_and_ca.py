@@ -1,0 +1,90 @@
+"""Which proxy and which certificates an exchange uses: the settings first, then the environment."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+from urllib.request import getproxies
+
+import certifi
+import requests.utils
+
+from ..errors import ProxyFailedError, TlsError
+from ..settings.store import Settings
+from .addresses import Address
+
+CA_SETTING = "ca_file in the settings"
+_CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")  # in requests' own order
+_OPENSSL_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")  # heeded by OpenSSL and Python, which pass over dead paths
+_PROXY_SCHEMES = ("http", "https")
+
+
+@dataclass(frozen=True)
+class Route:
+    """proxy: its URL, empty for none; it may hold a password. ca: a file or a folder of CA certificates.
+
+    ca_source: which setting or variable named it; empty for the usual certificates.
+    """
+
+    proxy: str = field(repr=False)
+    ca: str
+    ca_source: str = ""
+
+
+def choose(address: Address, settings: Settings) -> Route:
+    """The route to an address; raises ProxyFailedError or TlsError where what is set cannot be used."""
+    return Route(_proxy(address, settings), *_ca(settings))
+
+
+def proxy_place(proxy: str) -> str:
+    """The proxy as a message may show it: no user, no password."""
+    parts = urlsplit(proxy)
+    return parts.netloc.rpartition("@")[2]
+
+
+def _proxy(address: Address, settings: Settings) -> str:
+    if settings.proxy == "none" or requests.utils.should_bypass_proxies(address.origin, no_proxy=None):
+        return ""
+    source, proxy = "proxy in the settings", settings.proxy
+    if not proxy:
+        source = f"{address.scheme.upper()}_PROXY or ALL_PROXY in the environment"
+        proxy = requests.utils.select_proxy(address.origin, getproxies()) or ""
+    if not proxy:
+        return ""
+    if "://" not in proxy:
+        proxy = f"http://{proxy}"
+    try:
+        parts = urlsplit(proxy)
+        usable = bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        usable = False
+        parts = urlsplit("")
+    if usable and parts.scheme.lower() in _PROXY_SCHEMES:
+        return proxy
+    if usable and parts.scheme.lower().startswith("socks"):
+        raise ProxyFailedError(
+            f"A SOCKS proxy is set ({proxy_place(proxy)}), but only HTTP proxies are used here.",
+            do=f"Give the HTTP port of the same proxy program: {source}, for example http://127.0.0.1:7890.",
+        )
+    raise ProxyFailedError(
+        "The proxy's address cannot be used.", do=f"Mend {source}: it should look like http://127.0.0.1:7890."
+    )
+
+
+def _ca(settings: Settings) -> tuple[str, str]:
+    """The path, and which setting or variable named it."""
+    candidates = [(CA_SETTING, settings.ca_file)]
+    candidates += [(f"{name} in the environment", os.environ.get(name, "")) for name in _CA_VARIABLES]
+    for source, path in candidates:
+        if path and os.path.exists(path):
+            return path, source
+        if path:
+            raise TlsError(
+                f"There is no CA certificate file at the path that {source} names.",
+                do=f"Mend {source}, or remove it to use the usual certificates.",
+            )
+    for name in _OPENSSL_VARIABLES:
+        if os.path.exists(path := os.environ.get(name, "")):
+            return path, f"{name} in the environment"
+    return certifi.where(), ""

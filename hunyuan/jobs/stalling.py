@@ -1,0 +1,57 @@
+"""A task of which the gateway says nothing usable takes no slot, here and in the journal's count of all processes.
+
+Finished in a way that nobody can read, not known, or not to be asked for: it stays open and is asked for again, but
+what is new need not wait for it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..errors import HunyuanError, JournalError, RateLimitedError, UnknownTaskError, UnreadableAnswerError
+from ..journal.records import STALLED
+from ..models import TaskState, TaskStatus
+
+if TYPE_CHECKING:
+    from .job import Driver
+
+# Seconds without a usable answer. A restart of the gateway takes less, and its tasks go on meanwhile.
+STALLS_AFTER = 60.0
+
+
+async def heard(driver: Driver, status: TaskStatus) -> None:
+    """A poll was answered with the task's state: while it runs, it is in flight again."""
+    driver.heard_at, driver.trouble, driver.asked = driver.clock.monotonic(), None, True
+    row = driver.row
+    if row is not None and row.error_code == STALLED and status.state in (TaskState.SUBMITTED, TaskState.RUNNING):
+        await driver.note(driver.tools.journal.resumed)
+
+
+async def troubled(driver: Driver, error: HunyuanError, *, for_good: bool) -> None:
+    """A poll failed. for_good: asking again soon does not mend it."""
+    driver.trouble = error
+    driver.asked = driver.asked or _is_answer(driver, error)
+    if driver.heard_at is None:
+        driver.heard_at = driver.clock.monotonic() if driver.created_at is None else driver.created_at
+    silent = driver.clock.monotonic() - driver.heard_at >= STALLS_AFTER
+    if isinstance(error, RateLimitedError) or not (for_good or silent):
+        return  # a 429 keeps back by itself all that is new
+    driver.release_slot()
+    await _write(driver, error)
+
+
+async def _write(driver: Driver, error: HunyuanError) -> None:
+    row = driver.row
+    if row is None or row.error_code or row.state not in (TaskState.SUBMITTED, TaskState.RUNNING):
+        return
+    try:
+        await driver.note(driver.tools.journal.stalled, error.what)
+    except JournalError as unwritten:  # it only counts as in flight for longer
+        driver.tools.warn(f"That task {row.task_id} stalls could not be written down: {unwritten.what}")
+
+
+def _is_answer(driver: Driver, error: HunyuanError) -> bool:
+    """Whether the gateway has spoken of the task, though there is no such task, or nobody can read it."""
+    if isinstance(error, UnknownTaskError):  # to another key it says nothing
+        return driver.row is None or driver.row.account == driver.tools.settings().account
+    return isinstance(error, UnreadableAnswerError) and error.is_json

@@ -1,0 +1,119 @@
+"""The collector: open tasks that nobody watches go on being asked for, quietly, until their images are on disk.
+
+It also says that this process lives, and clears up after those that do not. It sends nothing that costs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from ..errors import HunyuanError
+from ..journal.records import TaskRow
+from ..models import SLOT_PATIENCE
+from .job import Tools
+from .limiter import Clock
+from .retry import quiet_gap
+
+BEAT = 5.0  # seconds between rounds; well under the journal's 30 s after which a worker counts as dead
+AT_ONCE = 4  # unwatched tasks that are asked for at the same time
+GIVEN_UP_AFTER = 8 * 86400.0  # seconds; upstream keeps results 7 days
+
+
+class Collector:
+    """Lives on the engine's loop. drive: looks once at an open task, and says whether the gateway answered for it;
+    driven: ids of the rows already in hand."""
+
+    def __init__(
+        self, tools: Tools, drive: Callable[[TaskRow], Awaitable[bool]], driven: Callable[[], set[str]]
+    ) -> None:
+        self._tools = tools
+        self._drive = drive
+        self._driven = driven
+        # Row id → monotonic seconds, which no clock that is set moves: at the last look; and of a task that is too old
+        # by the clock, at the first look at which the gateway answered for it.
+        self._looked: dict[str, float] = {}
+        self._answered: dict[str, float] = {}
+        self._hopeless: set[str] = set()
+        self._rounds: asyncio.Task[None] | None = None
+        self._complaint = ""
+
+    @property
+    def _clock(self) -> Clock:
+        return self._tools.engine.clock
+
+    def start(self) -> None:
+        """Begins; a second call does nothing."""
+        if self._rounds is None:
+            self._rounds = self._tools.engine.spawn(self._go_round())
+
+    def stop(self) -> None:
+        """Ends; what is being driven goes on."""
+        if self._rounds is not None:
+            self._rounds.cancel()
+            self._rounds = None
+
+    async def _go_round(self) -> None:
+        at_once = asyncio.Semaphore(AT_ONCE)
+        while True:
+            try:
+                await self._show_life()
+                await self._sweep(at_once)
+                self._complaint = ""
+            except Exception as error:  # noqa: BLE001 - told, and never the end of the collecting
+                words = str(error) if isinstance(error, HunyuanError) else repr(error)
+                if words != self._complaint:  # once, not every five seconds
+                    self._tools.warn(f"The collector rests until this is mended: {words}")
+                self._complaint = words
+            await self._clock.sleep(BEAT)
+
+    async def _show_life(self) -> None:
+        """Heartbeat, and what dead processes left about to be sent."""
+        blocking, journal, account = self._tools.engine.blocking, self._tools.journal, self._tools.settings().account
+        await blocking(journal.heartbeat, account)
+        for row in await blocking(journal.recover):
+            self._tools.on_change(row)
+
+    async def _sweep(self, at_once: asyncio.Semaphore) -> None:
+        """Keeps to the key's shared pause, and looks at each open task when it is due; sparser the older it is."""
+        blocking, journal, settings = self._tools.engine.blocking, self._tools.journal, self._tools.settings()
+        found = await blocking(journal.survey, settings.account)
+        self._tools.limiter.pause(found.paused_for)
+        if not settings.api_key:
+            return
+        now, rows = found.now, found.open_rows
+        driven, moment = self._driven(), self._clock.monotonic()
+        self._looked, self._answered = _only(self._looked, rows), _only(self._answered, rows)
+        for row in rows:
+            if row.id in self._hopeless:
+                self._hopeless.discard(row.id)
+                text = f"not collected within {GIVEN_UP_AFTER / 86400:g} days: upstream keeps results for 7"
+                await blocking(journal.lost, row.id, text)
+                continue
+            age = now - (row.submitted_at or row.created_at)
+            too_old = age > GIVEN_UP_AFTER
+            # A clock that was wrong may have made it so old: who knows it for a minute looks as at one of a minute.
+            gap = quiet_gap(moment - self._answered[row.id] if row.id in self._answered else age)
+            due = row.id not in self._looked or self._looked[row.id] + gap <= moment
+            if due and row.base_url == settings.base_url and row.id not in driven:
+                self._looked[row.id] = moment
+                self._tools.engine.spawn(self._look(row, at_once, too_old))
+
+    async def _look(self, row: TaskRow, at_once: asyncio.Semaphore, too_old: bool) -> None:
+        async with at_once:
+            if row.id in self._driven():
+                return
+            answered = await self._drive(row)
+            if not answered or not too_old:
+                return
+            moment = self._clock.monotonic()
+            if moment - self._answered.setdefault(row.id, moment) >= SLOT_PATIENCE:
+                self._hopeless.add(row.id)  # it was asked for, for longer than any task takes
+
+
+T = TypeVar("T")
+
+
+def _only(known: dict[str, T], rows: list[TaskRow]) -> dict[str, T]:
+    return {row.id: known[row.id] for row in rows if row.id in known}

@@ -1,0 +1,1 @@
+"""What we need of ComfyUI itself, beyond its node API: its process, its folders, its clients."""

@@ -1,0 +1,103 @@
+"""News for the pages that asked: each change of a task, and soon after it the totals. No page ever polls.
+
+A page asks with its client id. One that is just loading again under the same id has a new websocket and does not hear
+the old one's news: ComfyUI's page would complain of messages that nobody listens to yet.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ...hunyuan.errors import HunyuanError
+from .views import public_row, summary
+
+if TYPE_CHECKING:
+    from ...hunyuan.journal.records import TaskRow
+    from ..runtime import Runtime
+
+TASK, CREDITS = "hunyuan.task", "hunyuan.credits"  # the events' names
+GATHER_SECONDS = 0.25  # changes that come together make one look at the totals
+AGAIN_SECONDS = 5.0  # after totals that could not be had
+LOG = logging.getLogger("hunyuan")
+
+
+class Feed:
+    """A listener of the runtime's: called on the engine's thread, sends on the server's loop."""
+
+    def __init__(self, server: Any, get_runtime: Callable[[], Runtime]) -> None:
+        self._server, self._get_runtime = server, get_runtime
+        self._pages: dict[str, Any] = {}  # client id → the websocket it asked over
+        self._armed = False
+        self._again: asyncio.TimerHandle | None = None
+        self._complaint = ""  # the last one, until the totals could be told
+        self._telling: set[asyncio.Task[None]] = set()  # a task that nothing holds may be collected
+
+    def follow(self, runtime: Runtime) -> None:
+        """Listen to this runtime; again and again is once."""
+        if self not in runtime.listeners:
+            runtime.listeners.append(self)
+
+    def add_page(self, client: str) -> None:
+        """A page that wants the news from now on; on the server's loop."""
+        if client in self._server.sockets:
+            self._pages[client] = self._server.sockets[client]
+
+    def __call__(self, row: TaskRow) -> None:
+        self._server.loop.call_soon_threadsafe(self._tell_row, row)
+
+    def tell_restored(self, row: TaskRow) -> None:
+        """A task is back on the list: else a page takes it for older news of one that was taken off."""
+        self._send(TASK, {**public_row(row), "restored": True})
+        self.tell_totals()
+
+    def _tell_row(self, row: TaskRow) -> None:
+        self._send(TASK, public_row(row))
+        self.tell_totals()
+
+    def _send(self, event: str, content: dict[str, Any]) -> None:
+        for client in self._listening():
+            self._server.send_sync(event, content, client)
+
+    def _listening(self) -> list[str]:
+        """The pages that still have the websocket they asked over; the others are not thought of any more."""
+        sockets = self._server.sockets
+        self._pages = {client: socket for client, socket in self._pages.items() if sockets.get(client) is socket}
+        return list(self._pages)
+
+    def tell_totals(self) -> None:
+        """Send the totals shortly; on the server's loop."""
+        if not self._armed:
+            self._armed = True
+            self._server.loop.call_later(GATHER_SECONDS, self._start)
+
+    def _start(self) -> None:
+        self._armed = False
+        task = self._server.loop.create_task(self._tell())
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
+
+    async def _tell(self) -> None:
+        if not self._listening():
+            return
+        try:
+            runtime = await asyncio.to_thread(self._get_runtime)  # a setting may have kept it from being built
+            self.follow(runtime)
+            totals = await asyncio.wrap_future(runtime.call(summary, runtime))
+        except Exception as error:  # noqa: BLE001 - whatever it was, the pages must not believe the last totals for ever
+            self._put_off(error)
+            return
+        self._complaint = ""
+        self._send(CREDITS, totals)
+
+    def _put_off(self, error: Exception) -> None:
+        """Tells later; says why once."""
+        if str(error) != self._complaint:
+            self._complaint = str(error)
+            defect = None if isinstance(error, HunyuanError) else error
+            LOG.warning("The task list could not be told the totals: %s", error, exc_info=defect)
+        if self._again is not None:
+            self._again.cancel()
+        self._again = self._server.loop.call_later(AGAIN_SECONDS, self.tell_totals)

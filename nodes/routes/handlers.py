@@ -1,0 +1,233 @@
+"""The server's side of the page: every route of ours, all under /hunyuan/.
+
+| | |
+| --- | --- |
+| GET summary | counts, credits, limits, undelivered images, whether a key is set |
+| POST summary | the same, and the page with that websocket (`client`) gets the news from now on |
+| GET tasks, tasks/{id} | the list, a page at a time; one task with its links and inputs |
+| GET tasks/{id}/thumbnail, …/image | pictures, by local id and `n`; a thumbnail also by `side` |
+| POST tasks/{id}/forget, …/restore, …/used | off the list; back on it; an image counts as used |
+| GET settings | what is set; of a secret only that, its end and where it is from |
+| POST settings, test | saves; tries |
+
+POST takes JSON and the header `X-Hunyuan: 1` (routes_guard.py). Failures are `{"error": {"code", "message", "field"}}`.
+Nothing here returns a secret. Reading this module does no work and reads no file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from ..runtime import Runtime
+    from .feed import Feed
+    from .own_addresses import Trust, Trusted
+    from .tasks import Thumbnails
+
+T = TypeVar("T")
+Handler = Callable[[Any], Awaitable[Any]]
+
+DAY = 86_400  # seconds
+
+
+def register(server: Any, get_runtime: Callable[[], Runtime]) -> None:
+    """Adds the routes to ComfyUI's; called once, while it loads the pack."""
+    from .feed import Feed
+    from .own_addresses import Trust, own_names
+    from .settings import open_store
+    from .tasks import Thumbnails
+
+    trust = Trust(open_store, own_names)
+    face = _Face(server, get_runtime, Feed(server, get_runtime), Thumbnails())
+    for path, handler in {
+        "summary": face.summary,
+        "tasks": face.tasks,
+        "tasks/{id}": face.task,
+        "settings": face.settings,
+    }.items():
+        server.routes.get(f"/hunyuan/{path}")(_reading(server, trust, handler))
+    for path, handler in {"thumbnail": face.thumbnail, "image": face.image}.items():
+        # An <img> cannot name a user; like ComfyUI's own /view these ask for none, but for an id nobody can guess.
+        server.routes.get(f"/hunyuan/tasks/{{id}}/{path}")(_reading(None, trust, handler))
+    for path, handler in {
+        "tasks/{id}/forget": face.forget,
+        "tasks/{id}/restore": face.restore,
+        "tasks/{id}/used": face.used,
+        "settings": face.save_settings,
+        "summary": face.subscribe,
+        "test": face.test,
+    }.items():
+        server.routes.post(f"/hunyuan/{path}")(_changing(server, trust, handler))
+
+
+class _Face:
+    """The handlers. Blocking work goes to the runtime's workers."""
+
+    def __init__(self, server: Any, get_runtime: Callable[[], Runtime], feed: Feed, thumbnails: Thumbnails) -> None:
+        self._server, self._get_runtime = server, get_runtime
+        self._feed, self._thumbnails = feed, thumbnails
+
+    async def summary(self, request: Any) -> Any:
+        from .views import summary
+
+        return _json(await self._run(summary))
+
+    async def subscribe(self, request: Any) -> Any:
+        from .guard import body_of, text_of
+
+        self._feed.add_page(text_of(await body_of(request), "client"))
+        return await self.summary(request)
+
+    async def tasks(self, request: Any) -> Any:
+        from .tasks import listed
+
+        return _json(await self._run(listed, dict(request.query)))
+
+    async def task(self, request: Any) -> Any:
+        from .tasks import details
+
+        return _json(await self._run(details, request.match_info["id"]))
+
+    async def thumbnail(self, request: Any) -> Any:
+        from .tasks import number_of, side_of
+
+        number, side = number_of(request.query.get("n", "0")), side_of(request.query.get("side", ""))
+        small = await self._run(self._thumbnails.get, request.match_info["id"], number, side)
+        return _picture(small, "image/webp", cache=DAY)
+
+    async def image(self, request: Any) -> Any:
+        from .tasks import number_of, original
+
+        number = number_of(request.query.get("n", "0"))
+        data, mime, name = await self._run(original, request.match_info["id"], number)
+        return _picture(data, mime, name=name)
+
+    async def forget(self, request: Any) -> Any:
+        from .tasks import forget
+
+        self._feed(await self._run(forget, request.match_info["id"]))
+        return _json({"forgotten": True})
+
+    async def restore(self, request: Any) -> Any:
+        from .tasks import restore
+
+        self._feed.tell_restored(await self._run(restore, request.match_info["id"]))
+        return _json({"restored": True})
+
+    async def used(self, request: Any) -> Any:
+        from .tasks import used
+
+        self._feed(await self._run(used, request.match_info["id"]))
+        return _json({"used": True})
+
+    async def settings(self, _: Any) -> Any:
+        from .settings import open_store, shown
+
+        return _json(await asyncio.to_thread(lambda: shown(open_store())))
+
+    async def save_settings(self, request: Any) -> Any:
+        from .guard import body_of
+        from .settings import open_store, save
+
+        changes = (await body_of(request)).get("changes")
+        answer = await asyncio.to_thread(lambda: save(open_store(), changes))
+        self._feed.tell_totals()
+        return _json(answer)
+
+    async def test(self, request: Any) -> Any:
+        from .connection_test import test
+        from .guard import body_of
+        from .settings import open_store
+
+        body = await body_of(request)
+        return _json(await asyncio.to_thread(lambda: test(open_store(), body.get("what"), body.get("changes", {}))))
+
+    async def _run(self, work: Callable[..., T], *arguments: object) -> T:
+        """A blocking call with the runtime as its first argument, on one of the runtime's workers."""
+        runtime = await asyncio.to_thread(self._get_runtime)
+        self._feed.follow(runtime)
+        return await asyncio.wrap_future(runtime.call(work, runtime, *arguments))
+
+
+def _answering(handler: Handler) -> Handler:
+    """Failures become their answer."""
+
+    @functools.wraps(handler)
+    async def answer(request: Any) -> Any:
+        from ...hunyuan.errors import HunyuanError
+        from .guard import Refused
+
+        try:
+            return await handler(request)
+        except Refused as refused:
+            error = {"code": refused.code, "message": str(refused), "field": refused.field}
+            return _json({"error": error}, refused.status)
+        except HunyuanError as failure:
+            return _json({"error": {"code": failure.code, "message": str(failure), "field": ""}}, 503)
+
+    return answer
+
+
+def _reading(server: Any | None, trust: Trust, handler: Handler) -> Handler:
+    """server: None where no user is asked for."""
+
+    @functools.wraps(handler)
+    async def read(request: Any) -> Any:
+        from .guard import check_page, check_user
+
+        await _let_in(trust, lambda trusted: check_page(request.headers, trusted))
+        if server is not None:
+            check_user(server, request)
+        return await handler(request)
+
+    return _answering(read)
+
+
+def _changing(server: Any, trust: Trust, handler: Handler) -> Handler:
+    @functools.wraps(handler)
+    async def change(request: Any) -> Any:
+        from .guard import check_change, check_user
+
+        about = (request.headers, request.content_type, request.content_length)
+        await _let_in(trust, lambda trusted: check_change(*about, trusted))
+        check_user(server, request)
+        return await handler(request)
+
+    return _answering(change)
+
+
+async def _let_in(trust: Trust, check: Callable[[Trusted], None]) -> None:
+    """Checks by the request alone, and only where that refuses by what the settings and the resolver know."""
+    from .guard import Refused
+    from .own_addresses import NOTHING
+
+    try:
+        check(NOTHING)
+    except Refused as refused:
+        if refused.code not in ("origin", "host"):
+            raise
+    else:
+        return
+    check(await asyncio.to_thread(trust))
+
+
+def _json(content: dict[str, Any], status: int = 200) -> Any:
+    from aiohttp import web
+
+    return web.json_response(content, status=status, headers={"Cache-Control": "no-store"})
+
+
+def _picture(data: bytes, mime: str, *, name: str = "", cache: int = 0) -> Any:
+    from aiohttp import web
+
+    headers = {
+        "X-Content-Type-Options": "nosniff",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Cache-Control": f"private, max-age={cache}" if cache else "no-store",
+    }
+    if name:
+        headers["Content-Disposition"] = f'inline; filename="{name}"'
+    return web.Response(body=data, content_type=mime, headers=headers)

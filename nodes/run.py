@@ -1,0 +1,268 @@
+"""What the task nodes do when they run: submit, watch, convert. Everything slow happens on the engine."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from comfy_api.latest import io
+
+from ..hunyuan.errors import HunyuanError, InvalidRequestError, InvalidTaskIdError
+from ..hunyuan.jobs.handle import Collected, Watch
+from ..hunyuan.jobs.job import Options
+from ..hunyuan.journal.records import RunContext, TaskRow
+from .comfyui.submitter import is_page, submitter
+from .input_values import MAX_TASK_IDS, choice, flag, split_ids, text, whole
+from .requests import Prepared
+from .runtime import Runtime, ready_runtime, runtime
+from .schema import BLOCK, MAX_TIMEOUT_S, RAISE
+from .status.reporting import Outcome, info_json, size_notes
+from .status.texts import translate
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a node runs: its inputs that are no part of the request."""
+
+    wait: bool
+    timeout_s: float
+    on_failure: str
+    reuse: bool
+
+    def checked(self) -> Run:
+        """Of the types the node declares, whatever was linked. Raises InvalidRequestError."""
+        return Run(
+            flag("wait", self.wait),
+            whole("timeout_s", self.timeout_s, 1, MAX_TIMEOUT_S),
+            choice("on_failure", self.on_failure, (RAISE, BLOCK)),
+            flag("reuse", self.reuse),
+        )
+
+
+async def create_and_collect(run: Run, build: Callable[[Runtime], Prepared]) -> io.NodeOutput:
+    """Creates what `build` asks for (blocking, on a worker) and gives the images, or with wait = False the ids."""
+    try:
+        run = run.checked()
+        here = await runtime()
+    except HunyuanError as error:
+        return _refused(run, error)
+    context = _context(here)
+    try:
+        prepared, watches = await _submit(here, build, Options(context, run.reuse, run.timeout_s))
+    except HunyuanError as error:
+        return _failed(here, run, context, [error])
+    if prepared.seed_given == -1:
+        here.again[context.node_id] += 1
+    outcomes = await _watch(here, context, watches, [request.seed for request, _ in prepared.requests], run.wait)
+    return await _finish(here, run, context, outcomes, prepared.notes)
+
+
+async def _submit(
+    here: Runtime, build: Callable[[Runtime], Prepared], options: Options
+) -> tuple[Prepared, list[Watch]]:
+    """Builds and submits in one go on a worker: a synchronous node may hold this loop before it turns again."""
+    watches: list[Watch] = []
+    left = threading.Event()
+
+    def begin() -> Prepared:
+        prepared = build(here)
+        if not left.is_set():
+            watches.extend(here.runner.submit(prepared.requests, options))
+            if left.is_set():
+                _let_go(watches)
+        return prepared
+
+    try:
+        return await here.run(begin), watches
+    except BaseException:
+        left.set()
+        _let_go(watches)
+        raise
+
+
+def _let_go(watches: Sequence[Watch]) -> None:
+    for watch in watches:
+        watch.detach()
+
+
+async def collect_by_id(run: Run, task_ids: str) -> io.NodeOutput:
+    """Gives the images of tasks by their ids (see split_ids); all are asked for at once."""
+    try:
+        run = run.checked()
+        ids = split_ids(text("task_ids", task_ids))
+        here = await runtime()
+    except HunyuanError as error:
+        return _refused(run, error)
+    context = _context(here)
+    options = Options(context, True, run.timeout_s)
+    try:
+        if not ids:
+            raise InvalidTaskIdError("task_ids is empty.", do="Type task ids, one a line, or link task_ids.")
+        if len(ids) > MAX_TASK_IDS:
+            raise InvalidRequestError(f"At most {MAX_TASK_IDS} task ids at once, got {len(ids)}.")
+        watches = [_attach(here, each, options) for each in ids]
+    except HunyuanError as error:
+        return _failed(here, run, context, [error])
+    outcomes = await _watch(here, context, watches, [None] * len(watches), wait=True)
+    return await _finish(here, run, context, outcomes, [])
+
+
+def _attach(here: Runtime, task_id: str, options: Options) -> Watch:
+    try:
+        return here.runner.attach(task_id, options)
+    except InvalidTaskIdError as error:
+        watch = Watch(options.timeout_s)
+        watch.fail(error)
+        return watch
+
+
+def run_mark(seed: int | None) -> str:
+    """What ComfyUI compares between runs: changes where the cached output must not be used again.
+
+    That is for seed -1 (also a linked one), after a failure that `block` or a partial success let pass, and before the
+    runtime is built.
+    """
+    if seed == -1:
+        return secrets.token_hex(8)
+    here = ready_runtime()
+    # Where there is no runtime, it may be that none can be built: what the node gives then must not be kept.
+    return secrets.token_hex(8) if here is None else str(here.again[_node_id()])
+
+
+def _node_id() -> str:
+    from comfy_execution.utils import get_executing_context
+
+    context = get_executing_context()
+    return context.node_id if context else ""
+
+
+def _context(here: Runtime) -> RunContext:
+    from comfy_execution.utils import get_executing_context
+
+    context = get_executing_context()
+    return RunContext(context.prompt_id if context else "", context.node_id if context else "", here.session)
+
+
+async def _watch(
+    here: Runtime, context: RunContext, watches: Sequence[Watch], seeds: Sequence[int | None], wait: bool
+) -> list[Outcome]:
+    """Waits for all; an interrupt, or another node's failure, lets go of them and passes on."""
+    futures = [asyncio.wrap_future(watch.done if wait else watch.created) for watch in watches]
+    try:
+        async with here.boards.join(context, watches, costs=any(seed is not None for seed in seeds)) as board:
+            await board.wait(futures)
+    except BaseException:
+        _let_go(watches)
+        raise
+    finally:
+        for future in futures:
+            future.cancel()
+    return [Outcome.of(future, seed, watch) for future, seed, watch in zip(futures, seeds, watches, strict=True)]
+
+
+async def _finish(
+    here: Runtime, run: Run, context: RunContext, outcomes: Sequence[Outcome], notes: list[str]
+) -> io.NodeOutput:
+    failures = [outcome.error for outcome in outcomes if outcome.error is not None]
+    for error in failures:
+        if not isinstance(error, HunyuanError):
+            raise error
+    if failures and len(failures) == len(outcomes):
+        return _failed(here, run, context, [error for error in failures if isinstance(error, HunyuanError)])
+    if failures and run.reuse:
+        here.again[context.node_id] += 1  # the next run tries what failed, and takes the rest as it is
+    ids = "\n".join(outcome.task_id for outcome in outcomes if outcome.task_id)
+    if not run.wait:
+        from comfy_execution.graph import ExecutionBlocker
+
+        silent = ExecutionBlocker(None)
+        return io.NodeOutput(silent, silent, ids, info_json(outcomes, notes))
+    collected = [outcome.collected for outcome in outcomes if outcome.collected is not None]
+    images, sized = await here.run(_to_images, collected)
+    urls = "\n".join(url for each in collected for url in each.row.urls)
+    ui, unshown = await _shown_on_node(here, [each.row for each in collected])
+    here.runner.delivered(_whole(collected))
+    return io.NodeOutput(
+        images, urls, ids, info_json(outcomes, [*notes, *size_notes(collected), *sized, *unshown]), ui=ui
+    )
+
+
+def _to_images(collected: Sequence[Collected]) -> tuple[torch.Tensor, tuple[str, ...]]:
+    from .images.tensors import to_tensor
+
+    images = [image for each in collected for image in each.images]
+    return to_tensor(images, [f"task {each.row.storage_id}" for each in collected for _ in each.images])
+
+
+def _whole(collected: Sequence[Collected]) -> list[TaskRow]:
+    """The tasks whose images reach the graph as they are, not cut to the batch's size."""
+    size = next(((image.width, image.height) for each in collected for image in each.images), None)
+    return [each.row for each in collected if all((image.width, image.height) == size for image in each.images)]
+
+
+async def _shown_on_node(here: Runtime, rows: Sequence[TaskRow]) -> tuple[dict[str, list[str]] | None, list[str]]:
+    """The node's `ui` where a page asked, else None: other clients get what the graph saves, once.
+
+    The names stand apart from `images`, which is what clients and `/api/jobs` count; web/previews.js shows them.
+    """
+    if not is_page(submitter()):
+        return None, []
+    names, notes = await here.run(previews, here, rows)
+    return {"hunyuan_previews": names}, notes
+
+
+def previews(here: Runtime, rows: Sequence[TaskRow]) -> tuple[list[str], list[str]]:
+    """The originals, as files in ComfyUI's temp directory: nothing is encoded again for the picture on the node.
+
+    Their names, and notes on what could not be shown: no reason to withhold an image that is paid for.
+    """
+    import shutil
+    from pathlib import Path
+
+    import folder_paths
+
+    shown, notes = [], []
+    directory = Path(folder_paths.get_temp_directory())
+    for row in rows:
+        for stored in row.files:
+            source = here.results.path_of(stored)
+            name = f"hunyuan_{secrets.token_hex(4)}_{source.name}"
+            try:
+                directory.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(source, directory / name)
+            except FileNotFoundError:
+                continue  # evicted in this moment; the node has its pixels all the same
+            except OSError as error:
+                notes.append(f"The preview could not be written to ComfyUI's temp directory: {error.strerror}.")
+                continue
+            shown.append(name)
+    return shown, notes
+
+
+def _failed(here: Runtime, run: Run, context: RunContext, errors: Sequence[HunyuanError]) -> io.NodeOutput:
+    """Everything failed: stops the prompt, or with `block` only what hangs on this node."""
+    error = errors[0]
+    others = len(errors) - 1
+    if others:
+        ids = ", ".join(each.task_id for each in errors[1:] if each.task_id)
+        also = next((f": {each.what}" for each in errors[1:] if each.what != error.what), ".")  # no sentence twice
+        more = f"{others} more failed{f' (task ids: {ids})' if ids else ''}{also}"
+        error = error.but(do=f"{error.do} {more}".strip())
+    if run.on_failure == BLOCK:
+        here.again[context.node_id] += 1  # ComfyUI keeps a blocked output like any other: the next run must try again
+    return _refused(run, error)
+
+
+def _refused(run: Run, error: HunyuanError) -> io.NodeOutput:
+    """Ends the node as `on_failure` says, with a sentence in the user's language."""
+    error = error.but(translation=translate(error))
+    if run.on_failure != BLOCK:
+        raise error
+    return io.NodeOutput(None, None, None, None, block_execution=str(error))

@@ -1,0 +1,1 @@
+"""What a running node shows, and how it hears ComfyUI's interrupt."""

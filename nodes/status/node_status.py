@@ -1,0 +1,83 @@
+"""One status line, one bar and one look at the interrupt for a running node, however many items its list has."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from .interrupt import LOOK_SECONDS, check
+from .reporting import Reporter
+
+if TYPE_CHECKING:
+    from ...hunyuan.jobs.handle import Watch
+    from ...hunyuan.journal.records import RunContext
+
+
+class Board:
+    """Tells how all watches of one node stand, ten times a second. Lives on the event loop of its prompt."""
+
+    def __init__(self, context: RunContext, *, costs: bool) -> None:
+        self._watches: list[Watch] = []
+        self._reporter = Reporter(context, self._watches, costs=costs)
+        self._stopped: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._ticker = asyncio.ensure_future(self._tick())
+        self.items = 0
+
+    def enter(self, watches: Sequence[Watch]) -> None:
+        """An item of the node's list begins to wait for these."""
+        self._watches.extend(watches)
+        self.items += 1
+
+    async def wait(self, futures: Sequence[asyncio.Future[Any]]) -> None:
+        """Waits until all are done; raises ComfyUI's InterruptProcessingException when the user pressed stop."""
+        done = asyncio.ensure_future(asyncio.wait(futures))
+        try:
+            await asyncio.wait({done, self._stopped}, return_when=asyncio.FIRST_COMPLETED)
+            if not done.done():
+                self._stopped.result()
+        finally:
+            done.cancel()
+
+    async def close(self) -> None:
+        """The last item has what it waited for, or lets go; the line is left as it stands in the end."""
+        self._ticker.cancel()
+        if not self._stopped.done():
+            await self._reporter.tell()
+        elif not self._stopped.cancelled():
+            self._stopped.exception()  # seen, also where no item was waiting any more
+
+    async def _tick(self) -> None:
+        try:
+            while True:
+                check()
+                await self._reporter.tell()
+                await asyncio.sleep(LOOK_SECONDS)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - ComfyUI's interrupt is one; every item raises it
+            self._stopped.set_exception(error)
+
+
+class Boards:
+    """The boards of the nodes that run now."""
+
+    def __init__(self) -> None:
+        self._boards: dict[tuple[object, str, str], Board] = {}
+
+    @asynccontextmanager
+    async def join(self, context: RunContext, watches: Sequence[Watch], *, costs: bool) -> AsyncIterator[Board]:
+        """The node's board while one item of its list waits for `watches`."""
+        key = (asyncio.get_running_loop(), context.prompt_id, context.node_id)
+        board = self._boards.get(key)
+        if board is None:
+            board = self._boards[key] = Board(context, costs=costs)
+        board.enter(watches)
+        try:
+            yield board
+        finally:
+            board.items -= 1
+            if board.items == 0:
+                del self._boards[key]
+                await board.close()

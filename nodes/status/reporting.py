@@ -1,0 +1,154 @@
+"""What a running node tells: the bar, the status line, and the `info` output."""
+
+from __future__ import annotations
+
+import json
+from asyncio import Future
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ...hunyuan.jobs.handle import Collected, Progress, Watch
+from ...hunyuan.journal.records import RunContext, TaskRow
+from ...hunyuan.models import CREDITS_PER_TASK, ImageSize
+from ..comfyui.prompt_origin import language
+from ..comfyui.submitter import is_page, submitter
+from .texts import status_line
+
+BAR_STEPS = 100  # of a node's bar, however many tasks it has
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one task of a node ended. With wait = False only `row` is there. paid: whether this run paid for it."""
+
+    seed: int | None
+    row: TaskRow | None = None
+    collected: Collected | None = None
+    error: BaseException | None = None
+    seconds: float = 0.0
+    paid: bool = False
+
+    @classmethod
+    def of(cls, future: Future[Any], seed: int | None, watch: Watch) -> Outcome:
+        """Reads a finished future of a watch."""
+        seconds = round(watch.progress().seconds, 2)
+        error = future.exception()
+        if error is not None:
+            return cls(seed, error=error, seconds=seconds)
+        result = future.result()
+        if isinstance(result, Collected):
+            return cls(seed, result.row, result, seconds=seconds, paid=result.paid)
+        return cls(seed, result, seconds=seconds, paid=watch.paid)
+
+    @property
+    def task_id(self) -> str:
+        """The gateway's id, else the journal's; empty where there is none."""
+        if self.row is not None:
+            return self.row.storage_id
+        return getattr(self.error, "task_id", None) or ""
+
+
+def info_json(outcomes: Sequence[Outcome], notes: Sequence[str]) -> str:
+    """The `info` output; one entry a task in `seeds`, `sizes` and `seconds`, credits as counted by this run."""
+    inputs = next((each.collected.inputs for each in outcomes if each.collected and each.collected.inputs), ())
+    content = {
+        "seeds": [each.seed if each.seed is not None else _seed(each) for each in outcomes],
+        "sizes": [each.row.size.api if each.row and each.row.size else None for each in outcomes],
+        "seconds": [each.seconds for each in outcomes],
+        "credits": sum(each.row.credits for each in outcomes if each.paid and each.row),
+        "reused": sum(each.row is not None and not each.paid for each in outcomes),
+        "task_ids": [each.task_id or None for each in outcomes],
+        "inputs": [{"way": each.way, "bytes": each.uploaded, "note": each.note} for each in inputs],
+        "failures": [_failure(each) for each in outcomes if each.error is not None],
+        "notes": list(notes),
+    }
+    return json.dumps(content, ensure_ascii=False)
+
+
+def size_notes(collected: Sequence[Collected]) -> list[str]:
+    """Which images came in another size than was asked for: some models change one in silence, and bill it."""
+    notes = []
+    images = [(task.row, image) for task in collected for image in task.images]
+    for number, (row, image) in enumerate(images, 1):
+        asked, came = row.size, ImageSize(image.width, image.height)
+        if asked is not None and came != asked:
+            which = f"Image {number} (task {row.storage_id})"
+            notes.append(f"{which} came as {came.api} pixels, asked for was {asked.api}.")
+    return notes
+
+
+def _seed(outcome: Outcome) -> int | None:
+    return outcome.row.seed if outcome.row else None
+
+
+def _failure(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "seed": outcome.seed,
+        "task_id": outcome.task_id or None,
+        "code": getattr(outcome.error, "code", "error"),
+        "money": getattr(getattr(outcome.error, "money", None), "value", None),
+        "error": str(outcome.error),
+    }
+
+
+def cost_of(watch: Watch) -> int:
+    """Credits of one task that costs: what the gateway charged as far as it said so, else the usual price."""
+    if not watch.created.done() or watch.created.exception() is not None:
+        return CREDITS_PER_TASK
+    if not watch.paid:
+        return 0
+    ended = watch.done.done() and watch.done.exception() is None
+    return watch.done.result().row.credits if ended else watch.created.result().credits
+
+
+class Reporter:
+    """Tells the submitting client how a node's tasks stand, when that changed."""
+
+    def __init__(self, context: RunContext, watches: Sequence[Watch], *, costs: bool) -> None:
+        from server import PromptServer
+
+        self._server = PromptServer.instance
+        self._sid = submitter()  # whoever queued the prompt; later prompts may be another's
+        self._context = context
+        self._watches = watches
+        self._costs = costs
+        self._language = language()
+        self._said = ""
+        self._bar = 0
+
+    async def tell(self) -> None:
+        """Sends the bar and the text where they differ from what was sent last."""
+        views = [watch.progress() for watch in self._watches]
+        done = [watch.done.done() for watch in self._watches]
+        await self._tell_bar(views, done)
+        text = status_line(views, done, self._credits(), self._language)
+        if text != self._said and self._context.node_id and is_page(self._sid):
+            self._said = text
+            self._server.send_progress_text(text, self._context.node_id, self._sid)
+
+    def _credits(self) -> int:
+        """What the tasks cost, less what turned out to be paid for already."""
+        return sum(map(cost_of, self._watches)) if self._costs else 0
+
+    async def _tell_bar(self, views: Sequence[Progress], done: Sequence[bool]) -> None:
+        """Whole steps that only rise: an item that joins, or a task that starts over, holds the bar where it is."""
+        from comfy_api.latest import ComfyAPI
+
+        full = [1.0 if ended else view.fraction for view, ended in zip(views, done, strict=True)]
+        value = int(sum(full) * BAR_STEPS / len(full))
+        if value > self._bar and self._context.node_id:
+            self._bar = value
+            # the class, since 0.3.75's ComfyAPI() has no `execution` of its own outside a synchronous wrapper
+            await ComfyAPI.Execution().set_progress(value, BAR_STEPS, node_id=self._context.node_id)
+            self._tell_old_clients(value)
+
+    def _tell_old_clients(self, value: int) -> None:
+        """The event that core's samplers send beside `progress_state`: older clients know only this one.
+
+        Not by comfy.utils.ProgressBar, which sends both but clears the interrupt flag. Without a client it would go to
+        everybody.
+        """
+        if self._sid:
+            node = {"prompt_id": self._context.prompt_id, "node": self._context.node_id}
+            self._server.send_sync("progress", {"value": value, "max": BAR_STEPS, **node}, self._sid)

@@ -1,0 +1,296 @@
+"""The whole library on virtual time: real client, journal, limiter and runner against the sandbox's gateway, no HTTP.
+
+A story is a coroutine `async def story(rig)`; `play(story, tmp_path, …)` runs it. The wire's own time is `latency`
+seconds an exchange, plus what the sandbox's script adds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import random
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from PIL import Image
+
+from hunyuan.errors import AnswerLostError, HunyuanError, NotAnImageError, SettingsError, TransportError
+from hunyuan.gateway.client import Client
+from hunyuan.http.addresses import Address
+from hunyuan.http.transport import Exchange
+from hunyuan.jobs.durations import Durations
+from hunyuan.jobs.handle import Collected, Watch
+from hunyuan.jobs.job import Options, Tools
+from hunyuan.jobs.limiter import Limiter
+from hunyuan.jobs.runner import TaskRunner
+from hunyuan.journal import Journal
+from hunyuan.journal.database import Database
+from hunyuan.journal.records import RunContext, TaskRow
+from hunyuan.models import EncodedImage, GenerationRequest, ImageInput, ImageSize, TaskType
+from hunyuan.settings.store import Settings
+from hunyuan.sources import SourceChain
+from hunyuan.storage.results import ResultStore
+from sandbox.control import Control
+from sandbox.gateway import Gateway
+from sandbox.pictures import Picture
+from sandbox.replies import Reply
+from sandbox.rules import Script
+from sandbox.settings import Settings as SandboxSettings
+from tests.kit.journals import lay_blank_journal
+from tests.kit.virtual_time import VirtualClock, run
+
+T = TypeVar("T")
+KEY = "aio_0123456789abcdef0123456789abcdef"
+GATEWAY = "http://sandbox.invalid"
+DRAWN = b"\x89PNG\r\n\x1a\n drawn by the sandbox: "
+
+
+class Wire:
+    """Transport straight into the sandbox's gateway."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self.gateway = gateway
+        self.delay = 0.0  # seconds that the last exchange took, beyond the latency
+        self.broken: Callable[[], TransportError] | None = None  # raised instead of any exchange
+
+    def send(
+        self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None = None, **_: object
+    ) -> Exchange:
+        return self._exchange(method, url.removeprefix(GATEWAY), headers, body or b"")
+
+    def fetch(self, address: Address, *, headers: Mapping[str, str], **_: object) -> Exchange:
+        return self._exchange("GET", address.target, headers, b"")
+
+    def _exchange(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Exchange:
+        if self.broken is not None:
+            raise self.broken()
+        reply: Reply = self.gateway.handle(method, target, headers, body)
+        self.delay += reply.delay_s
+        if reply.status == 0 or reply.faults.drop is not None:
+            raise AnswerLostError("The connection was dropped before an answer came.", sent=True)
+        return Exchange(reply.status, {name.lower(): value for name, value in reply.headers.items()}, reply.body)
+
+
+class VirtualEngine:
+    """The engine on the story's own loop: blocking calls are made at once and take the wire's time.
+
+    journal_seconds: a slow disk. Each short call is made only after so many seconds, what is cancelled till then never.
+    """
+
+    def __init__(self, clock: VirtualClock, wire: Wire, latency: float) -> None:
+        self.clock = clock
+        self.journal_seconds = 0.0
+        self._wire = wire
+        self._latency = latency
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def post(self, call: Callable[[], object]) -> None:
+        asyncio.get_running_loop().call_soon(call)
+
+    async def blocking(self, call: Callable[..., T], *arguments: object) -> T:
+        if self.journal_seconds:
+            await self.clock.sleep(self.journal_seconds)
+        return await self._make(call, arguments, 0.0)
+
+    async def remote(self, call: Callable[..., T], *arguments: object) -> T:
+        return await self._make(call, arguments, self._latency)
+
+    async def _make(self, call: Callable[..., T], arguments: tuple[object, ...], seconds: float) -> T:
+        self._wire.delay = 0.0
+        try:
+            return call(*arguments)
+        finally:
+            await self.clock.sleep(self._wire.delay + seconds)
+
+
+@dataclass(frozen=True)
+class Picture8:
+    """A decoded image as the rig's decoder gives it."""
+
+    digest: str
+    mime: str = "image/png"
+    opaque: bool = True
+
+
+def image(name: str = "a") -> ImageInput:
+    """An input that goes as a data: URI."""
+    out = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(out, "PNG")
+    return ImageInput(f"pixels:{name}", encode=lambda: EncodedImage(out.getvalue(), "image/png", 8, 8))
+
+
+class Unreadable:
+    """Settings whose file is no JSON at the moment."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise SettingsError("The settings file settings.json cannot be read: it is not JSON.")
+
+
+def decode(data: bytes) -> Picture8:
+    """The rig's sandbox draws `prompt|seed` behind a PNG's first bytes."""
+    if not data.startswith(DRAWN):
+        raise NotAnImageError("Not a picture of the rig.")
+    return Picture8(data.removeprefix(DRAWN).decode())
+
+
+@dataclass
+class Rig:
+    """One process: its runner, and the gateway it talks to."""
+
+    clock: VirtualClock
+    directory: Path
+    gateway: Gateway
+    settings: Settings
+    latency: float = 0.0
+    worker: str = "worker-1"
+    seed: int = 1
+    warnings: list[str] = field(default_factory=list)
+    changes: list[TaskRow] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.wire = Wire(self.gateway)
+        self.engine = VirtualEngine(self.clock, self.wire, self.latency)
+        database = Database(self.directory, clock=self.clock, announce=self.warnings.append)
+        self.journal = Journal(database, worker_id=self.worker, clock=self.clock)
+        self.results = ResultStore(
+            self.directory / "results", lambda: self.settings.results_max_bytes, self.journal, now=self.clock.time
+        )
+        self.client = Client(self.wire, lambda: self.settings)
+        self.limiter = Limiter(self.clock, lambda: self.settings.max_in_flight)
+        self.sources = SourceChain(
+            lambda: self.settings, self.journal, self.wire, self.client.download, now=self.clock.time
+        )
+        self.runner = TaskRunner(
+            Tools(
+                engine=self.engine,
+                client=self.client,
+                journal=self.journal,
+                results=self.results,
+                sources=self.sources,
+                limiter=self.limiter,
+                durations=Durations(partial(self.journal.durations, limit=20)),
+                settings=lambda: self.settings,
+                decode=decode,
+                on_change=self.changes.append,
+                warn=self.warnings.append,
+                chance=random.Random(self.seed).random,
+            )
+        )
+
+    def request(self, seed: int = 1, prompt: str = "a lighthouse", images: tuple[str, ...] = ()) -> GenerationRequest:
+        """Requests with different seeds differ."""
+        kind = TaskType.EDIT if images else TaskType.TEXT_TO_IMAGE
+        return GenerationRequest(kind, prompt, ImageSize(512, 512), seed, "hunyuan-image-3", images)
+
+    def submit(
+        self,
+        *seeds: int,
+        reuse: bool = True,
+        timeout_s: float = 600.0,
+        node: str = "7",
+        prompt_id: str = "p",
+        inputs: tuple[ImageInput, ...] = (),
+    ) -> list[Watch]:
+        """One watch a seed."""
+        images = tuple(each.identity for each in inputs)
+        requests = [(self.request(seed, images=images), inputs) for seed in seeds]
+        return self.runner.submit(requests, self.options(reuse, timeout_s, node, prompt_id))
+
+    def options(self, reuse: bool = True, timeout_s: float = 600.0, node: str = "7", prompt_id: str = "p") -> Options:
+        return Options(RunContext(prompt_id, node, "s1"), reuse, timeout_s)
+
+    def attach(self, task_id: str, timeout_s: float = 600.0) -> Watch:
+        return self.runner.attach(task_id, self.options(timeout_s=timeout_s))
+
+    async def collected(self, watch: Watch) -> Collected:
+        return await asyncio.wrap_future(watch.done)
+
+    async def failure(self, watch: Watch) -> HunyuanError:
+        """The error a watch ends with; fails where it ends well."""
+        try:
+            got = await asyncio.wrap_future(watch.done)
+        except HunyuanError as error:
+            return error
+        raise AssertionError(f"ended well: {got}")
+
+    async def until(self, happened: Callable[[], bool], within: float) -> None:
+        """Waits until it has happened, looking every second; fails where it has not `within` so many seconds."""
+        deadline = self.clock.monotonic() + within
+        while not happened():
+            assert self.clock.monotonic() < deadline, f"not within {within:g} s"
+            await self.clock.sleep(1)
+
+    async def ended(self, *watches: Watch) -> None:
+        """Waits until all have ended, well or not."""
+        await asyncio.gather(*(asyncio.wrap_future(watch.done) for watch in watches), return_exceptions=True)
+
+    def another(self, worker: str = "worker-2") -> Rig:
+        """A second process on the same directory and gateway."""
+        return Rig(self.clock, self.directory, self.gateway, self.settings, self.latency, worker, self.seed + 1)
+
+    async def end(self, patience: float = 8.0) -> None:
+        """The process ends in order, as after Ctrl+C."""
+        await asyncio.wait([asyncio.ensure_future(self.runner.farewell())], timeout=patience)
+        for task in list(self.engine._tasks):
+            task.cancel()
+        await self.clock.sleep(0.001)
+
+    def finish(self) -> None:
+        """Ends all running tasks well, now."""
+        Control(self.gateway).end({}, None)
+
+    @property
+    def billed(self) -> int:
+        """Tasks the gateway billed."""
+        return int(self.state["billed"])
+
+    def count(self, what: str) -> int:
+        """How many `creates`, `polls`, `downloads` or `requests` the gateway saw."""
+        seen = self.state[what]
+        return seen if isinstance(seen, int) else len(seen)
+
+    @property
+    def state(self) -> dict[str, Any]:
+        return Control(self.gateway).state()
+
+    def rows(self) -> list[TaskRow]:
+        return list(self.journal.list_tasks(limit=1000))
+
+
+def play(
+    story: Callable[[Rig], Awaitable[T]],
+    directory: Path,
+    *rules: dict[str, Any],
+    task: dict[str, Any] | None = None,
+    latency: float = 0.0,
+    settings: dict[str, Any] | None = None,
+    **sandbox: Any,
+) -> T:
+    """Runs a story; rules and `sandbox` script the gateway, `settings` are the user's."""
+    clock = VirtualClock()
+    lay_blank_journal(directory)
+
+    def draw(picture: Picture) -> bytes:
+        return DRAWN + f"{picture.prompt}|{picture.seed}".encode()
+
+    async def with_rig(clock: VirtualClock) -> T:
+        gateway = Gateway(
+            clock,
+            draw,
+            Script(*rules),
+            settings=SandboxSettings(keys=(KEY,)).changed({"task": {"seconds": 8.0, **(task or {})}, **sandbox}),
+            public_url=GATEWAY,
+        )
+        mine = Settings(api_key=KEY, base_url=GATEWAY, allowed_hosts=("sandbox.invalid",), **(settings or {}))
+        return await story(Rig(clock, directory, gateway, mine, latency))
+
+    return run(with_rig, clock)
