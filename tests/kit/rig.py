@@ -1,12 +1,13 @@
 """The whole library on virtual time: real client, journal, limiter and runner against the sandbox's gateway, no HTTP.
 
-A story is a coroutine `async def story(rig)`; `play(story, tmp_path, …)` runs it. The wire's own time is `latency`
-seconds an exchange, plus what the sandbox's script adds.
+A test that tells a story is a coroutine over a rig, under `@story(…)`, which says how the gateway behaves. The wire's
+own time is `latency` seconds an exchange, plus what the sandbox's script adds.
 """
 
 from __future__ import annotations
 
 import asyncio
+import inspect
 import io
 import random
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
@@ -294,3 +295,44 @@ def play(
         return await story(Rig(clock, directory, gateway, mine, latency))
 
     return run(with_rig, clock)
+
+
+def story(*rules: Any, **options: Any) -> Any:
+    """Makes `async def test_…(rig, …)` a test: rules and options are those of `play`. Without any: plain `@story`.
+
+    One that depends on the test's own parameters is given as a function of them: `task=lambda shape: {"shape": shape}`.
+    A function among the rules may give one rule or several.
+    """
+
+    def tell(told: Callable[..., Awaitable[None]]) -> Callable[..., None]:
+        rig, *others = inspect.signature(told).parameters.values()
+
+        def test(tmp_path: Path, **given: Any) -> None:
+            def mine(value: Any) -> Any:
+                if not callable(value):
+                    return value
+                names = inspect.signature(value).parameters
+                return value(**{name: given[name] for name in names})
+
+            wanted = [mine(rule) for rule in rules]
+            each = [one for rule in wanted for one in (rule if isinstance(rule, (list, tuple)) else [rule])]
+            arguments = {name: given[name] for name in (other.name for other in others) if name != "tmp_path"}
+            if any(other.name == "tmp_path" for other in others):
+                arguments["tmp_path"] = tmp_path
+            with_rig = partial(_with, told, arguments)
+            play(with_rig, tmp_path, *each, **{name: mine(value) for name, value in options.items()})
+
+        fixtures = [inspect.Parameter("tmp_path", rig.kind), *(other for other in others if other.name != "tmp_path")]
+        test.__name__, test.__doc__, test.__module__ = told.__name__, told.__doc__, told.__module__
+        test.__qualname__, test.__dict__ = told.__qualname__, dict(told.__dict__)
+        test.__signature__ = inspect.Signature(fixtures)  # type: ignore[attr-defined]
+        return test
+
+    if len(rules) == 1 and inspect.iscoroutinefunction(rules[0]):
+        told, rules = rules[0], ()
+        return tell(told)
+    return tell
+
+
+async def _with(told: Callable[..., Awaitable[None]], arguments: Mapping[str, Any], rig: Rig) -> None:
+    await told(rig, **arguments)

@@ -15,7 +15,7 @@ from hunyuan.models import ImageInput, TaskState
 from sandbox.oddities import WRAPPINGS
 from sandbox.plan import SHAPES
 from sandbox.relatives import RELATIVES
-from tests.kit.rig import DRAWN, KEY, Rig, image, play
+from tests.kit.rig import DRAWN, KEY, Rig, image, play, story
 
 PACKED = {"gzip", "gzip_unsaid", "deflate", "gzip_not", "br_not"}  # over HTTP: tests/contract/test_client_answers.py
 
@@ -33,42 +33,36 @@ def edited() -> tuple[ImageInput, ...]:
 
 @pytest.mark.parametrize("at_once", [False, True], ids=["polled", "at once"])
 @pytest.mark.parametrize("shape", [shape for shape in SHAPES if not shape.startswith("direct")])
-def test_every_shape_ends_in_the_image_at_the_create_and_at_a_poll(tmp_path: Path, shape: str, at_once: bool) -> None:
-    async def story(rig: Rig) -> None:
-        got = await rig.collected(rig.submit(5, inputs=edited())[0])
-        assert rig.results.read(got.row.files[0]) == DRAWN + b"a lighthouse|5"
-        assert [each.digest for each in got.images] == ["a lighthouse|5"]
-        assert (rig.count("polls") > 0) is not at_once
-        assert not (await rig.collected(rig.submit(5, inputs=edited())[0])).paid
-        assert rig.billed == 1
-
-    play(story, tmp_path, task={"shape": shape, "at_once": at_once, "echo": "nested"})
+@story(task=lambda shape, at_once: {"shape": shape, "at_once": at_once, "echo": "nested"})
+async def test_every_shape_ends_in_the_image_at_the_create_and_at_a_poll(rig: Rig, shape: str, at_once: bool) -> None:
+    got = await rig.collected(rig.submit(5, inputs=edited())[0])
+    assert rig.results.read(got.row.files[0]) == DRAWN + b"a lighthouse|5"
+    assert [each.digest for each in got.images] == ["a lighthouse|5"]
+    assert (rig.count("polls") > 0) is not at_once
+    assert not (await rig.collected(rig.submit(5, inputs=edited())[0])).paid
+    assert rig.billed == 1
 
 
 @pytest.mark.parametrize("shape", RELATIVES)
-def test_a_task_created_elsewhere_is_read_in_every_shape_though_its_inputs_are_not_known(
-    tmp_path: Path, shape: str
+@story(task=lambda shape: {"shape": shape, "charged": 15})
+async def test_a_task_created_elsewhere_is_read_in_every_shape_though_its_inputs_are_not_known(
+    rig: Rig, shape: str
 ) -> None:
-    async def story(rig: Rig) -> None:
-        url = str(edited()[0].url)
-        created = rig.client.create(rig.request(5, images=(f"url:{url}",)), [url], 30.0)
-        got = await rig.collected(rig.attach(str(created.task_id)))
-        assert got.images[0].digest == "a lighthouse|5"
-        assert (got.row.credits, rig.billed) == (0, 1)
-
-    play(story, tmp_path, task={"shape": shape, "charged": 15})
+    url = str(edited()[0].url)
+    created = rig.client.create(rig.request(5, images=(f"url:{url}",)), [url], 30.0)
+    got = await rig.collected(rig.attach(str(created.task_id)))
+    assert got.images[0].digest == "a lighthouse|5"
+    assert (got.row.credits, rig.billed) == (0, 1)
 
 
 @pytest.mark.parametrize("at_once", [False, True], ids=["polled", "at once"])
 @pytest.mark.parametrize("shape", RELATIVES)
-def test_a_failure_is_told_in_the_words_of_every_shape(tmp_path: Path, shape: str, at_once: bool) -> None:
-    async def story(rig: Rig) -> None:
-        error = await rig.failure(rig.submit(5)[0])
-        assert isinstance(error, errors.TaskFailedError)
-        assert "the paint ran out" in str(error)
-        assert rig.journal.credits() == CreditTotals(refunded=25)
-
-    play(story, tmp_path, task={"shape": shape, "at_once": at_once, "fail": "the paint ran out"})
+@story(task=lambda shape, at_once: {"shape": shape, "at_once": at_once, "fail": "the paint ran out"})
+async def test_a_failure_is_told_in_the_words_of_every_shape(rig: Rig, shape: str, at_once: bool) -> None:
+    error = await rig.failure(rig.submit(5)[0])
+    assert isinstance(error, errors.TaskFailedError)
+    assert "the paint ran out" in str(error)
+    assert rig.journal.credits() == CreditTotals(refunded=25)
 
 
 @pytest.mark.parametrize("at_once", [False, True], ids=["polled", "at once"])
@@ -85,27 +79,23 @@ def test_completed_beside_an_error_is_a_failure(tmp_path: Path, shape: str, at_o
 
 
 @pytest.mark.parametrize("at_once", [False, True], ids=["polled", "at once"])
-def test_an_image_that_moderation_keeps_back_is_moderation(tmp_path: Path, at_once: bool) -> None:
-    async def story(rig: Rig) -> None:
-        assert isinstance(await rig.failure(rig.submit(5)[0]), errors.ModerationError)
-        assert rig.journal.credits().refunded == 25
-
-    play(story, tmp_path, task={"shape": "upstream", "at_once": at_once, "flagged": True})
+@story(task=lambda at_once: {"shape": "upstream", "at_once": at_once, "flagged": True})
+async def test_an_image_that_moderation_keeps_back_is_moderation(rig: Rig, at_once: bool) -> None:
+    assert isinstance(await rig.failure(rig.submit(5)[0]), errors.ModerationError)
+    assert rig.journal.credits().refunded == 25
 
 
 @pytest.mark.parametrize("link", ["path", "host", "raw"])
 @pytest.mark.parametrize("at_once", [False, True], ids=["polled", "at once"])
 @pytest.mark.parametrize("shape", ["documented", "upstream", "sites", "flags", "fail_reason"])
-def test_links_that_are_relative_or_not_escaped_are_followed(
-    tmp_path: Path, shape: str, at_once: bool, link: str
+@story(task=lambda shape, at_once, link: {"shape": shape, "at_once": at_once, "link": link})
+async def test_links_that_are_relative_or_not_escaped_are_followed(
+    rig: Rig, shape: str, at_once: bool, link: str
 ) -> None:
-    async def story(rig: Rig) -> None:
-        got = await rig.collected(rig.submit(5)[0])
-        assert got.images[0].digest == "a lighthouse|5"
-        assert all(url.startswith("http://sandbox.invalid/") and url.isascii() for url in got.row.urls)
-        assert rig.billed == 1
-
-    play(story, tmp_path, task={"shape": shape, "at_once": at_once, "link": link})
+    got = await rig.collected(rig.submit(5)[0])
+    assert got.images[0].digest == "a lighthouse|5"
+    assert all(url.startswith("http://sandbox.invalid/") and url.isascii() for url in got.row.urls)
+    assert rig.billed == 1
 
 
 # -- status words --------------------------------------------------------------------------------------
@@ -148,16 +138,14 @@ async def _warnings(rig: Rig, story: Any) -> list[str]:
     return rig.warnings
 
 
-def test_a_gateway_that_makes_up_words_does_not_fill_the_log(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> None:
-        for number in range(400):
-            body = {"data": {"status": f"phase {number} of many"}}
-            rig.gateway.script.add({"on": "poll", "body": body})
-        await rig.failure(rig.submit(5, timeout_s=3000)[0])
-        assert rig.count("polls") > 100
-        assert len(rig.warnings) == 50
-
-    play(story, tmp_path, task={"seconds": None})
+@story(task={"seconds": None})
+async def test_a_gateway_that_makes_up_words_does_not_fill_the_log(rig: Rig) -> None:
+    for number in range(400):
+        body = {"data": {"status": f"phase {number} of many"}}
+        rig.gateway.script.add({"on": "poll", "body": body})
+    await rig.failure(rig.submit(5, timeout_s=3000)[0])
+    assert rig.count("polls") > 100
+    assert len(rig.warnings) == 50
 
 
 # -- bytes ---------------------------------------------------------------------------------------------
@@ -177,19 +165,17 @@ def test_a_paid_task_is_never_dropped_for_what_stands_around_its_id(tmp_path: Pa
 
 
 @pytest.mark.parametrize("status", [200, 500, 502, 504])
-def test_an_id_in_a_create_that_is_answered_with_an_error_is_asked_for(tmp_path: Path, status: int) -> None:
-    async def story(rig: Rig) -> None:
-        watch = rig.submit(5)[0]
-        await rig.clock.sleep(1)
-        task = rig.state["tasks"][0]["task_id"]
-        assert rig.rows()[0].task_id is None, "not yet answered"
-        body = {"error": {"code": status, "message": "upstream timed out"}, "task_id": task}
-        rig.gateway.script.add({"on": "create", "status": status, "body": body, "billed": True})
-        assert isinstance(await rig.failure(watch), errors.BillingUnknownError)
-        created = rig.client.create(rig.request(6), [], 30.0)
-        assert created.task_id == task
-
-    play(story, tmp_path, {"on": "create", "status": 504, "billed": True, "delay_s": 5})
+@story({"on": "create", "status": 504, "billed": True, "delay_s": 5})
+async def test_an_id_in_a_create_that_is_answered_with_an_error_is_asked_for(rig: Rig, status: int) -> None:
+    watch = rig.submit(5)[0]
+    await rig.clock.sleep(1)
+    task = rig.state["tasks"][0]["task_id"]
+    assert rig.rows()[0].task_id is None, "not yet answered"
+    body = {"error": {"code": status, "message": "upstream timed out"}, "task_id": task}
+    rig.gateway.script.add({"on": "create", "status": status, "body": body, "billed": True})
+    assert isinstance(await rig.failure(watch), errors.BillingUnknownError)
+    created = rig.client.create(rig.request(6), [], 30.0)
+    assert created.task_id == task
 
 
 # -- what it cost --------------------------------------------------------------------------------------
@@ -198,28 +184,24 @@ def test_an_id_in_a_create_that_is_answered_with_an_error_is_asked_for(tmp_path:
 @pytest.mark.parametrize("at_once", [False, True], ids=["polled", "at once"])
 @pytest.mark.parametrize("shape", ["documented", "upstream", *RELATIVES])
 @pytest.mark.parametrize("charged", [0, 15, 40])
-def test_what_the_gateway_charged_is_what_counts(tmp_path: Path, shape: str, at_once: bool, charged: int) -> None:
-    async def story(rig: Rig) -> None:
-        got = await asyncio.gather(*map(rig.collected, rig.submit(5, 6)))
-        assert [each.row.credits for each in got] == [charged, charged]
-        assert [row.credits for row in rig.rows()] == [charged, charged]
-        assert rig.journal.credits() == CreditTotals(spent=2 * charged)
-        assert rig.state["credits"] == 2 * charged
-        assert any(row.credits == charged for row in rig.changes), "the page hears of it"
-
-    play(story, tmp_path, task={"shape": shape, "at_once": at_once, "charged": charged})
+@story(task=lambda shape, at_once, charged: {"shape": shape, "at_once": at_once, "charged": charged})
+async def test_what_the_gateway_charged_is_what_counts(rig: Rig, shape: str, at_once: bool, charged: int) -> None:
+    got = await asyncio.gather(*map(rig.collected, rig.submit(5, 6)))
+    assert [each.row.credits for each in got] == [charged, charged]
+    assert [row.credits for row in rig.rows()] == [charged, charged]
+    assert rig.journal.credits() == CreditTotals(spent=2 * charged)
+    assert rig.state["credits"] == 2 * charged
+    assert any(row.credits == charged for row in rig.changes), "the page hears of it"
 
 
-def test_a_price_that_a_create_names_counts_at_once_and_a_zero_of_a_running_task_does_not(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> None:
-        for credits in (40, 0):
-            data = {"task_id": f"n68_{credits}", "status": "pending", "consumed_credits": credits}
-            rig.gateway.script.add({"on": "create", "body": {"code": 200, "data": data}})
-            watch = rig.submit(credits)[0]
-            row = await asyncio.wrap_future(watch.created)
-            assert row.credits == (credits or 25)
-
-    play(story, tmp_path)
+@story
+async def test_a_price_that_a_create_names_counts_at_once_and_a_zero_of_a_running_task_does_not(rig: Rig) -> None:
+    for credits in (40, 0):
+        data = {"task_id": f"n68_{credits}", "status": "pending", "consumed_credits": credits}
+        rig.gateway.script.add({"on": "create", "body": {"code": 200, "data": data}})
+        watch = rig.submit(credits)[0]
+        row = await asyncio.wrap_future(watch.created)
+        assert row.credits == (credits or 25)
 
 
 # -- ids -----------------------------------------------------------------------------------------------
@@ -227,68 +209,58 @@ def test_a_price_that_a_create_names_counts_at_once_and_a_zero_of_a_running_task
 
 @pytest.mark.parametrize("at_once", [False, True], ids=["polled", "at once"])
 @pytest.mark.parametrize("shape", ["documented", "upstream", "sites"])
-def test_ids_with_dots_colons_and_slashes_are_kept_and_sent_back_as_one_segment(
-    tmp_path: Path, shape: str, at_once: bool
+@story(task=lambda shape, at_once: {"shape": shape, "at_once": at_once, "odd_id": True})
+async def test_ids_with_dots_colons_and_slashes_are_kept_and_sent_back_as_one_segment(
+    rig: Rig, shape: str, at_once: bool
 ) -> None:
-    async def story(rig: Rig) -> None:
-        got = await rig.collected(rig.submit(5)[0])
-        assert got.row.task_id == rig.state["tasks"][0]["task_id"]
-        assert set(".:/") < set(str(got.row.task_id))
-        assert {request["path"].count("/") for request in rig.state["requests"] if request["event"] == "poll"} <= {4}
-        rig.results.path_of(got.row.files[0]).unlink()
-        again = await rig.collected(rig.attach(str(got.row.task_id)))
-        assert again.row.id == got.row.id
-        other = rig.client.create(rig.request(6), [], 30.0)
-        assert (await rig.collected(rig.attach(str(other.task_id)))).images[0].digest == "a lighthouse|6"
-        assert rig.billed == 2
-
-    play(story, tmp_path, task={"shape": shape, "at_once": at_once, "odd_id": True})
+    got = await rig.collected(rig.submit(5)[0])
+    assert got.row.task_id == rig.state["tasks"][0]["task_id"]
+    assert set(".:/") < set(str(got.row.task_id))
+    assert {request["path"].count("/") for request in rig.state["requests"] if request["event"] == "poll"} <= {4}
+    rig.results.path_of(got.row.files[0]).unlink()
+    again = await rig.collected(rig.attach(str(got.row.task_id)))
+    assert again.row.id == got.row.id
+    other = rig.client.create(rig.request(6), [], 30.0)
+    assert (await rig.collected(rig.attach(str(other.task_id)))).images[0].digest == "a lighthouse|6"
+    assert rig.billed == 2
 
 
 # -- the same request runs already ---------------------------------------------------------------------
 
 
-def test_a_conflict_that_names_a_running_task_is_that_task(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> None:
-        elsewhere = rig.client.create(rig.request(5), [], 30.0)
-        got = await rig.collected(rig.submit(5)[0])
-        assert got.row.task_id == elsewhere.task_id
-        assert got.images[0].digest == "a lighthouse|5"
-        assert rig.billed == 1
-
-    play(story, tmp_path, same_request="409")
+@story(same_request="409")
+async def test_a_conflict_that_names_a_running_task_is_that_task(rig: Rig) -> None:
+    elsewhere = rig.client.create(rig.request(5), [], 30.0)
+    got = await rig.collected(rig.submit(5)[0])
+    assert got.row.task_id == elsewhere.task_id
+    assert got.images[0].digest == "a lighthouse|5"
+    assert rig.billed == 1
 
 
-def test_a_conflict_names_what_became_of_a_create_whose_answer_was_lost(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> None:
-        assert isinstance(await rig.failure(rig.submit(5)[0]), errors.BillingUnknownError)
-        assert rig.rows()[0].state is TaskState.UNKNOWN
-        got = await rig.collected(rig.submit(5)[0])
-        assert got.images[0].digest == "a lighthouse|5"
-        assert [row.task_id for row in rig.rows()] == [got.row.task_id], "one task, one row"
-        assert rig.journal.credits() == CreditTotals(spent=25)
-        assert rig.billed == 1
-
-    play(story, tmp_path, {"on": "create", "drop": "before_answer"}, same_request="409")
+@story({"on": "create", "drop": "before_answer"}, same_request="409")
+async def test_a_conflict_names_what_became_of_a_create_whose_answer_was_lost(rig: Rig) -> None:
+    assert isinstance(await rig.failure(rig.submit(5)[0]), errors.BillingUnknownError)
+    assert rig.rows()[0].state is TaskState.UNKNOWN
+    got = await rig.collected(rig.submit(5)[0])
+    assert got.images[0].digest == "a lighthouse|5"
+    assert [row.task_id for row in rig.rows()] == [got.row.task_id], "one task, one row"
+    assert rig.journal.credits() == CreditTotals(spent=25)
+    assert rig.billed == 1
 
 
-def test_a_conflict_names_a_task_that_is_under_way_here(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> None:
-        first = rig.submit(5)[0]
-        await rig.clock.sleep(1)
-        second = rig.submit(5, reuse=False)[0]
-        one, two = await asyncio.gather(rig.collected(first), rig.collected(second))
-        assert (one.row.id, one.paid, two.paid) == (two.row.id, True, False)
-        assert len(rig.rows()) == rig.billed == 1
-        assert rig.journal.credits() == CreditTotals(spent=25)
-
-    play(story, tmp_path, same_request="409")
+@story(same_request="409")
+async def test_a_conflict_names_a_task_that_is_under_way_here(rig: Rig) -> None:
+    first = rig.submit(5)[0]
+    await rig.clock.sleep(1)
+    second = rig.submit(5, reuse=False)[0]
+    one, two = await asyncio.gather(rig.collected(first), rig.collected(second))
+    assert (one.row.id, one.paid, two.paid) == (two.row.id, True, False)
+    assert len(rig.rows()) == rig.billed == 1
+    assert rig.journal.credits() == CreditTotals(spent=25)
 
 
-def test_a_conflict_that_names_no_task_is_refused(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> None:
-        error = await rig.failure(rig.submit(5)[0])
-        assert isinstance(error, errors.RejectedRequestError)
-        assert rig.journal.credits() == CreditTotals()
-
-    play(story, tmp_path, {"on": "create", "status": 409})
+@story({"on": "create", "status": 409})
+async def test_a_conflict_that_names_no_task_is_refused(rig: Rig) -> None:
+    error = await rig.failure(rig.submit(5)[0])
+    assert isinstance(error, errors.RejectedRequestError)
+    assert rig.journal.credits() == CreditTotals()

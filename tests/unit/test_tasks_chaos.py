@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ import pytest
 from hunyuan.jobs.handle import Watch
 from hunyuan.journal.records import TaskRow
 from hunyuan.models import TaskState
-from tests.kit.rig import Rig, play
+from tests.kit.rig import Rig, story
 
 FAULTS: list[dict[str, Any]] = [
     {"on": "create", "status": 429, "retry_after": 2},
@@ -87,36 +86,34 @@ class Chaos:
 
 
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(1, 12))])
-def test_the_sums_are_right_whatever_happens(tmp_path: Path, seed: int) -> None:
-    async def story(rig: Rig) -> None:
-        dice = random.Random(seed)
-        chaos = Chaos(rig, dice)
-        for _ in range(60):
-            chaos.act()
-            await rig.clock.sleep(dice.expovariate(0.8))
-        rig.gateway.script.clear()
-        rows = await chaos.settled()
-        living = chaos.rigs[0]
-        ended = Counter(row.state for row in rows)
-        assert set(ended) <= {TaskState.COLLECTED, TaskState.FAILED, TaskState.UNKNOWN}, ended
+@story(latency=0.3, task={"seconds": [4, 14]}, settings={"max_in_flight": 3})
+async def test_the_sums_are_right_whatever_happens(rig: Rig, seed: int) -> None:
+    dice = random.Random(seed)
+    chaos = Chaos(rig, dice)
+    for _ in range(60):
+        chaos.act()
+        await rig.clock.sleep(dice.expovariate(0.8))
+    rig.gateway.script.clear()
+    rows = await chaos.settled()
+    living = chaos.rigs[0]
+    ended = Counter(row.state for row in rows)
+    assert set(ended) <= {TaskState.COLLECTED, TaskState.FAILED, TaskState.UNKNOWN}, ended
 
-        accepted = {task["task_id"] for task in rig.state["tasks"]}
-        failed = {task["task_id"] for task in rig.state["tasks"] if task["failed"]}
-        direct = sum(row.task_id is None and row.state is TaskState.COLLECTED for row in rows)
-        ours = {row.task_id for row in rows if row.state is TaskState.COLLECTED and row.task_id}
-        assert ours <= accepted - failed
-        lost = len(accepted - failed) - len(ours) - direct
-        assert 0 <= lost <= ended[TaskState.UNKNOWN], "an image is missing only where the answer was lost"
+    accepted = {task["task_id"] for task in rig.state["tasks"]}
+    failed = {task["task_id"] for task in rig.state["tasks"] if task["failed"]}
+    direct = sum(row.task_id is None and row.state is TaskState.COLLECTED for row in rows)
+    ours = {row.task_id for row in rows if row.state is TaskState.COLLECTED and row.task_id}
+    assert ours <= accepted - failed
+    lost = len(accepted - failed) - len(ours) - direct
+    assert 0 <= lost <= ended[TaskState.UNKNOWN], "an image is missing only where the answer was lost"
 
-        for number in range(6):
-            mine = [row.state for row in rows if row.seed == number]
-            assert mine.count(TaskState.COLLECTED) <= 1, "the same request is paid for once"
-        totals = living.journal.credits()
-        assert totals.spent == 25 * ended[TaskState.COLLECTED]
-        assert totals.maybe == 25 * ended[TaskState.UNKNOWN]
-        assert totals.spent <= int(rig.state["credits"]) <= totals.spent + totals.maybe
-        assert all(each.limiter.in_flight == 0 for each in chaos.rigs)
-        assert all(each.limiter.waiting == 0 for each in chaos.rigs)
-        assert rig.state["key_leaks"] == []
-
-    play(story, tmp_path, latency=0.3, task={"seconds": [4, 14]}, settings={"max_in_flight": 3})
+    for number in range(6):
+        mine = [row.state for row in rows if row.seed == number]
+        assert mine.count(TaskState.COLLECTED) <= 1, "the same request is paid for once"
+    totals = living.journal.credits()
+    assert totals.spent == 25 * ended[TaskState.COLLECTED]
+    assert totals.maybe == 25 * ended[TaskState.UNKNOWN]
+    assert totals.spent <= int(rig.state["credits"]) <= totals.spent + totals.maybe
+    assert all(each.limiter.in_flight == 0 for each in chaos.rigs)
+    assert all(each.limiter.waiting == 0 for each in chaos.rigs)
+    assert rig.state["key_leaks"] == []

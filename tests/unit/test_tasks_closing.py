@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ import pytest
 from hunyuan import errors
 from hunyuan.jobs.handle import Phase
 from hunyuan.models import TaskState
-from tests.kit.rig import Rig, image, play
+from tests.kit.rig import Rig, image, story
 
 ASKED = range(1, 9)
 MOMENTS = [pytest.param(each / 4, marks=[] if each % 5 == 2 else [pytest.mark.long]) for each in range(1, 28)]
@@ -20,33 +19,30 @@ SHAPES = ["documented", "direct_b64", "direct_url"]  # the last two: a finished 
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("at", MOMENTS)
-def test_the_end_at_any_moment_with_a_slow_journal_loses_nothing(tmp_path: Path, at: float, shape: str) -> None:
+@story(latency=1.0, task=lambda shape: {"shape": shape, "seconds": 3}, settings={"max_in_flight": 3})
+async def test_the_end_at_any_moment_with_a_slow_journal_loses_nothing(rig: Rig, at: float, shape: str) -> None:
     """Three slots, eight tasks asked for, half a second for each step of the journal, creates of one second."""
+    rig.engine.journal_seconds = 0.5
+    rig.runner.start_collector()
+    watches = rig.submit(*ASKED)
+    await rig.clock.sleep(at)
+    creates = rig.count("creates")
+    await rig.end()
+    assert rig.count("creates") == rig.billed == creates, "nothing new is sent"
+    assert all(watch.done.done() for watch in watches)
 
-    async def story(rig: Rig) -> None:
-        rig.engine.journal_seconds = 0.5
-        rig.runner.start_collector()
-        watches = rig.submit(*ASKED)
-        await rig.clock.sleep(at)
-        creates = rig.count("creates")
-        await rig.end()
-        assert rig.count("creates") == rig.billed == creates, "nothing new is sent"
-        assert all(watch.done.done() for watch in watches)
+    left = rig.journal.list_tasks(limit=100)
+    assert len(left) == creates, "no row of what was not sent"
+    assert {row.state for row in left} <= {*TaskState} - {TaskState.INTENDED, TaskState.UNKNOWN}
+    known = {row.task_id for row in left if row.task_id}
+    assert shape != "documented" or known == {task["task_id"] for task in rig.state["tasks"]}
 
-        left = rig.journal.list_tasks(limit=100)
-        assert len(left) == creates, "no row of what was not sent"
-        assert {row.state for row in left} <= {*TaskState} - {TaskState.INTENDED, TaskState.UNKNOWN}
-        known = {row.task_id for row in left if row.task_id}
-        assert shape != "documented" or known == {task["task_id"] for task in rig.state["tasks"]}
-
-        rig.journal.close()
-        later = rig.another()
-        later.runner.start_collector()
-        await later.until(lambda: {row.state for row in later.rows()} <= {TaskState.COLLECTED}, 60)
-        await later.ended(*later.submit(*ASKED))
-        assert rig.billed == len(ASKED), "what was bought before the end is not bought again"
-
-    play(story, tmp_path, latency=1.0, task={"shape": shape, "seconds": 3}, settings={"max_in_flight": 3})
+    rig.journal.close()
+    later = rig.another()
+    later.runner.start_collector()
+    await later.until(lambda: {row.state for row in later.rows()} <= {TaskState.COLLECTED}, 60)
+    await later.ended(*later.submit(*ASKED))
+    assert rig.billed == len(ASKED), "what was bought before the end is not bought again"
 
 
 ANSWERS: dict[str, tuple[dict[str, Any], TaskState | None]] = {
@@ -60,142 +56,121 @@ ANSWERS: dict[str, tuple[dict[str, Any], TaskState | None]] = {
 
 @pytest.mark.parametrize("at", [0.6, 1.2, 1.6, 1.9])
 @pytest.mark.parametrize(("rule", "state"), ANSWERS.values(), ids=ANSWERS)
-def test_the_end_waits_until_it_is_written_how_a_create_ended(
-    tmp_path: Path, rule: dict[str, Any], state: TaskState | None, at: float
+@story(lambda rule: {"on": "create", "times": "always", **rule}, latency=0.5)
+async def test_the_end_waits_until_it_is_written_how_a_create_ended(
+    rig: Rig, rule: dict[str, Any], state: TaskState | None, at: float
 ) -> None:
     """The row is written till 1.0, the create is answered at 1.5, the row says so at 2.0."""
-
-    async def story(rig: Rig) -> None:
-        rig.engine.journal_seconds = 0.5
-        watch = rig.submit(5)[0]
-        await rig.clock.sleep(at)
-        await rig.end()
-        assert rig.count("creates") <= 1
-        assert watch.done.done()
-        assert [row.state for row in rig.journal.list_tasks()] == ([state] if state and at > 1 else [])
-
-    play(story, tmp_path, {"on": "create", "times": "always", **rule}, latency=0.5)
+    rig.engine.journal_seconds = 0.5
+    watch = rig.submit(5)[0]
+    await rig.clock.sleep(at)
+    await rig.end()
+    assert rig.count("creates") <= 1
+    assert watch.done.done()
+    assert [row.state for row in rig.journal.list_tasks()] == ([state] if state and at > 1 else [])
 
 
-def test_an_answer_that_takes_longer_than_the_end_may_is_told_as_maybe_billed(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> None:
-        watch = rig.submit(5)[0]
-        await rig.clock.sleep(1)
-        began = rig.clock.monotonic()
-        await rig.end()
-        assert 7.9 < rig.clock.monotonic() - began < 8.1
+@story({"on": "create", "delay_s": 60})
+async def test_an_answer_that_takes_longer_than_the_end_may_is_told_as_maybe_billed(rig: Rig) -> None:
+    watch = rig.submit(5)[0]
+    await rig.clock.sleep(1)
+    began = rig.clock.monotonic()
+    await rig.end()
+    assert 7.9 < rig.clock.monotonic() - began < 8.1
+    error = await rig.failure(watch)
+    assert isinstance(error, errors.ShuttingDownError)
+    assert error.money is errors.Money.MAYBE_SPENT
+    assert [row.state for row in rig.journal.list_tasks()] == [TaskState.INTENDED]
+
+
+@story(latency=1.0)
+async def test_an_id_that_the_journal_does_not_take_in_time_is_kept_beside_it(rig: Rig) -> None:
+    rig.submit(5)
+    await rig.clock.sleep(0.5)
+    rig.engine.journal_seconds = 60.0
+    await rig.end()
+    assert [row.state for row in rig.journal.list_tasks()] == [TaskState.INTENDED]
+    rig.journal.close()
+    later = rig.another()
+    later.journal.recover()
+    assert [row.task_id for row in later.rows()] == [rig.state["tasks"][0]["task_id"]]
+
+
+@story({"on": "create", "delay_s": 60})
+async def test_a_second_sign_ends_the_waiting(rig: Rig) -> None:
+    rig.submit(5)
+    await rig.clock.sleep(1)
+    ending = asyncio.ensure_future(rig.end())
+    await rig.clock.sleep(1)
+    assert not ending.done()
+    rig.runner.tools.closing.hurried = True
+    await asyncio.wait_for(ending, 0.1)
+
+
+@story
+async def test_after_the_first_sign_whoever_asks_is_refused_and_nothing_is_sent(rig: Rig) -> None:
+    waits = rig.submit(4, inputs=(image(),))[0]
+    rig.runner.close()
+    for watch in [waits, *rig.submit(5, 6), rig.attach("n68_somebodys_task")]:
         error = await rig.failure(watch)
         assert isinstance(error, errors.ShuttingDownError)
-        assert error.money is errors.Money.MAYBE_SPENT
-        assert [row.state for row in rig.journal.list_tasks()] == [TaskState.INTENDED]
-
-    play(story, tmp_path, {"on": "create", "delay_s": 60})
-
-
-def test_an_id_that_the_journal_does_not_take_in_time_is_kept_beside_it(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> None:
-        rig.submit(5)
-        await rig.clock.sleep(0.5)
-        rig.engine.journal_seconds = 60.0
-        await rig.end()
-        assert [row.state for row in rig.journal.list_tasks()] == [TaskState.INTENDED]
-        rig.journal.close()
-        later = rig.another()
-        later.journal.recover()
-        assert [row.task_id for row in later.rows()] == [rig.state["tasks"][0]["task_id"]]
-
-    play(story, tmp_path, latency=1.0)
+        assert error.money is errors.Money.NOT_SPENT
+    await rig.clock.sleep(60)
+    assert rig.count("requests") == 0
 
 
-def test_a_second_sign_ends_the_waiting(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> None:
-        rig.submit(5)
-        await rig.clock.sleep(1)
-        ending = asyncio.ensure_future(rig.end())
-        await rig.clock.sleep(1)
-        assert not ending.done()
-        rig.runner.tools.closing.hurried = True
-        await asyncio.wait_for(ending, 0.1)
-
-    play(story, tmp_path, {"on": "create", "delay_s": 60})
-
-
-def test_after_the_first_sign_whoever_asks_is_refused_and_nothing_is_sent(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> None:
-        waits = rig.submit(4, inputs=(image(),))[0]
-        rig.runner.close()
-        for watch in [waits, *rig.submit(5, 6), rig.attach("n68_somebodys_task")]:
-            error = await rig.failure(watch)
-            assert isinstance(error, errors.ShuttingDownError)
-            assert error.money is errors.Money.NOT_SPENT
-        await rig.clock.sleep(60)
-        assert rig.count("requests") == 0
-
-    play(story, tmp_path)
-
-
-def test_a_node_is_told_what_becomes_of_its_task(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> None:
-        runs, waits = rig.submit(5, 6)
-        await rig.clock.sleep(3)
-        attached = rig.attach(rig.state["tasks"][0]["task_id"])
-        await rig.clock.sleep(1)
-        await rig.end()
-        sent, unsent = await rig.failure(runs), await rig.failure(waits)
-        assert (sent.money, sent.task_id) == (errors.Money.SPENT, rig.state["tasks"][0]["task_id"])
-        assert (unsent.money, unsent.task_id) == (errors.Money.NOT_SPENT, None)
-        assert (await rig.failure(attached)).money is errors.Money.SPENT
-
-    play(story, tmp_path, task={"seconds": None}, settings={"max_in_flight": 1})
+@story(task={"seconds": None}, settings={"max_in_flight": 1})
+async def test_a_node_is_told_what_becomes_of_its_task(rig: Rig) -> None:
+    runs, waits = rig.submit(5, 6)
+    await rig.clock.sleep(3)
+    attached = rig.attach(rig.state["tasks"][0]["task_id"])
+    await rig.clock.sleep(1)
+    await rig.end()
+    sent, unsent = await rig.failure(runs), await rig.failure(waits)
+    assert (sent.money, sent.task_id) == (errors.Money.SPENT, rig.state["tasks"][0]["task_id"])
+    assert (unsent.money, unsent.task_id) == (errors.Money.NOT_SPENT, None)
+    assert (await rig.failure(attached)).money is errors.Money.SPENT
 
 
 @pytest.mark.parametrize("timeout", [0.2, 0.7, 0.9])
-def test_a_timeout_while_the_row_is_written_says_that_nothing_was_sent(tmp_path: Path, timeout: float) -> None:
+@story
+async def test_a_timeout_while_the_row_is_written_says_that_nothing_was_sent(rig: Rig, timeout: float) -> None:
     """The row is looked for till 0.5 and written till 1.0."""
-
-    async def story(rig: Rig) -> None:
-        rig.engine.journal_seconds = 0.5
-        watch = rig.submit(5, timeout_s=timeout)[0]
-        await rig.clock.sleep(timeout - 0.1)
-        assert watch.progress().phase is (Phase.LOOKING if timeout < 0.5 else Phase.RESERVING)
-        error = await rig.failure(watch)
-        assert isinstance(error, errors.TaskTimeoutError)
-        assert error.money is errors.Money.NOT_SPENT
-        await rig.clock.sleep(60)
-        assert rig.count("creates") == 0
-        assert rig.rows() == []
-
-    play(story, tmp_path)
+    rig.engine.journal_seconds = 0.5
+    watch = rig.submit(5, timeout_s=timeout)[0]
+    await rig.clock.sleep(timeout - 0.1)
+    assert watch.progress().phase is (Phase.LOOKING if timeout < 0.5 else Phase.RESERVING)
+    error = await rig.failure(watch)
+    assert isinstance(error, errors.TaskTimeoutError)
+    assert error.money is errors.Money.NOT_SPENT
+    await rig.clock.sleep(60)
+    assert rig.count("creates") == 0
+    assert rig.rows() == []
 
 
-def test_a_timeout_while_a_refused_create_is_taken_back_says_that_nothing_was_sent(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> None:
-        rig.engine.journal_seconds = 0.5
-        watch = rig.submit(5, timeout_s=1.75)[0]
-        error = await rig.failure(watch)
-        assert isinstance(error, errors.TaskTimeoutError)
-        assert error.money is errors.Money.NOT_SPENT
-        await rig.clock.sleep(60)
-        assert rig.rows() == []
-
-    play(story, tmp_path, {"on": "create", "status": 429, "retry_after": 1, "times": "always"}, latency=0.5)
+@story({"on": "create", "status": 429, "retry_after": 1, "times": "always"}, latency=0.5)
+async def test_a_timeout_while_a_refused_create_is_taken_back_says_that_nothing_was_sent(rig: Rig) -> None:
+    rig.engine.journal_seconds = 0.5
+    watch = rig.submit(5, timeout_s=1.75)[0]
+    error = await rig.failure(watch)
+    assert isinstance(error, errors.TaskTimeoutError)
+    assert error.money is errors.Money.NOT_SPENT
+    await rig.clock.sleep(60)
+    assert rig.rows() == []
 
 
-def test_how_a_task_ended_while_the_journal_was_away_is_written_at_the_end(tmp_path: Path) -> None:
+@story({"on": "create", "status": 401})
+async def test_how_a_task_ended_while_the_journal_was_away_is_written_at_the_end(rig: Rig) -> None:
     """Owed in memory only: the next start would take the row for a lost answer that may have been billed."""
+    failed = rig.journal._step
 
-    async def story(rig: Rig) -> None:
-        failed = rig.journal._step
+    def broken(*_: object, **__: object) -> Any:
+        raise errors.JournalError("The disk is full.")
 
-        def broken(*_: object, **__: object) -> Any:
-            raise errors.JournalError("The disk is full.")
-
-        rig.journal._step = broken  # type: ignore[method-assign]
-        await rig.ended(rig.submit(5)[0])
-        rig.journal._step = failed  # type: ignore[method-assign]
-        await rig.end()
-        rig.journal.close()
-        (row,) = rig.another().rows()
-        assert row.state is TaskState.FAILED
-
-    play(story, tmp_path, {"on": "create", "status": 401})
+    rig.journal._step = broken  # type: ignore[method-assign]
+    await rig.ended(rig.submit(5)[0])
+    rig.journal._step = failed  # type: ignore[method-assign]
+    await rig.end()
+    rig.journal.close()
+    (row,) = rig.another().rows()
+    assert row.state is TaskState.FAILED

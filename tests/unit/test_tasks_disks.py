@@ -15,7 +15,7 @@ from hunyuan.models import StoredImage, TaskState
 from hunyuan.settings.store import Settings
 from hunyuan.storage.results import ResultStore
 from sandbox.oddities import spoiled
-from tests.kit.rig import DRAWN, Rig, Unreadable, image, play
+from tests.kit.rig import DRAWN, Rig, Unreadable, image, play, story
 
 
 class FailingJournal:
@@ -51,78 +51,67 @@ class FullStore:
         return self._results.store(task_id, index, data, mime, url)
 
 
-def test_what_cannot_be_written_down_is_not_sent(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> None:
-        rig.runner.tools = replace(
-            rig.runner.tools, journal=cast(Journal, FailingJournal(rig.journal, "begin", times=1))
-        )
-        error = await rig.failure(rig.submit(5)[0])
-        assert isinstance(error, errors.JournalError)
-        assert "No credits were spent." in str(error)
-        assert rig.count("requests") == 0
-        assert rig.limiter.in_flight == 0
-        assert (await rig.collected(rig.submit(5)[0])).paid
-
-    play(story, tmp_path)
+@story
+async def test_what_cannot_be_written_down_is_not_sent(rig: Rig) -> None:
+    rig.runner.tools = replace(rig.runner.tools, journal=cast(Journal, FailingJournal(rig.journal, "begin", times=1)))
+    error = await rig.failure(rig.submit(5)[0])
+    assert isinstance(error, errors.JournalError)
+    assert "No credits were spent." in str(error)
+    assert rig.count("requests") == 0
+    assert rig.limiter.in_flight == 0
+    assert (await rig.collected(rig.submit(5)[0])).paid
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("shape", ["documented", "direct_url", "direct_b64"])
-def test_a_full_results_disk_loses_no_image(tmp_path: Path, shape: str) -> None:
-    async def story(rig: Rig) -> None:
-        rig.runner.start_collector()
-        store = FullStore(rig.results)
-        rig.runner.tools = replace(rig.runner.tools, results=cast(ResultStore, store))
-        watch = rig.submit(5, timeout_s=60)[0]
-        error = await rig.failure(watch)
-        assert isinstance(error, errors.HunyuanError)
-        await rig.clock.sleep(600)
-        store.full = False
-        await rig.until(lambda: [row.state for row in rig.rows()] == [TaskState.COLLECTED], within=1200)
-        assert not (await rig.collected(rig.submit(5)[0])).paid
-        assert rig.billed == 1
-
-    play(story, tmp_path, task={"shape": shape})
+@story(task=lambda shape: {"shape": shape})
+async def test_a_full_results_disk_loses_no_image(rig: Rig, shape: str) -> None:
+    rig.runner.start_collector()
+    store = FullStore(rig.results)
+    rig.runner.tools = replace(rig.runner.tools, results=cast(ResultStore, store))
+    watch = rig.submit(5, timeout_s=60)[0]
+    error = await rig.failure(watch)
+    assert isinstance(error, errors.HunyuanError)
+    await rig.clock.sleep(600)
+    store.full = False
+    await rig.until(lambda: [row.state for row in rig.rows()] == [TaskState.COLLECTED], within=1200)
+    assert not (await rig.collected(rig.submit(5)[0])).paid
+    assert rig.billed == 1
 
 
 @pytest.mark.parametrize("step", ["progress", "succeeded", "collected", "unknown", "failed", "get"])
 @pytest.mark.parametrize("after", [0.0, 9.0])
-def test_a_step_that_cannot_be_written_once(tmp_path: Path, step: str, after: float) -> None:
-    async def story(rig: Rig) -> None:
-        rig.runner.start_collector()
-        watch = rig.submit(5)[0]
-        await rig.clock.sleep(after)
-        rig.runner.tools = replace(rig.runner.tools, journal=cast(Journal, FailingJournal(rig.journal, step, times=1)))
-        for driver in rig.runner._drivers:
-            driver.tools = rig.runner.tools
-        await rig.ended(watch)
-        await rig.clock.sleep(120)
-        assert rig.rows()[0].state is TaskState.COLLECTED
-        assert not (await rig.collected(rig.submit(5)[0])).paid
-        assert rig.billed == 1
-
-    play(story, tmp_path)
+@story
+async def test_a_step_that_cannot_be_written_once(rig: Rig, step: str, after: float) -> None:
+    rig.runner.start_collector()
+    watch = rig.submit(5)[0]
+    await rig.clock.sleep(after)
+    rig.runner.tools = replace(rig.runner.tools, journal=cast(Journal, FailingJournal(rig.journal, step, times=1)))
+    for driver in rig.runner._drivers:
+        driver.tools = rig.runner.tools
+    await rig.ended(watch)
+    await rig.clock.sleep(120)
+    assert rig.rows()[0].state is TaskState.COLLECTED
+    assert not (await rig.collected(rig.submit(5)[0])).paid
+    assert rig.billed == 1
 
 
 @pytest.mark.parametrize("shape", ["direct_b64", "direct_url"])
 @pytest.mark.parametrize(("step", "after"), [("succeeded", 0), ("collected", 0), ("get", 0), ("get", 1)])
-def test_an_image_inside_the_creates_answer_outlives_a_journal_that_fails(
-    tmp_path: Path, shape: str, step: str, after: int
+@story(task=lambda shape: {"shape": shape})
+async def test_an_image_inside_the_creates_answer_outlives_a_journal_that_fails(
+    rig: Rig, shape: str, step: str, after: int
 ) -> None:
     """No task id could fetch it again: until it is on disk, memory and the journal are all there is of it."""
-
-    async def story(rig: Rig) -> None:
-        rig.runner.start_collector()
-        failing = FailingJournal(rig.journal, step, times=2, after=after)
-        rig.runner.tools = replace(rig.runner.tools, journal=cast(Journal, failing))
-        watch = rig.submit(5)[0]
-        await rig.ended(watch)
-        await rig.clock.sleep(120)
-        assert rig.rows()[0].state is TaskState.COLLECTED
-        assert not (await rig.collected(rig.submit(5)[0])).paid
-        assert rig.billed == 1
-
-    play(story, tmp_path, task={"shape": shape})
+    rig.runner.start_collector()
+    failing = FailingJournal(rig.journal, step, times=2, after=after)
+    rig.runner.tools = replace(rig.runner.tools, journal=cast(Journal, failing))
+    watch = rig.submit(5)[0]
+    await rig.ended(watch)
+    await rig.clock.sleep(120)
+    assert rig.rows()[0].state is TaskState.COLLECTED
+    assert not (await rig.collected(rig.submit(5)[0])).paid
+    assert rig.billed == 1
 
 
 CREATES = {
@@ -133,54 +122,50 @@ CREATES = {
 
 
 @pytest.mark.parametrize(("rule", "told"), CREATES.values(), ids=CREATES)
-def test_nothing_that_fails_beside_a_refused_create_leaves_it_as_if_under_way(
-    tmp_path: Path, rule: dict[str, Any], told: type[errors.HunyuanError]
+@story(lambda rule: {"on": "create", **rule}, latency=1.0)
+async def test_nothing_that_fails_beside_a_refused_create_leaves_it_as_if_under_way(
+    rig: Rig, rule: dict[str, Any], told: type[errors.HunyuanError]
 ) -> None:
-    async def story(rig: Rig) -> None:
-        watch = rig.submit(5, inputs=(image(),))[0]
-        await rig.clock.sleep(1.5)  # after the upload, the create is under way
+    watch = rig.submit(5, inputs=(image(),))[0]
+    await rig.clock.sleep(1.5)  # after the upload, the create is under way
 
-        def broken(*_: object) -> Any:
-            raise errors.JournalError("The disk is full.")
+    def broken(*_: object) -> Any:
+        raise errors.JournalError("The disk is full.")
 
-        fails, get = cast(Any, broken), rig.journal.get
-        rig.sources.forget = fails  # type: ignore[method-assign]
-        rig.journal.get = fails  # type: ignore[method-assign]
-        mine, rig.settings = rig.settings, cast(Settings, Unreadable())
-        assert isinstance(await rig.failure(watch), told)
-        rig.settings, rig.journal.get = mine, get  # type: ignore[method-assign]
-        assert rig.journal.credits().spent == 0
-        assert [row.state for row in rig.rows()] in ([], [TaskState.FAILED], [TaskState.UNKNOWN])
-        rig.gateway.script.clear()
-        again = await rig.collected(rig.submit(5, inputs=(image(),))[0])
-        assert again.paid, "and not waited for as if it were under way"
-
-    play(story, tmp_path, {"on": "create", **rule}, latency=1.0)
+    fails, get = cast(Any, broken), rig.journal.get
+    rig.sources.forget = fails  # type: ignore[method-assign]
+    rig.journal.get = fails  # type: ignore[method-assign]
+    mine, rig.settings = rig.settings, cast(Settings, Unreadable())
+    assert isinstance(await rig.failure(watch), told)
+    rig.settings, rig.journal.get = mine, get  # type: ignore[method-assign]
+    assert rig.journal.credits().spent == 0
+    assert [row.state for row in rig.rows()] in ([], [TaskState.FAILED], [TaskState.UNKNOWN])
+    rig.gateway.script.clear()
+    again = await rig.collected(rig.submit(5, inputs=(image(),))[0])
+    assert again.paid, "and not waited for as if it were under way"
 
 
-def test_the_journal_is_damaged_while_a_task_runs(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> None:
-        rig.runner.start_collector()
-        watch = rig.submit(5)[0]
-        await rig.clock.sleep(5)
-        for name in ("journal.sqlite3", "journal.sqlite3-wal"):
-            (tmp_path / name).write_bytes(b"not a database at all " * 400)
-        got = await rig.collected(watch)
-        assert got.images[0].digest == "a lighthouse|5"
-        (kept,) = rig.results.directory.rglob("*.png")
-        assert kept.read_bytes() == DRAWN + b"a lighthouse|5", "whether or not its row could be rescued"
-        (row,) = rig.rows()
-        assert (row.state, row.task_id, row.seed) == (TaskState.COLLECTED, got.row.task_id, 5)
-        assert rig.journal.credits().spent == 25
-        assert rig.billed == rig.count("creates") == 1
-        other = rig.another()
-        other.runner.start_collector()
-        assert (await other.collected(other.submit(6)[0])).paid, "and work goes on"
-        said = [*rig.warnings, *other.warnings]
-        (aside,) = tmp_path.glob("journal.sqlite3.damaged-*[0-9]")
-        assert any(aside.name in text for text in said), "set aside and said loudly, not dropped"
-
-    play(story, tmp_path)
+@story
+async def test_the_journal_is_damaged_while_a_task_runs(rig: Rig, tmp_path: Path) -> None:
+    rig.runner.start_collector()
+    watch = rig.submit(5)[0]
+    await rig.clock.sleep(5)
+    for name in ("journal.sqlite3", "journal.sqlite3-wal"):
+        (tmp_path / name).write_bytes(b"not a database at all " * 400)
+    got = await rig.collected(watch)
+    assert got.images[0].digest == "a lighthouse|5"
+    (kept,) = rig.results.directory.rglob("*.png")
+    assert kept.read_bytes() == DRAWN + b"a lighthouse|5", "whether or not its row could be rescued"
+    (row,) = rig.rows()
+    assert (row.state, row.task_id, row.seed) == (TaskState.COLLECTED, got.row.task_id, 5)
+    assert rig.journal.credits().spent == 25
+    assert rig.billed == rig.count("creates") == 1
+    other = rig.another()
+    other.runner.start_collector()
+    assert (await other.collected(other.submit(6)[0])).paid, "and work goes on"
+    said = [*rig.warnings, *other.warnings]
+    (aside,) = tmp_path.glob("journal.sqlite3.damaged-*[0-9]")
+    assert any(aside.name in text for text in said), "set aside and said loudly, not dropped"
 
 
 @pytest.mark.parametrize("after", [0.5, 5.0], ids=["while it is created", "while it is polled"])
@@ -198,31 +183,26 @@ def test_the_whole_folder_vanishes_while_a_task_runs(tmp_path: Path, after: floa
     play(story, tmp_path / "state", latency=1.0)
 
 
-def test_an_image_that_came_inside_the_answer_and_lost_its_file_is_created_anew(tmp_path: Path) -> None:
+@story(task={"shape": "direct_b64"})
+async def test_an_image_that_came_inside_the_answer_and_lost_its_file_is_created_anew(rig: Rig) -> None:
     """No link was ever there; an empty batch would be worse than a new task."""
-
-    async def story(rig: Rig) -> None:
-        first = await rig.collected(rig.submit(5)[0])
-        rig.results.path_of(first.row.files[0]).unlink()
-        again = await rig.collected(rig.submit(5)[0])
-        assert again.images, "never an empty batch"
-        assert again.paid
-        assert rig.billed == 2
-        rig.results.path_of(again.row.files[0]).unlink()
-        gone = await rig.failure(rig.attach(again.row.storage_id))
-        assert isinstance(gone, errors.DownloadError)
-
-    play(story, tmp_path, task={"shape": "direct_b64"})
+    first = await rig.collected(rig.submit(5)[0])
+    rig.results.path_of(first.row.files[0]).unlink()
+    again = await rig.collected(rig.submit(5)[0])
+    assert again.images, "never an empty batch"
+    assert again.paid
+    assert rig.billed == 2
+    rig.results.path_of(again.row.files[0]).unlink()
+    gone = await rig.failure(rig.attach(again.row.storage_id))
+    assert isinstance(gone, errors.DownloadError)
 
 
 @pytest.mark.parametrize("kind", ["html", "garbage", "bomb"])
-def test_what_came_instead_of_the_image_is_kept_for_a_look_and_the_task_named(tmp_path: Path, kind: str) -> None:
-    async def story(rig: Rig) -> None:
-        error = await rig.failure(rig.submit(5)[0])
-        assert str(rig.rows()[0].task_id) in str(error)
-        (kept,) = (rig.results.directory / "rejected").iterdir()
-        assert str(kept) in str(error)
-        assert kept.read_bytes() == spoiled(kind, b"", "image/png")[0]
-        assert rig.rows()[0].state is TaskState.SUCCEEDED
-
-    play(story, tmp_path, {"on": "download", "times": "always", "image": kind})
+@story(lambda kind: {"on": "download", "times": "always", "image": kind})
+async def test_what_came_instead_of_the_image_is_kept_for_a_look_and_the_task_named(rig: Rig, kind: str) -> None:
+    error = await rig.failure(rig.submit(5)[0])
+    assert str(rig.rows()[0].task_id) in str(error)
+    (kept,) = (rig.results.directory / "rejected").iterdir()
+    assert str(kept) in str(error)
+    assert kept.read_bytes() == spoiled(kind, b"", "image/png")[0]
+    assert rig.rows()[0].state is TaskState.SUCCEEDED

@@ -11,7 +11,7 @@ import pytest
 
 from hunyuan import errors
 from hunyuan.models import TaskState
-from tests.kit.rig import Rig, play
+from tests.kit.rig import Rig, play, story
 
 POLL_FAULTS: list[dict[str, Any]] = [
     {"status": 500},
@@ -59,55 +59,45 @@ def test_everything_flaps_and_the_image_comes(tmp_path: Path, chance: int) -> No
 
 
 @pytest.mark.parametrize("fault", POLL_FAULTS, ids=str)
-def test_one_poll_fault_late_in_a_task_is_outlived(tmp_path: Path, fault: dict[str, Any]) -> None:
-    async def story(rig: Rig) -> None:
-        assert (await rig.collected(rig.submit(5)[0])).row.state is TaskState.COLLECTED
-        assert rig.billed == rig.count("creates") == 1
-
-    play(story, tmp_path, {"on": "poll", "after": 12, "times": 2, **fault}, task={"seconds": 40.0})
+@story(lambda fault: {"on": "poll", "after": 12, "times": 2, **fault}, task={"seconds": 40.0})
+async def test_one_poll_fault_late_in_a_task_is_outlived(rig: Rig, fault: dict[str, Any]) -> None:
+    assert (await rig.collected(rig.submit(5)[0])).row.state is TaskState.COLLECTED
+    assert rig.billed == rig.count("creates") == 1
 
 
-def test_an_accepted_task_that_the_gateway_forgot_is_told_and_stays_counted(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> None:
-        error = await rig.failure(rig.submit(5)[0])
-        assert isinstance(error, errors.UnknownTaskError)
-        assert rig.clock.monotonic() < 135
-        assert str(rig.rows()[0].task_id) in str(error)
-        assert "may have been billed" in str(error)
-        assert isinstance(await rig.failure(rig.submit(5)[0]), errors.UnknownTaskError), (
-            "nothing is paid again by itself"
-        )
-        assert rig.count("creates") == 1
-        await rig.clock.sleep(3600)
-        assert isinstance(await rig.failure(rig.submit(5)[0]), errors.UnknownTaskError)
-        totals = rig.journal.credits()
-        assert (totals.spent, totals.refunded) == (25, 0), "billed, as far as anybody knows"
-        rig.gateway.change({"task": {"forgotten": False}})
-        assert (await rig.collected(rig.submit(5)[0])).paid, "nobody expects it back: the user's next run is a new task"
-        assert rig.billed == 2
-
-    play(story, tmp_path, task={"forgotten": True})
+@story(task={"forgotten": True})
+async def test_an_accepted_task_that_the_gateway_forgot_is_told_and_stays_counted(rig: Rig) -> None:
+    error = await rig.failure(rig.submit(5)[0])
+    assert isinstance(error, errors.UnknownTaskError)
+    assert rig.clock.monotonic() < 135
+    assert str(rig.rows()[0].task_id) in str(error)
+    assert "may have been billed" in str(error)
+    assert isinstance(await rig.failure(rig.submit(5)[0]), errors.UnknownTaskError), "nothing is paid again by itself"
+    assert rig.count("creates") == 1
+    await rig.clock.sleep(3600)
+    assert isinstance(await rig.failure(rig.submit(5)[0]), errors.UnknownTaskError)
+    totals = rig.journal.credits()
+    assert (totals.spent, totals.refunded) == (25, 0), "billed, as far as anybody knows"
+    rig.gateway.change({"task": {"forgotten": False}})
+    assert (await rig.collected(rig.submit(5)[0])).paid, "nobody expects it back: the user's next run is a new task"
+    assert rig.billed == 2
 
 
-def test_an_unknown_id_is_said_at_once(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> None:
-        began = rig.clock.monotonic()
-        error = await rig.failure(rig.attach("n68nobody_hunyuan3"))
-        assert isinstance(error, errors.UnknownTaskError)
-        assert rig.clock.monotonic() - began < 2
-        assert rig.count("polls") == 1
-        assert rig.rows() == []
-
-    play(story, tmp_path)
+@story
+async def test_an_unknown_id_is_said_at_once(rig: Rig) -> None:
+    began = rig.clock.monotonic()
+    error = await rig.failure(rig.attach("n68nobody_hunyuan3"))
+    assert isinstance(error, errors.UnknownTaskError)
+    assert rig.clock.monotonic() - began < 2
+    assert rig.count("polls") == 1
+    assert rig.rows() == []
 
 
 @pytest.mark.parametrize("setting", ["404", "200"])
-def test_an_unknown_id_is_known_in_either_answer(tmp_path: Path, setting: str) -> None:
-    async def story(rig: Rig) -> None:
-        assert isinstance(await rig.failure(rig.attach("n68nobody_hunyuan3")), errors.UnknownTaskError)
-        assert rig.count("polls") == 1
-
-    play(story, tmp_path, unknown_task=setting)
+@story(unknown_task=lambda setting: setting)
+async def test_an_unknown_id_is_known_in_either_answer(rig: Rig, setting: str) -> None:
+    assert isinstance(await rig.failure(rig.attach("n68nobody_hunyuan3")), errors.UnknownTaskError)
+    assert rig.count("polls") == 1
 
 
 FOREIGN = [
@@ -134,87 +124,75 @@ FOREIGN = [
 
 
 @pytest.mark.parametrize("text", FOREIGN, ids=lambda text: ascii(text[:20]))
-def test_a_malformed_id_forms_no_request(tmp_path: Path, text: str) -> None:
-    async def story(rig: Rig) -> None:
-        with pytest.raises(errors.InvalidTaskIdError) as refused:
-            rig.attach(text)
-        assert len(str(refused.value)) < 400
-        await rig.clock.sleep(60)
-        assert rig.count("requests") == 0
-
-    play(story, tmp_path)
+@story
+async def test_a_malformed_id_forms_no_request(rig: Rig, text: str) -> None:
+    with pytest.raises(errors.InvalidTaskIdError) as refused:
+        rig.attach(text)
+    assert len(str(refused.value)) < 400
+    await rig.clock.sleep(60)
+    assert rig.count("requests") == 0
 
 
 @pytest.mark.long
-def test_a_dead_gateway_frees_the_slot_and_is_not_hammered_for_a_task_nobody_waits_for(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> None:
-        rig.runner.start_collector()
-        watch = rig.submit(5)[0]
-        await rig.clock.sleep(2)
-        watch.detach()
-        rig.wire.broken = lambda: errors.AnswerLostError("The wire is cut.", sent=True)
-        await rig.clock.sleep(1200)
-        assert rig.limiter.in_flight == 0
-        rig.wire.broken = None
-        before = rig.count("polls")
-        await rig.clock.sleep(300)
-        assert rig.rows()[0].state is TaskState.COLLECTED
-        assert rig.count("polls") - before <= 3
-        assert rig.billed == 1
-
-    play(story, tmp_path)
+@story
+async def test_a_dead_gateway_frees_the_slot_and_is_not_hammered_for_a_task_nobody_waits_for(rig: Rig) -> None:
+    rig.runner.start_collector()
+    watch = rig.submit(5)[0]
+    await rig.clock.sleep(2)
+    watch.detach()
+    rig.wire.broken = lambda: errors.AnswerLostError("The wire is cut.", sent=True)
+    await rig.clock.sleep(1200)
+    assert rig.limiter.in_flight == 0
+    rig.wire.broken = None
+    before = rig.count("polls")
+    await rig.clock.sleep(300)
+    assert rig.rows()[0].state is TaskState.COLLECTED
+    assert rig.count("polls") - before <= 3
+    assert rig.billed == 1
 
 
-def test_a_link_dead_for_ever_is_asked_for_anew_and_said(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> None:
-        error = await rig.failure(rig.submit(5)[0])
-        assert isinstance(error, errors.LinkDeadError)
-        assert rig.count("polls") >= 2, "the gateway was asked for a fresh link"
-        assert "reuse" in str(error), "how to have a new image instead"
-        assert (await rig.collected(rig.submit(5, reuse=False, node="8")[0])).paid
-        assert rig.billed == 2
-
-    play(story, tmp_path, {"on": "download", "number": 1, "times": "always", "status": 410})
+@story({"on": "download", "number": 1, "times": "always", "status": 410})
+async def test_a_link_dead_for_ever_is_asked_for_anew_and_said(rig: Rig) -> None:
+    error = await rig.failure(rig.submit(5)[0])
+    assert isinstance(error, errors.LinkDeadError)
+    assert rig.count("polls") >= 2, "the gateway was asked for a fresh link"
+    assert "reuse" in str(error), "how to have a new image instead"
+    assert (await rig.collected(rig.submit(5, reuse=False, node="8")[0])).paid
+    assert rig.billed == 2
 
 
-def test_a_link_dead_at_first_is_waited_for(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> None:
-        assert (await rig.collected(rig.submit(5)[0])).paid
-        assert rig.clock.monotonic() < 60
-        assert rig.billed == 1
-
-    play(story, tmp_path, {"on": "download", "times": 5, "status": 404})
+@story({"on": "download", "times": 5, "status": 404})
+async def test_a_link_dead_at_first_is_waited_for(rig: Rig) -> None:
+    assert (await rig.collected(rig.submit(5)[0])).paid
+    assert rig.clock.monotonic() < 60
+    assert rig.billed == 1
 
 
-def test_a_timeout_names_the_step_and_the_id(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> None:
-        rig.submit(1)
-        await rig.clock.sleep(0.5)
-        queued = await rig.failure(rig.submit(2, timeout_s=3)[0])
-        assert "No credits were spent." in str(queued)
-        assert "slot" in str(queued)
-        assert rig.count("creates") == 1
-        running = await rig.failure(rig.submit(1, timeout_s=3)[0])
-        assert str(rig.rows()[0].task_id) in str(running)
-        assert "spent" in str(running)
-        assert "with seed = 1 " in str(running), "-1 in the node would draw another seed, for new credits"
-
-    play(story, tmp_path, task={"seconds": 100}, settings={"max_in_flight": 1})
+@story(task={"seconds": 100}, settings={"max_in_flight": 1})
+async def test_a_timeout_names_the_step_and_the_id(rig: Rig) -> None:
+    rig.submit(1)
+    await rig.clock.sleep(0.5)
+    queued = await rig.failure(rig.submit(2, timeout_s=3)[0])
+    assert "No credits were spent." in str(queued)
+    assert "slot" in str(queued)
+    assert rig.count("creates") == 1
+    running = await rig.failure(rig.submit(1, timeout_s=3)[0])
+    assert str(rig.rows()[0].task_id) in str(running)
+    assert "spent" in str(running)
+    assert "with seed = 1 " in str(running), "-1 in the node would draw another seed, for new credits"
 
 
 @pytest.mark.long
-def test_a_node_waits_through_an_outage_of_a_day(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> None:
-        watch = rig.submit(5, timeout_s=86400)[0]
-        await rig.clock.sleep(2)
-        rig.wire.broken = lambda: errors.AnswerLostError("The wire is cut.", sent=True)
-        await rig.clock.sleep(80_000)
-        assert not watch.done.done()
-        rig.wire.broken = None
-        assert (await rig.collected(watch)).paid
-        assert rig.billed == 1
-
-    play(story, tmp_path)
+@story
+async def test_a_node_waits_through_an_outage_of_a_day(rig: Rig) -> None:
+    watch = rig.submit(5, timeout_s=86400)[0]
+    await rig.clock.sleep(2)
+    rig.wire.broken = lambda: errors.AnswerLostError("The wire is cut.", sent=True)
+    await rig.clock.sleep(80_000)
+    assert not watch.done.done()
+    rig.wire.broken = None
+    assert (await rig.collected(watch)).paid
+    assert rig.billed == 1
 
 
 def test_a_link_that_is_dead_for_a_while_at_a_gateway_that_forgot_the_task_comes_back(tmp_path: Path) -> None:

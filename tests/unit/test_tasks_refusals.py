@@ -13,7 +13,7 @@ import pytest
 from hunyuan import errors
 from hunyuan.errors import Money
 from hunyuan.models import TaskState
-from tests.kit.rig import Rig, play
+from tests.kit.rig import Rig, play, story
 
 BUSY = "The farm is at capacity, try again later"
 # What stands in Retry-After of a gateway that does not mean it, or whose clock is wrong.
@@ -33,22 +33,20 @@ def refuses(**fault: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("worthless", WORTHLESS.values(), ids=WORTHLESS)
-def test_a_retry_after_that_says_nothing_is_no_licence_to_ask_on_and_on(tmp_path: Path, worthless: Any) -> None:
-    async def story(rig: Rig) -> None:
-        watches = rig.submit(*range(8), timeout_s=300)
-        counted = []
-        for seconds in (10, 20, 30, 60, 60, 60, 55):
-            await rig.clock.sleep(seconds)
-            counted.append(rig.count("creates"))
-        assert counted[0] <= 20, "creates in the first ten seconds"
-        later = [after - before for before, after in itertools.pairwise(counted)]
-        assert max(later[2:]) <= 5, "a minute, once the pause has grown"
-        error = await rig.failure(watches[0])
-        assert error.money is Money.NOT_SPENT
-        assert "No credits were spent." in str(error)
-        assert rig.billed == 0
-
-    play(story, tmp_path, refuses(retry_after=worthless), latency=0.05)
+@story(lambda worthless: refuses(retry_after=worthless), latency=0.05)
+async def test_a_retry_after_that_says_nothing_is_no_licence_to_ask_on_and_on(rig: Rig, worthless: Any) -> None:
+    watches = rig.submit(*range(8), timeout_s=300)
+    counted = []
+    for seconds in (10, 20, 30, 60, 60, 60, 55):
+        await rig.clock.sleep(seconds)
+        counted.append(rig.count("creates"))
+    assert counted[0] <= 20, "creates in the first ten seconds"
+    later = [after - before for before, after in itertools.pairwise(counted)]
+    assert max(later[2:]) <= 5, "a minute, once the pause has grown"
+    error = await rig.failure(watches[0])
+    assert error.money is Money.NOT_SPENT
+    assert "No credits were spent." in str(error)
+    assert rig.billed == 0
 
 
 def test_a_date_in_retry_after_is_waited_for(tmp_path: Path) -> None:
@@ -63,47 +61,41 @@ def test_a_date_in_retry_after_is_waited_for(tmp_path: Path) -> None:
     play(story, tmp_path, {"on": "create", "status": 429, "headers": until})
 
 
-def test_a_429_that_lasts_says_the_gateways_words_on_the_node_and_in_the_timeout(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> None:
-        first, queued = rig.submit(1, 2, timeout_s=60)
-        await rig.clock.sleep(10)
-        for watch in (first, queued):
-            view = watch.progress()
-            assert view.paused_for > 0
-            assert view.refusal == BUSY
-        for watch in (first, queued):
-            error = await rig.failure(watch)
-            assert isinstance(error, errors.TaskTimeoutError)
-            assert BUSY in str(error)
-            assert "429" in str(error)
-            assert "No credits were spent." in str(error)
-        rig.gateway.script.clear()
-        third = rig.submit(3)[0]
-        await asyncio.wrap_future(third.created)
-        assert third.progress().refusal is None, "what is over is not told any more"
-
-    play(story, tmp_path, refuses(), settings={"max_in_flight": 1})
-
-
-def test_a_429_to_the_polls_is_told_in_the_timeout_too(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> None:
-        watch = rig.submit(1, timeout_s=60)[0]
-        await rig.clock.sleep(30)
-        assert watch.progress().refusal == BUSY
+@story(refuses(), settings={"max_in_flight": 1})
+async def test_a_429_that_lasts_says_the_gateways_words_on_the_node_and_in_the_timeout(rig: Rig) -> None:
+    first, queued = rig.submit(1, 2, timeout_s=60)
+    await rig.clock.sleep(10)
+    for watch in (first, queued):
+        view = watch.progress()
+        assert view.paused_for > 0
+        assert view.refusal == BUSY
+    for watch in (first, queued):
         error = await rig.failure(watch)
+        assert isinstance(error, errors.TaskTimeoutError)
         assert BUSY in str(error)
-        assert error.money is Money.SPENT
+        assert "429" in str(error)
+        assert "No credits were spent." in str(error)
+    rig.gateway.script.clear()
+    third = rig.submit(3)[0]
+    await asyncio.wrap_future(third.created)
+    assert third.progress().refusal is None, "what is over is not told any more"
 
-    play(story, tmp_path, {**refuses(), "on": "poll"})
+
+@story({**refuses(), "on": "poll"})
+async def test_a_429_to_the_polls_is_told_in_the_timeout_too(rig: Rig) -> None:
+    watch = rig.submit(1, timeout_s=60)[0]
+    await rig.clock.sleep(30)
+    assert watch.progress().refusal == BUSY
+    error = await rig.failure(watch)
+    assert BUSY in str(error)
+    assert error.money is Money.SPENT
 
 
-def test_a_429_pauses_before_its_slot_goes_to_the_next(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> None:
-        rig.submit(*range(40), timeout_s=100)
-        await rig.clock.sleep(0.9)
-        assert rig.count("creates") == 8, "nobody sends into the pause"
-
-    play(story, tmp_path, refuses(), latency=0.1)
+@story(refuses(), latency=0.1)
+async def test_a_429_pauses_before_its_slot_goes_to_the_next(rig: Rig) -> None:
+    rig.submit(*range(40), timeout_s=100)
+    await rig.clock.sleep(0.9)
+    assert rig.count("creates") == 8, "nobody sends into the pause"
 
 
 OUT_OF_CREDITS: list[dict[str, Any]] = [
@@ -116,38 +108,31 @@ OUT_OF_CREDITS: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("fault", OUT_OF_CREDITS, ids=lambda fault: f"{fault['status']} {fault['message'][:20]}")
-def test_out_of_credits_is_one_error_at_once_in_the_gateways_words(tmp_path: Path, fault: dict[str, Any]) -> None:
-    async def story(rig: Rig) -> None:
-        error = await rig.failure(rig.submit(1)[0])
-        assert isinstance(error, errors.OutOfCreditsError)
-        assert rig.clock.monotonic() < 1
-        assert fault["message"] in str(error)
-        assert "Top up" in error.do
-        assert error.money is Money.NOT_SPENT
-        assert (rig.count("creates"), rig.billed) == (1, 0)
-        assert [(row.state, row.error_code) for row in rig.rows()] == [(TaskState.FAILED, "out_of_credits")]
-        assert rig.limiter.paused_for == 0, "waiting does not mend it"
-
-    play(story, tmp_path, {"on": "create", "times": "always", **fault})
+@story(lambda fault: {"on": "create", "times": "always", **fault})
+async def test_out_of_credits_is_one_error_at_once_in_the_gateways_words(rig: Rig, fault: dict[str, Any]) -> None:
+    error = await rig.failure(rig.submit(1)[0])
+    assert isinstance(error, errors.OutOfCreditsError)
+    assert rig.clock.monotonic() < 1
+    assert fault["message"] in str(error)
+    assert "Top up" in error.do
+    assert error.money is Money.NOT_SPENT
+    assert (rig.count("creates"), rig.billed) == (1, 0)
+    assert [(row.state, row.error_code) for row in rig.rows()] == [(TaskState.FAILED, "out_of_credits")]
+    assert rig.limiter.paused_for == 0, "waiting does not mend it"
 
 
-def test_what_several_nodes_are_told_is_each_ones_own(tmp_path: Path) -> None:
+@story({"on": "create", "times": "always", "status": 402}, latency=0.1)
+async def test_what_several_nodes_are_told_is_each_ones_own(rig: Rig) -> None:
     """One node's words about itself must not stand in another's failure."""
-
-    async def story(rig: Rig) -> None:
-        one, two = rig.submit(1, node="1")[0], rig.submit(1, node="2")[0]
-        first, second = await rig.failure(one), await rig.failure(two)
-        assert str(first) == str(second)
-        assert first is not second
-
-    play(story, tmp_path, {"on": "create", "times": "always", "status": 402}, latency=0.1)
+    one, two = rig.submit(1, node="1")[0], rig.submit(1, node="2")[0]
+    first, second = await rig.failure(one), await rig.failure(two)
+    assert str(first) == str(second)
+    assert first is not second
 
 
-def test_a_limit_of_credits_is_each_ones_own_error(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> None:
-        told = [await rig.failure(watch) for watch in rig.submit(1, 2, 3)]
-        assert len({id(each) for each in told}) == 3
-        assert len({str(each) for each in told}) == 1
-        assert rig.count("creates") == 0
-
-    play(story, tmp_path, settings={"credit_limit_per_day": 25})
+@story(settings={"credit_limit_per_day": 25})
+async def test_a_limit_of_credits_is_each_ones_own_error(rig: Rig) -> None:
+    told = [await rig.failure(watch) for watch in rig.submit(1, 2, 3)]
+    assert len({id(each) for each in told}) == 3
+    assert len({str(each) for each in told}) == 1
+    assert rig.count("creates") == 0

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 
 import pytest
 
 from hunyuan.errors import BillingUnknownError
 from hunyuan.models import TaskState
-from tests.kit.rig import Rig, play
+from tests.kit.rig import Rig, story
 
 # Each exchange takes a second: the create till 1, polls from 4, done at 8, downloaded by 10.
 MOMENTS = [pytest.param(each / 2, marks=[] if each % 4 == 1 else [pytest.mark.long]) for each in range(1, 22)]
@@ -32,38 +31,33 @@ def stop(rig: Rig, other: Rig, seconds: int, *, laptop: bool) -> None:
 
 @pytest.mark.parametrize("laptop", [False, True], ids=["stopped", "laptop"])
 @pytest.mark.parametrize("at", MOMENTS)
-def test_a_minute_of_sleep_at_any_moment_loses_nothing(tmp_path: Path, at: float, laptop: bool) -> None:
-    async def story(rig: Rig) -> None:
-        other = rig.another()
-        for each in (rig, other):
-            each.runner.start_collector()
-        watch = rig.submit(5)[0]
-        await rig.clock.sleep(at)
-        stop(rig, other, 60, laptop=laptop)
-        assert (await rig.collected(watch)).row.state is TaskState.COLLECTED
-        await rig.clock.sleep(60)
-        assert rig.billed == rig.count("creates") == 1
-        totals = rig.journal.credits()
-        assert (totals.spent, totals.maybe) == (25, 0)
-
-    play(story, tmp_path, latency=1.0)
+@story(latency=1.0)
+async def test_a_minute_of_sleep_at_any_moment_loses_nothing(rig: Rig, at: float, laptop: bool) -> None:
+    other = rig.another()
+    for each in (rig, other):
+        each.runner.start_collector()
+    watch = rig.submit(5)[0]
+    await rig.clock.sleep(at)
+    stop(rig, other, 60, laptop=laptop)
+    assert (await rig.collected(watch)).row.state is TaskState.COLLECTED
+    await rig.clock.sleep(60)
+    assert rig.billed == rig.count("creates") == 1
+    totals = rig.journal.credits()
+    assert (totals.spent, totals.maybe) == (25, 0)
 
 
-def test_the_other_process_that_asked_for_the_same_meanwhile_pays_nothing(tmp_path: Path) -> None:
+@story(latency=1.0)
+async def test_the_other_process_that_asked_for_the_same_meanwhile_pays_nothing(rig: Rig) -> None:
     """It is told that the answer may be lost, and gets the image once the first is awake."""
-
-    async def story(rig: Rig) -> None:
-        other = rig.another()
-        rig.runner.start_collector()
-        watch = rig.submit(5)[0]
-        await rig.clock.sleep(0.5)
-        followed = other.submit(5)[0]
-        await rig.clock.sleep(0.2)
-        stop(rig, other, 60, laptop=False)
-        got = await asyncio.gather(rig.collected(watch), rig.collected(followed), return_exceptions=True)
-        assert got[0].row.state is TaskState.COLLECTED  # type: ignore[union-attr]
-        assert isinstance(got[1], BillingUnknownError) or not got[1].paid  # type: ignore[union-attr]
-        assert not (await rig.collected(other.submit(5)[0])).paid
-        assert rig.billed == 1
-
-    play(story, tmp_path, latency=1.0)
+    other = rig.another()
+    rig.runner.start_collector()
+    watch = rig.submit(5)[0]
+    await rig.clock.sleep(0.5)
+    followed = other.submit(5)[0]
+    await rig.clock.sleep(0.2)
+    stop(rig, other, 60, laptop=False)
+    got = await asyncio.gather(rig.collected(watch), rig.collected(followed), return_exceptions=True)
+    assert got[0].row.state is TaskState.COLLECTED  # type: ignore[union-attr]
+    assert isinstance(got[1], BillingUnknownError) or not got[1].paid  # type: ignore[union-attr]
+    assert not (await rig.collected(other.submit(5)[0])).paid
+    assert rig.billed == 1

@@ -16,7 +16,7 @@ from hunyuan.errors import HunyuanError
 from hunyuan.jobs.durations import Durations
 from hunyuan.jobs.handle import Collected, Watch
 from hunyuan.journal import Journal
-from tests.kit.rig import Rig, play
+from tests.kit.rig import Rig, play, story
 
 
 async def ended(rig: Rig, watch: Watch) -> tuple[Collected, float]:
@@ -69,14 +69,12 @@ def test_aim_with_the_journals_history(tmp_path: Path, centre: float) -> None:
     play(story, tmp_path, task={"seconds": {"cycle": durations}})
 
 
-def test_tasks_that_fail_teach_nothing(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> None:
-        with pytest.raises(HunyuanError):
-            await rig.collected(rig.submit(0)[0])
-        request = rig.request(1)
-        assert rig.runner.tools.durations.recent(request.type, request.size) == ()
-
-    play(story, tmp_path, task={"seconds": 4, "fail": "no such style"})
+@story(task={"seconds": 4, "fail": "no such style"})
+async def test_tasks_that_fail_teach_nothing(rig: Rig) -> None:
+    with pytest.raises(HunyuanError):
+        await rig.collected(rig.submit(0)[0])
+    request = rig.request(1)
+    assert rig.runner.tools.durations.recent(request.type, request.size) == ()
 
 
 class NotingJournal:
@@ -113,94 +111,79 @@ class CountingJournal:
 
 
 @pytest.mark.parametrize("task", [{}, {"fail": "no such style"}])
-def test_a_slot_is_free_only_once_the_end_is_written_down(tmp_path: Path, task: dict[str, Any]) -> None:
+@story(task=lambda task: task)
+async def test_a_slot_is_free_only_once_the_end_is_written_down(rig: Rig, task: dict[str, Any]) -> None:
     """Else who gets it finds the journal's slots taken, and waits for nothing."""
-
-    async def story(rig: Rig) -> None:
-        noting = NotingJournal(rig.journal, lambda: rig.limiter.in_flight)
-        rig.runner.tools = replace(rig.runner.tools, journal=cast(Journal, noting))
-        await asyncio.wait([asyncio.wrap_future(rig.submit(1)[0].done)])
-        assert noting.noted == [1]
-        assert rig.limiter.in_flight == 0
-
-    play(story, tmp_path, task=task)
+    noting = NotingJournal(rig.journal, lambda: rig.limiter.in_flight)
+    rig.runner.tools = replace(rig.runner.tools, journal=cast(Journal, noting))
+    await asyncio.wait([asyncio.wrap_future(rig.submit(1)[0].done)])
+    assert noting.noted == [1]
+    assert rig.limiter.in_flight == 0
 
 
-def test_a_slot_that_another_process_frees_is_taken_within_a_second(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> None:
-        first = rig.submit(1)[0]
-        await rig.clock.sleep(1)
-        second = rig.another().submit(2)[0]
-        (_, freed), (_, ended_at) = await asyncio.gather(ended(rig, first), ended(rig, second))
-        assert ended_at - freed <= 8.0 * 1.14 + 1.0
-
-    play(story, tmp_path, settings={"max_in_flight": 1})
+@story(settings={"max_in_flight": 1})
+async def test_a_slot_that_another_process_frees_is_taken_within_a_second(rig: Rig) -> None:
+    first = rig.submit(1)[0]
+    await rig.clock.sleep(1)
+    second = rig.another().submit(2)[0]
+    (_, freed), (_, ended_at) = await asyncio.gather(ended(rig, first), ended(rig, second))
+    assert ended_at - freed <= 8.0 * 1.14 + 1.0
 
 
 @pytest.mark.long
-def test_many_who_wait_for_another_process_do_not_storm_the_journal(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> None:
-        for watch in rig.submit(*range(8)):
-            await asyncio.wrap_future(watch.created)
-        other = rig.another()
-        asking = CountingJournal(other.journal)
-        other.runner.tools = replace(other.runner.tools, journal=cast(Journal, asking))
-        watches = [other.submit(seed, node="list")[0] for seed in range(100, 150)]
-        await rig.clock.sleep(5)
-        assert asking.begins <= 8 * 2 * 5, "each of eight asks about once a second, however many wait"
-        rig.finish()
-        await asyncio.gather(*map(other.collected, watches))
-        assert rig.state["max_in_flight"] == 8
-
-    play(story, tmp_path)
+@story
+async def test_many_who_wait_for_another_process_do_not_storm_the_journal(rig: Rig) -> None:
+    for watch in rig.submit(*range(8)):
+        await asyncio.wrap_future(watch.created)
+    other = rig.another()
+    asking = CountingJournal(other.journal)
+    other.runner.tools = replace(other.runner.tools, journal=cast(Journal, asking))
+    watches = [other.submit(seed, node="list")[0] for seed in range(100, 150)]
+    await rig.clock.sleep(5)
+    assert asking.begins <= 8 * 2 * 5, "each of eight asks about once a second, however many wait"
+    rig.finish()
+    await asyncio.gather(*map(other.collected, watches))
+    assert rig.state["max_in_flight"] == 8
 
 
-def test_eight_nodes_lists_and_counts_all_run_at_once(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> None:
-        watches = [rig.submit(seed, node=str(seed))[0] for seed in range(4)] + rig.submit(4, 5, 6, 7, node="n")
-        ends = [end for _, end in await asyncio.gather(*(ended(rig, watch) for watch in watches))]
-        assert max(ends) <= 9.0 + 4 * 0.05
-        assert rig.state["max_in_flight"] == 8
-
-    play(story, tmp_path, latency=0.05)
+@story(latency=0.05)
+async def test_eight_nodes_lists_and_counts_all_run_at_once(rig: Rig) -> None:
+    watches = [rig.submit(seed, node=str(seed))[0] for seed in range(4)] + rig.submit(4, 5, 6, 7, node="n")
+    ends = [end for _, end in await asyncio.gather(*(ended(rig, watch) for watch in watches))]
+    assert max(ends) <= 9.0 + 4 * 0.05
+    assert rig.state["max_in_flight"] == 8
 
 
 @pytest.mark.long
-def test_two_hundred_prompts_of_an_unknown_kind_end_within_an_eighth_of_the_ideal(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> None:
-        watches = [rig.submit(seed, node="list")[0] for seed in range(200)]
-        await asyncio.gather(*map(rig.collected, watches))
-        assert rig.clock.monotonic() <= 1.125 * 200 * 2 / 16
-        assert rig.state["max_in_flight"] == 16
-        assert rig.billed == 200
-        assert not rig.runner._drivers, "nothing stays behind in memory"
-
-    play(story, tmp_path, task={"seconds": 2.0}, settings={"max_in_flight": 16})
+@story(task={"seconds": 2.0}, settings={"max_in_flight": 16})
+async def test_two_hundred_prompts_of_an_unknown_kind_end_within_an_eighth_of_the_ideal(rig: Rig) -> None:
+    watches = [rig.submit(seed, node="list")[0] for seed in range(200)]
+    await asyncio.gather(*map(rig.collected, watches))
+    assert rig.clock.monotonic() <= 1.125 * 200 * 2 / 16
+    assert rig.state["max_in_flight"] == 16
+    assert rig.billed == 200
+    assert not rig.runner._drivers, "nothing stays behind in memory"
 
 
 @pytest.mark.long
-def test_a_long_list_does_not_starve_another_prompt(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> None:
-        many = [rig.submit(seed, node="list", prompt_id="a")[0] for seed in range(60)]
-        await rig.clock.sleep(0.5)
-        _, end = await ended(rig, rig.submit(100, prompt_id="b")[0])
-        assert end <= 3 * 4 * 1.14, "the other prompt waits for the next free slot, not for the list"
-        assert sum(watch.done.done() for watch in many) <= 24
-
-    play(story, tmp_path, task={"seconds": 4.0})
+@story(task={"seconds": 4.0})
+async def test_a_long_list_does_not_starve_another_prompt(rig: Rig) -> None:
+    many = [rig.submit(seed, node="list", prompt_id="a")[0] for seed in range(60)]
+    await rig.clock.sleep(0.5)
+    _, end = await ended(rig, rig.submit(100, prompt_id="b")[0])
+    assert end <= 3 * 4 * 1.14, "the other prompt waits for the next free slot, not for the list"
+    assert sum(watch.done.done() for watch in many) <= 24
 
 
 @pytest.mark.long
-def test_a_429_pauses_all_and_all_get_through_without_a_storm(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> None:
-        watches = rig.submit(*range(24))
-        got = await asyncio.gather(*map(rig.collected, watches))
-        assert len({each.row.task_id for each in got}) == 24
-        refused = rig.count("creates") - 24
-        assert refused <= 24, "fewer refusals than tasks: the width follows what the gateway bears"
-        assert rig.state["max_in_flight"] <= 3
-
-    play(story, tmp_path, task={"seconds": 4.0}, max_in_flight=3)
+@story(task={"seconds": 4.0}, max_in_flight=3)
+async def test_a_429_pauses_all_and_all_get_through_without_a_storm(rig: Rig) -> None:
+    watches = rig.submit(*range(24))
+    got = await asyncio.gather(*map(rig.collected, watches))
+    assert len({each.row.task_id for each in got}) == 24
+    refused = rig.count("creates") - 24
+    assert refused <= 24, "fewer refusals than tasks: the width follows what the gateway bears"
+    assert rig.state["max_in_flight"] <= 3
 
 
 def test_retry_after_is_kept_to_by_creates_and_polls_alike(tmp_path: Path) -> None:
@@ -231,49 +214,41 @@ def test_a_retry_after_beside_running_is_kept_to(tmp_path: Path) -> None:
     play(story, tmp_path, *rules, task={"seconds": 14.0})
 
 
-def test_the_gateways_progress_is_heeded(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> None:
-        _, end = await ended(rig, rig.submit(1)[0])
-        assert end <= 30 * 1.02
-        assert polls_of(rig)[0] <= 14
-
-    play(story, tmp_path, task={"seconds": 30.0, "progress": "fraction"})
+@story(task={"seconds": 30.0, "progress": "fraction"})
+async def test_the_gateways_progress_is_heeded(rig: Rig) -> None:
+    _, end = await ended(rig, rig.submit(1)[0])
+    assert end <= 30 * 1.02
+    assert polls_of(rig)[0] <= 14
 
 
-def test_a_download_begins_with_the_poll_that_says_done(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> None:
-        await asyncio.gather(*map(rig.collected, rig.submit(1, 2)))
-        for task in rig.state["tasks"]:
-            assert len(task["downloads"]) == 1
-            said, fetched = task["polls"][-1]["t"], task["downloads"][0]["t"]
-            assert fetched - said <= 0.5 + 1e-6, "the poll's own way back, and nothing else"
-        assert rig.clock.monotonic() <= 8 * 1.14 + 2 * 0.5
-
-    play(story, tmp_path, latency=0.5, task={"seconds": 8.0})
+@story(latency=0.5, task={"seconds": 8.0})
+async def test_a_download_begins_with_the_poll_that_says_done(rig: Rig) -> None:
+    await asyncio.gather(*map(rig.collected, rig.submit(1, 2)))
+    for task in rig.state["tasks"]:
+        assert len(task["downloads"]) == 1
+        said, fetched = task["polls"][-1]["t"], task["downloads"][0]["t"]
+        assert fetched - said <= 0.5 + 1e-6, "the poll's own way back, and nothing else"
+    assert rig.clock.monotonic() <= 8 * 1.14 + 2 * 0.5
 
 
-def test_tasks_that_never_end_do_not_hold_the_slots_for_ever(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> None:
-        rig.submit(1, 2)
-        await rig.clock.sleep(700)
-        rig.gateway.change({"task": {"seconds": 4.0}})
-        _, end = await ended(rig, rig.submit(3)[0])
-        assert end <= 715
-
-    play(story, tmp_path, task={"seconds": None}, settings={"max_in_flight": 2})
+@story(task={"seconds": None}, settings={"max_in_flight": 2})
+async def test_tasks_that_never_end_do_not_hold_the_slots_for_ever(rig: Rig) -> None:
+    rig.submit(1, 2)
+    await rig.clock.sleep(700)
+    rig.gateway.change({"task": {"seconds": 4.0}})
+    _, end = await ended(rig, rig.submit(3)[0])
+    assert end <= 715
 
 
-def test_a_429_to_one_process_rests_all_of_them(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> None:
-        other = rig.another()
-        for each in (rig, other):
-            each.runner.start_collector()
-        await rig.clock.sleep(1)
-        first = rig.submit(1)[0]
-        await rig.clock.sleep(0.5)
-        second = other.submit(2)[0]
-        await asyncio.gather(rig.collected(first), other.collected(second))
-        sent = [float(create["t"]) for create in rig.state["creates"]]
-        assert min(sent[1:]) >= sent[0] + 20
-
-    play(story, tmp_path, {"on": "create", "status": 429, "retry_after": 20})
+@story({"on": "create", "status": 429, "retry_after": 20})
+async def test_a_429_to_one_process_rests_all_of_them(rig: Rig) -> None:
+    other = rig.another()
+    for each in (rig, other):
+        each.runner.start_collector()
+    await rig.clock.sleep(1)
+    first = rig.submit(1)[0]
+    await rig.clock.sleep(0.5)
+    second = other.submit(2)[0]
+    await asyncio.gather(rig.collected(first), other.collected(second))
+    sent = [float(create["t"]) for create in rig.state["creates"]]
+    assert min(sent[1:]) >= sent[0] + 20

@@ -17,53 +17,45 @@ from hunyuan.journal import Journal
 from hunyuan.journal.records import Begun, TaskRow
 from hunyuan.models import ImageInput, TaskState
 from sandbox.control import Control
-from tests.kit.rig import DRAWN, Rig, decode, image, play
+from tests.kit.rig import DRAWN, Rig, decode, image, play, story
 
 
-def test_a_task_from_request_to_file(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> None:
-        got = await rig.collected(rig.submit(5)[0])
-        assert got.paid
-        assert got.row.state is TaskState.COLLECTED
-        assert [image.digest for image in got.images] == ["a lighthouse|5"]
-        assert rig.results.read(got.row.files[0]) == DRAWN + b"a lighthouse|5"
-        assert rig.clock.monotonic() <= 8 * 1.14
-        assert (rig.billed, rig.count("polls") <= 16) == (1, True)
-
-    play(story, tmp_path)
+@story
+async def test_a_task_from_request_to_file(rig: Rig) -> None:
+    got = await rig.collected(rig.submit(5)[0])
+    assert got.paid
+    assert got.row.state is TaskState.COLLECTED
+    assert [image.digest for image in got.images] == ["a lighthouse|5"]
+    assert rig.results.read(got.row.files[0]) == DRAWN + b"a lighthouse|5"
+    assert rig.clock.monotonic() <= 8 * 1.14
+    assert (rig.billed, rig.count("polls") <= 16) == (1, True)
 
 
-def test_eight_tasks_run_at_the_same_time(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> None:
-        watches = rig.submit(*range(8))
-        got = await asyncio.gather(*map(rig.collected, watches))
-        assert {image.images[0].digest for image in got} == {f"a lighthouse|{seed}" for seed in range(8)}
-        assert rig.clock.monotonic() <= 9.1
-        assert rig.state["max_in_flight"] == 8
-
-    play(story, tmp_path)
+@story
+async def test_eight_tasks_run_at_the_same_time(rig: Rig) -> None:
+    watches = rig.submit(*range(8))
+    got = await asyncio.gather(*map(rig.collected, watches))
+    assert {image.images[0].digest for image in got} == {f"a lighthouse|{seed}" for seed in range(8)}
+    assert rig.clock.monotonic() <= 9.1
+    assert rig.state["max_in_flight"] == 8
 
 
-def test_the_same_request_twice_at_once_is_billed_once(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> None:
-        first, second = rig.submit(5)[0], rig.submit(5, node="9", prompt_id="q")[0]
-        one, two = await asyncio.gather(rig.collected(first), rig.collected(second))
-        assert one.row.id == two.row.id
-        again = await rig.collected(rig.submit(5)[0])
-        assert not again.paid
-        assert rig.billed == 1
-
-    play(story, tmp_path)
+@story
+async def test_the_same_request_twice_at_once_is_billed_once(rig: Rig) -> None:
+    first, second = rig.submit(5)[0], rig.submit(5, node="9", prompt_id="q")[0]
+    one, two = await asyncio.gather(rig.collected(first), rig.collected(second))
+    assert one.row.id == two.row.id
+    again = await rig.collected(rig.submit(5)[0])
+    assert not again.paid
+    assert rig.billed == 1
 
 
-def test_reuse_off_pays_for_a_new_image(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> None:
-        await rig.collected(rig.submit(5)[0])
-        again = await rig.collected(rig.submit(5, reuse=False)[0])
-        assert again.paid
-        assert rig.billed == 2
-
-    play(story, tmp_path)
+@story
+async def test_reuse_off_pays_for_a_new_image(rig: Rig) -> None:
+    await rig.collected(rig.submit(5)[0])
+    again = await rig.collected(rig.submit(5, reuse=False)[0])
+    assert again.paid
+    assert rig.billed == 2
 
 
 LOST = [
@@ -77,45 +69,39 @@ LOST = [
 
 
 @pytest.mark.parametrize("rule", LOST, ids=lambda rule: str(rule.get("drop") or rule["status"]) + str(rule.get("body")))
-def test_a_lost_answer_is_never_sent_again_by_itself(tmp_path: Path, rule: dict[str, object]) -> None:
-    async def story(rig: Rig) -> None:
-        error = await rig.failure(rig.submit(5)[0])
-        assert isinstance(error, errors.BillingUnknownError)
-        assert "may have been billed, not sent again" in str(error)
-        await rig.clock.sleep(3600)
-        assert rig.count("creates") == 1
-        assert [row.state for row in rig.rows()] == [TaskState.UNKNOWN]
-        fresh = await rig.collected(rig.submit(5)[0])  # the user's own next run
-        assert fresh.paid
-        assert rig.count("creates") == 2
-
-    play(story, tmp_path, rule)
+@story(lambda rule: rule)
+async def test_a_lost_answer_is_never_sent_again_by_itself(rig: Rig, rule: dict[str, object]) -> None:
+    error = await rig.failure(rig.submit(5)[0])
+    assert isinstance(error, errors.BillingUnknownError)
+    assert "may have been billed, not sent again" in str(error)
+    await rig.clock.sleep(3600)
+    assert rig.count("creates") == 1
+    assert [row.state for row in rig.rows()] == [TaskState.UNKNOWN]
+    fresh = await rig.collected(rig.submit(5)[0])  # the user's own next run
+    assert fresh.paid
+    assert rig.count("creates") == 2
 
 
-def test_429_is_waited_out_and_sent_again(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> None:
-        got = await asyncio.gather(*map(rig.collected, rig.submit(*range(6))))
-        assert len(got) == 6
-        assert rig.billed == 6
-        assert len(rig.rows()) == 6
-
-    play(story, tmp_path, max_in_flight=2, retry_after=3)
+@story(max_in_flight=2, retry_after=3)
+async def test_429_is_waited_out_and_sent_again(rig: Rig) -> None:
+    got = await asyncio.gather(*map(rig.collected, rig.submit(*range(6))))
+    assert len(got) == 6
+    assert rig.billed == 6
+    assert len(rig.rows()) == 6
 
 
-def test_what_never_left_is_sent_again_and_then_said(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> None:
-        rig.wire.broken = lambda: errors.ConnectionRefusedByHostError("Refused.")
-        watch = rig.submit(5)[0]
-        await rig.clock.sleep(1.0)
-        rig.wire.broken = None
-        assert (await rig.collected(watch)).paid
-        rig.wire.broken = lambda: errors.DnsError("No such host.")
-        error = await rig.failure(rig.submit(6)[0])
-        assert isinstance(error, errors.DnsError)
-        assert "No credits were spent" in str(error)
-        assert rig.billed == 1
-
-    play(story, tmp_path)
+@story
+async def test_what_never_left_is_sent_again_and_then_said(rig: Rig) -> None:
+    rig.wire.broken = lambda: errors.ConnectionRefusedByHostError("Refused.")
+    watch = rig.submit(5)[0]
+    await rig.clock.sleep(1.0)
+    rig.wire.broken = None
+    assert (await rig.collected(watch)).paid
+    rig.wire.broken = lambda: errors.DnsError("No such host.")
+    error = await rig.failure(rig.submit(6)[0])
+    assert isinstance(error, errors.DnsError)
+    assert "No credits were spent" in str(error)
+    assert rig.billed == 1
 
 
 FLAPS = [
@@ -133,39 +119,33 @@ FLAPS = [
 
 
 @pytest.mark.parametrize("rule", FLAPS, ids=str)
-def test_polls_and_downloads_are_patient(tmp_path: Path, rule: dict[str, object]) -> None:
-    async def story(rig: Rig) -> None:
-        got = await rig.collected(rig.submit(5)[0])
-        assert got.row.state is TaskState.COLLECTED
-        assert rig.count("creates") == rig.billed == 1
-
-    play(story, tmp_path, rule)
+@story(lambda rule: rule)
+async def test_polls_and_downloads_are_patient(rig: Rig, rule: dict[str, object]) -> None:
+    got = await rig.collected(rig.submit(5)[0])
+    assert got.row.state is TaskState.COLLECTED
+    assert rig.count("creates") == rig.billed == 1
 
 
-def test_a_link_that_stays_dead_is_said_and_the_task_stays_collectable(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> None:
-        error = await rig.failure(rig.submit(5)[0])
-        assert isinstance(error, errors.LinkDeadError)
-        assert str(rig.rows()[0].task_id) in str(error)
-        assert rig.rows()[0].state is TaskState.SUCCEEDED
-        rig.gateway.script.clear()
-        got = await rig.collected(rig.submit(5)[0])
-        assert not got.paid
-        assert rig.billed == 1
-
-    play(story, tmp_path, {"on": "download", "times": "always", "status": 403})
+@story({"on": "download", "times": "always", "status": 403})
+async def test_a_link_that_stays_dead_is_said_and_the_task_stays_collectable(rig: Rig) -> None:
+    error = await rig.failure(rig.submit(5)[0])
+    assert isinstance(error, errors.LinkDeadError)
+    assert str(rig.rows()[0].task_id) in str(error)
+    assert rig.rows()[0].state is TaskState.SUCCEEDED
+    rig.gateway.script.clear()
+    got = await rig.collected(rig.submit(5)[0])
+    assert not got.paid
+    assert rig.billed == 1
 
 
-def test_a_failed_task_is_not_retried_and_its_own_words_are_told(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> None:
-        error = await rig.failure(rig.submit(5)[0])
-        assert isinstance(error, errors.TaskFailedError)
-        assert "the paint ran out" in str(error)
-        await rig.clock.sleep(600)
-        assert rig.count("creates") == 1
-        assert rig.journal.credits().refunded == 25
-
-    play(story, tmp_path, task={"fail": "the paint ran out"})
+@story(task={"fail": "the paint ran out"})
+async def test_a_failed_task_is_not_retried_and_its_own_words_are_told(rig: Rig) -> None:
+    error = await rig.failure(rig.submit(5)[0])
+    assert isinstance(error, errors.TaskFailedError)
+    assert "the paint ran out" in str(error)
+    await rig.clock.sleep(600)
+    assert rig.count("creates") == 1
+    assert rig.journal.credits().refunded == 25
 
 
 def test_a_create_that_is_answered_with_a_failure_is_no_created_task(tmp_path: Path) -> None:
@@ -181,192 +161,164 @@ def test_a_create_that_is_answered_with_a_failure_is_no_created_task(tmp_path: P
     play(story, tmp_path, {"on": "create", "status": 200, "body": answer})
 
 
-def test_moderation_and_unreachable_inputs_are_told_apart(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> None:
-        assert isinstance(await rig.failure(rig.submit(5)[0]), errors.ModerationError)
-        error = await rig.failure(rig.submit(6)[0])
-        assert isinstance(error, errors.InputUnreachableError)
-        assert "not moderation" in str(error)
-
-    play(
-        story,
-        tmp_path,
-        {"on": "create", "seed": 5, "task": {"fail": {"message": "flagged", "code": 1200}}},
-        {"on": "create", "seed": 6, "task": {"fail": {"message": "Unable to access the media URL", "code": 1402}}},
-    )
+@story(
+    {"on": "create", "seed": 5, "task": {"fail": {"message": "flagged", "code": 1200}}},
+    {"on": "create", "seed": 6, "task": {"fail": {"message": "Unable to access the media URL", "code": 1402}}},
+)
+async def test_moderation_and_unreachable_inputs_are_told_apart(rig: Rig) -> None:
+    assert isinstance(await rig.failure(rig.submit(5)[0]), errors.ModerationError)
+    error = await rig.failure(rig.submit(6)[0])
+    assert isinstance(error, errors.InputUnreachableError)
+    assert "not moderation" in str(error)
 
 
-def test_a_timeout_leaves_the_task_and_the_background_collects_it(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> None:
-        error = await rig.failure(rig.submit(5, timeout_s=10)[0])
-        assert isinstance(error, errors.TaskTimeoutError)
-        assert str(rig.rows()[0].task_id) in str(error)
-        assert rig.clock.monotonic() == pytest.approx(10)
-        await rig.clock.sleep(60)
-        assert rig.rows()[0].state is TaskState.COLLECTED
-        assert not (await rig.collected(rig.submit(5)[0])).paid
-        assert rig.billed == 1
-
-    play(story, tmp_path, task={"seconds": 30})
+@story(task={"seconds": 30})
+async def test_a_timeout_leaves_the_task_and_the_background_collects_it(rig: Rig) -> None:
+    error = await rig.failure(rig.submit(5, timeout_s=10)[0])
+    assert isinstance(error, errors.TaskTimeoutError)
+    assert str(rig.rows()[0].task_id) in str(error)
+    assert rig.clock.monotonic() == pytest.approx(10)
+    await rig.clock.sleep(60)
+    assert rig.rows()[0].state is TaskState.COLLECTED
+    assert not (await rig.collected(rig.submit(5)[0])).paid
+    assert rig.billed == 1
 
 
 @pytest.mark.parametrize("at", [0.0, 2.0, 8.5])
-def test_an_interrupt_loses_nothing(tmp_path: Path, at: float) -> None:
-    async def story(rig: Rig) -> None:
-        watch = rig.submit(5)[0]
-        await rig.clock.sleep(at)
-        watch.detach()
-        await rig.clock.sleep(60)
-        assert rig.billed <= 1
-        assert (await rig.collected(rig.submit(5)[0])).row.state is TaskState.COLLECTED
-        assert rig.billed == 1
-
-    play(story, tmp_path, latency=1.0)
+@story(latency=1.0)
+async def test_an_interrupt_loses_nothing(rig: Rig, at: float) -> None:
+    watch = rig.submit(5)[0]
+    await rig.clock.sleep(at)
+    watch.detach()
+    await rig.clock.sleep(60)
+    assert rig.billed <= 1
+    assert (await rig.collected(rig.submit(5)[0])).row.state is TaskState.COLLECTED
+    assert rig.billed == 1
 
 
-def test_an_interrupt_in_the_queue_sends_nothing(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> None:
-        first, second = rig.submit(5)[0], rig.submit(6)[0]
-        await rig.clock.sleep(1)
-        assert second.progress().phase is Phase.QUEUED
-        second.detach()
-        await rig.collected(first)
-        await rig.clock.sleep(60)
-        assert rig.count("creates") == 1
-        assert len(rig.rows()) == 1
-
-    play(story, tmp_path, settings={"max_in_flight": 1})
+@story(settings={"max_in_flight": 1})
+async def test_an_interrupt_in_the_queue_sends_nothing(rig: Rig) -> None:
+    first, second = rig.submit(5)[0], rig.submit(6)[0]
+    await rig.clock.sleep(1)
+    assert second.progress().phase is Phase.QUEUED
+    second.detach()
+    await rig.collected(first)
+    await rig.clock.sleep(60)
+    assert rig.count("creates") == 1
+    assert len(rig.rows()) == 1
 
 
-def test_a_killed_process_is_taken_over_and_nothing_is_paid_twice(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> None:
-        rig.submit(5)
-        await rig.clock.sleep(3)
-        for task in list(rig.engine._tasks):
-            task.cancel()  # the process is gone, in the middle of its wait
-        await rig.clock.sleep(40)
-        other = rig.another()
-        other.runner.start_collector()
-        await rig.clock.sleep(60)
-        assert other.rows()[0].state is TaskState.COLLECTED
-        assert not (await other.collected(other.submit(5)[0])).paid
-        assert rig.billed == 1
-
-    play(story, tmp_path)
+@story
+async def test_a_killed_process_is_taken_over_and_nothing_is_paid_twice(rig: Rig) -> None:
+    rig.submit(5)
+    await rig.clock.sleep(3)
+    for task in list(rig.engine._tasks):
+        task.cancel()  # the process is gone, in the middle of its wait
+    await rig.clock.sleep(40)
+    other = rig.another()
+    other.runner.start_collector()
+    await rig.clock.sleep(60)
+    assert other.rows()[0].state is TaskState.COLLECTED
+    assert not (await other.collected(other.submit(5)[0])).paid
+    assert rig.billed == 1
 
 
-def test_two_processes_send_the_same_request_once(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> None:
-        other = rig.another()
-        rig.runner.start_collector()
-        other.runner.start_collector()
-        one, two = await asyncio.gather(rig.collected(rig.submit(5)[0]), other.collected(other.submit(5)[0]))
-        assert one.row.id == two.row.id
-        assert [one.paid, two.paid].count(True) == 1
-        assert rig.billed == 1
-        assert rig.count("polls") <= 16, "one of the two polls"
-
-    play(story, tmp_path, latency=0.2)
+@story(latency=0.2)
+async def test_two_processes_send_the_same_request_once(rig: Rig) -> None:
+    other = rig.another()
+    rig.runner.start_collector()
+    other.runner.start_collector()
+    one, two = await asyncio.gather(rig.collected(rig.submit(5)[0]), other.collected(other.submit(5)[0]))
+    assert one.row.id == two.row.id
+    assert [one.paid, two.paid].count(True) == 1
+    assert rig.billed == 1
+    assert rig.count("polls") <= 16, "one of the two polls"
 
 
-def test_typed_ids(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> None:
-        paid = await rig.collected(rig.submit(5)[0])
-        before = rig.count("requests")
-        got = await rig.collected(rig.attach(str(paid.row.task_id)))
-        assert got.images[0].digest == "a lighthouse|5"
-        assert rig.count("requests") == before, "a collected task needs no gateway"
-        error = await rig.failure(rig.attach("nobody_knows_this"))
-        assert isinstance(error, errors.UnknownTaskError)
-        assert rig.clock.monotonic() < 15
-        with pytest.raises(errors.InvalidTaskIdError):
-            rig.attach("../x")
-
-    play(story, tmp_path)
+@story
+async def test_typed_ids(rig: Rig) -> None:
+    paid = await rig.collected(rig.submit(5)[0])
+    before = rig.count("requests")
+    got = await rig.collected(rig.attach(str(paid.row.task_id)))
+    assert got.images[0].digest == "a lighthouse|5"
+    assert rig.count("requests") == before, "a collected task needs no gateway"
+    error = await rig.failure(rig.attach("nobody_knows_this"))
+    assert isinstance(error, errors.UnknownTaskError)
+    assert rig.clock.monotonic() < 15
+    with pytest.raises(errors.InvalidTaskIdError):
+        rig.attach("../x")
 
 
-def test_a_task_created_elsewhere_is_collected_by_its_id(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> None:
-        status = rig.client.create(rig.request(5), [], 30.0)
-        got = await rig.collected(rig.attach(str(status.task_id)))
-        assert got.images[0].digest == "a lighthouse|5"
-        assert got.row.credits == 0
-        assert rig.billed == 1
-
-    play(story, tmp_path)
+@story
+async def test_a_task_created_elsewhere_is_collected_by_its_id(rig: Rig) -> None:
+    status = rig.client.create(rig.request(5), [], 30.0)
+    got = await rig.collected(rig.attach(str(status.task_id)))
+    assert got.images[0].digest == "a lighthouse|5"
+    assert got.row.credits == 0
+    assert rig.billed == 1
 
 
 @pytest.mark.parametrize("shape", ["documented", "general", "upstream", "direct_url", "direct_b64"])
-def test_every_answer_shape_ends_in_an_image(tmp_path: Path, shape: str) -> None:
-    async def story(rig: Rig) -> None:
-        got = await rig.collected(rig.submit(5)[0])
-        assert got.images[0].digest == "a lighthouse|5"
-        again = await rig.collected(rig.attach(got.row.storage_id))
-        assert again.images[0].digest == "a lighthouse|5"
-        assert not (await rig.collected(rig.submit(5)[0])).paid
-        assert rig.billed == 1
-
-    play(story, tmp_path, task={"shape": shape})
+@story(task=lambda shape: {"shape": shape})
+async def test_every_answer_shape_ends_in_an_image(rig: Rig, shape: str) -> None:
+    got = await rig.collected(rig.submit(5)[0])
+    assert got.images[0].digest == "a lighthouse|5"
+    again = await rig.collected(rig.attach(got.row.storage_id))
+    assert again.images[0].digest == "a lighthouse|5"
+    assert not (await rig.collected(rig.submit(5)[0])).paid
+    assert rig.billed == 1
 
 
-def test_an_input_that_is_echoed_after_a_restart_is_no_result(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> None:
-        encode = image().encode
-        assert encode is not None
-        url = f"data:image/png;base64,{base64.b64encode(encode().data).decode()}"
-        inputs = (ImageInput(f"url:{url}", url=url),)
-        watch = rig.submit(5, inputs=inputs)[0]
-        await rig.clock.sleep(2)
-        for task in list(rig.engine._tasks):  # the process is killed
-            task.cancel()
-        await rig.ended(watch)
-        echo = {"code": 200, "data": {"status": "completed", "images": [url]}}
-        rig.gateway.script.add({"on": "poll", "body": echo, "times": 2})
-        got = await rig.collected(rig.another().submit(5, inputs=inputs)[0])
-        assert got.images[0].digest == "a lighthouse|5"
-
-    play(story, tmp_path)
+@story
+async def test_an_input_that_is_echoed_after_a_restart_is_no_result(rig: Rig) -> None:
+    encode = image().encode
+    assert encode is not None
+    url = f"data:image/png;base64,{base64.b64encode(encode().data).decode()}"
+    inputs = (ImageInput(f"url:{url}", url=url),)
+    watch = rig.submit(5, inputs=inputs)[0]
+    await rig.clock.sleep(2)
+    for task in list(rig.engine._tasks):  # the process is killed
+        task.cancel()
+    await rig.ended(watch)
+    echo = {"code": 200, "data": {"status": "completed", "images": [url]}}
+    rig.gateway.script.add({"on": "poll", "body": echo, "times": 2})
+    got = await rig.collected(rig.another().submit(5, inputs=inputs)[0])
+    assert got.images[0].digest == "a lighthouse|5"
 
 
-def test_the_credit_limit_refuses_the_whole_batch_before_anything_is_sent(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> None:
-        for watch in rig.submit(*range(8)):
-            error = await rig.failure(watch)
-            assert isinstance(error, errors.CreditLimitError)
-            assert "200" in str(error)
-        assert rig.count("creates") == 0
-        await asyncio.gather(*map(rig.collected, rig.submit(*range(4))))
-        assert isinstance(await rig.failure(rig.submit(4)[0]), errors.CreditLimitError)
-        assert not (await rig.collected(rig.submit(3)[0])).paid, "what is paid for costs nothing"
-        assert rig.billed == 4
-
-    play(story, tmp_path, settings={"credit_limit_per_day": 100})
+@story(settings={"credit_limit_per_day": 100})
+async def test_the_credit_limit_refuses_the_whole_batch_before_anything_is_sent(rig: Rig) -> None:
+    for watch in rig.submit(*range(8)):
+        error = await rig.failure(watch)
+        assert isinstance(error, errors.CreditLimitError)
+        assert "200" in str(error)
+    assert rig.count("creates") == 0
+    await asyncio.gather(*map(rig.collected, rig.submit(*range(4))))
+    assert isinstance(await rig.failure(rig.submit(4)[0]), errors.CreditLimitError)
+    assert not (await rig.collected(rig.submit(3)[0])).paid, "what is paid for costs nothing"
+    assert rig.billed == 4
 
 
-def test_the_credit_limit_refuses_the_whole_of_one_of_two_nodes_that_come_at_once(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> None:
-        first, second = rig.submit(*range(8), node="1"), rig.submit(*range(8, 16), node="2")
-        await asyncio.gather(*map(rig.collected, first))
-        for watch in second:
-            error = await rig.failure(watch)
-            assert isinstance(error, errors.CreditLimitError)
-            counted, waiting = re.findall(r"(\d+) are counted already.*?(?:(\d+) wait|$)", str(error))[0]
-            assert int(counted) + int(waiting or 0) == 200, "each of the eight is counted once, written down or not"
-        assert rig.count("creates") == 8
-        await asyncio.gather(*map(rig.collected, rig.submit(*range(8, 12), node="3")))
-        assert rig.billed == 12, "what was let in is counted once"
-
-    play(story, tmp_path, settings={"credit_limit_per_day": 300, "max_in_flight": 4})
+@story(settings={"credit_limit_per_day": 300, "max_in_flight": 4})
+async def test_the_credit_limit_refuses_the_whole_of_one_of_two_nodes_that_come_at_once(rig: Rig) -> None:
+    first, second = rig.submit(*range(8), node="1"), rig.submit(*range(8, 16), node="2")
+    await asyncio.gather(*map(rig.collected, first))
+    for watch in second:
+        error = await rig.failure(watch)
+        assert isinstance(error, errors.CreditLimitError)
+        counted, waiting = re.findall(r"(\d+) are counted already.*?(?:(\d+) wait|$)", str(error))[0]
+        assert int(counted) + int(waiting or 0) == 200, "each of the eight is counted once, written down or not"
+    assert rig.count("creates") == 8
+    await asyncio.gather(*map(rig.collected, rig.submit(*range(8, 12), node="3")))
+    assert rig.billed == 12, "what was let in is counted once"
 
 
-def test_partial_success_gives_the_good_ones(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> None:
-        watches = rig.submit(1, 2, 3)
-        assert (await rig.collected(watches[0])).paid
-        assert isinstance(await rig.failure(watches[1]), errors.TaskFailedError)
-        assert (await rig.collected(watches[2])).paid
-
-    play(story, tmp_path, {"on": "create", "seed": 2, "task": {"fail": "no"}})
+@story({"on": "create", "seed": 2, "task": {"fail": "no"}})
+async def test_partial_success_gives_the_good_ones(rig: Rig) -> None:
+    watches = rig.submit(1, 2, 3)
+    assert (await rig.collected(watches[0])).paid
+    assert isinstance(await rig.failure(watches[1]), errors.TaskFailedError)
+    assert (await rig.collected(watches[2])).paid
 
 
 class FullDisk:
@@ -386,64 +338,56 @@ class FullDisk:
         return self._journal.submitted(row_id, task_id)
 
 
-def test_an_id_that_cannot_be_written_is_told_and_not_given_up(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> None:
-        full = FullDisk(rig.journal, 2)
-        rig.runner.tools = replace(rig.runner.tools, journal=cast(Journal, full))
-        got = await rig.collected(rig.submit(5)[0])
-        assert any(str(got.row.task_id) in warning for warning in rig.warnings)
-        assert rig.journal.by_task_id(str(got.row.task_id)) is not None
-        assert rig.billed == 1
-
-    play(story, tmp_path)
+@story
+async def test_an_id_that_cannot_be_written_is_told_and_not_given_up(rig: Rig) -> None:
+    full = FullDisk(rig.journal, 2)
+    rig.runner.tools = replace(rig.runner.tools, journal=cast(Journal, full))
+    got = await rig.collected(rig.submit(5)[0])
+    assert any(str(got.row.task_id) in warning for warning in rig.warnings)
+    assert rig.journal.by_task_id(str(got.row.task_id)) is not None
+    assert rig.billed == 1
 
 
 @pytest.mark.parametrize("opaque", [True, False])
-def test_a_links_picture_stands_for_a_result_only_if_both_show_the_same(tmp_path: Path, opaque: bool) -> None:
-    async def story(rig: Rig) -> None:
-        rig.runner.tools = replace(rig.runner.tools, decode=lambda data: replace(decode(data), opaque=opaque))
-        first = await rig.collected(rig.submit(5)[0])
-        pixels = f"pixels:{first.images[0].digest}"
-        as_input = rig.sources.resolve(replace(image(), identity=pixels))
-        assert as_input.way == ("remembered" if opaque else "data")
-
-    play(story, tmp_path)
+@story
+async def test_a_links_picture_stands_for_a_result_only_if_both_show_the_same(rig: Rig, opaque: bool) -> None:
+    rig.runner.tools = replace(rig.runner.tools, decode=lambda data: replace(decode(data), opaque=opaque))
+    first = await rig.collected(rig.submit(5)[0])
+    pixels = f"pixels:{first.images[0].digest}"
+    as_input = rig.sources.resolve(replace(image(), identity=pixels))
+    assert as_input.way == ("remembered" if opaque else "data")
 
 
-def test_an_evicted_image_is_fetched_again_and_a_lost_one_created_anew(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> None:
-        first = await rig.collected(rig.submit(5)[0])
-        rig.results.path_of(first.row.files[0]).unlink()
-        again = await rig.collected(rig.submit(5)[0])
-        assert not again.paid
-        assert rig.results.read(again.row.files[0])
-        rig.results.path_of(again.row.files[0]).unlink()
-        Control(rig.gateway).forget({})
-        rig.gateway.script.add({"on": "download", "status": 404, "times": "always", "number": 1})
-        lost = await rig.failure(rig.attach(str(first.row.task_id)))
-        assert isinstance(lost, errors.LinkDeadError)
-        fresh = await rig.collected(rig.submit(5)[0])
-        assert fresh.paid
-        assert fresh.row.id != first.row.id
-        assert rig.billed == 2
-
-    play(story, tmp_path)
+@story
+async def test_an_evicted_image_is_fetched_again_and_a_lost_one_created_anew(rig: Rig) -> None:
+    first = await rig.collected(rig.submit(5)[0])
+    rig.results.path_of(first.row.files[0]).unlink()
+    again = await rig.collected(rig.submit(5)[0])
+    assert not again.paid
+    assert rig.results.read(again.row.files[0])
+    rig.results.path_of(again.row.files[0]).unlink()
+    Control(rig.gateway).forget({})
+    rig.gateway.script.add({"on": "download", "status": 404, "times": "always", "number": 1})
+    lost = await rig.failure(rig.attach(str(first.row.task_id)))
+    assert isinstance(lost, errors.LinkDeadError)
+    fresh = await rig.collected(rig.submit(5)[0])
+    assert fresh.paid
+    assert fresh.row.id != first.row.id
+    assert rig.billed == 2
 
 
 @pytest.mark.parametrize("times", [1, "always"], ids=["one server of several", "for ever"])
-def test_an_evicted_image_costs_nothing_though_the_gateway_does_not_know_its_task(
-    tmp_path: Path, times: int | str
+@story
+async def test_an_evicted_image_costs_nothing_though_the_gateway_does_not_know_its_task(
+    rig: Rig, times: int | str
 ) -> None:
-    async def story(rig: Rig) -> None:
-        first = await rig.collected(rig.submit(5)[0])
-        rig.results.path_of(first.row.files[0]).unlink()
-        rig.gateway.script.add({"on": "poll", "status": 404, "times": times})
-        again = await rig.collected(rig.submit(5)[0])
-        assert (again.row.id, again.paid) == (first.row.id, False)
-        assert rig.results.read(again.row.files[0])
-        assert rig.billed == 1
-
-    play(story, tmp_path)
+    first = await rig.collected(rig.submit(5)[0])
+    rig.results.path_of(first.row.files[0]).unlink()
+    rig.gateway.script.add({"on": "poll", "status": 404, "times": times})
+    again = await rig.collected(rig.submit(5)[0])
+    assert (again.row.id, again.paid) == (first.row.id, False)
+    assert rig.results.read(again.row.files[0])
+    assert rig.billed == 1
 
 
 @pytest.mark.parametrize("why", ["429", "refused", "asleep", "left"])
@@ -478,42 +422,38 @@ def test_the_page_hears_that_a_row_is_gone_that_was_written_down_and_not_sent(tm
 
 
 @pytest.mark.parametrize("leaves", [False, True])
-def test_a_process_takes_its_create_back_and_the_one_that_followed_sends_it(tmp_path: Path, leaves: bool) -> None:
-    async def story(rig: Rig) -> None:
-        other = rig.another()
-        for each in (rig, other):
-            each.runner.start_collector()
-        mine = rig.submit(5)[0]
-        await rig.clock.sleep(0.2)
-        followed = other.submit(5)[0]
-        await rig.clock.sleep(0.5)
-        if leaves:
-            mine.detach()
-        assert (await other.collected(followed)).images[0].digest == "a lighthouse|5"
-        assert leaves or (await rig.collected(mine)).images[0].digest == "a lighthouse|5"
-        assert rig.billed == 1
-
-    play(story, tmp_path, {"on": "create", "status": 429, "retry_after": 3}, latency=1.0)
+@story({"on": "create", "status": 429, "retry_after": 3}, latency=1.0)
+async def test_a_process_takes_its_create_back_and_the_one_that_followed_sends_it(rig: Rig, leaves: bool) -> None:
+    other = rig.another()
+    for each in (rig, other):
+        each.runner.start_collector()
+    mine = rig.submit(5)[0]
+    await rig.clock.sleep(0.2)
+    followed = other.submit(5)[0]
+    await rig.clock.sleep(0.5)
+    if leaves:
+        mine.detach()
+    assert (await other.collected(followed)).images[0].digest == "a lighthouse|5"
+    assert leaves or (await rig.collected(mine)).images[0].digest == "a lighthouse|5"
+    assert rig.billed == 1
 
 
 @pytest.mark.long
-def test_the_collector_is_quiet_and_gives_up_when_upstream_has_thrown_it_away(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> None:
-        watch = rig.submit(6)[0]
-        await rig.clock.sleep(1)
-        watch.detach()
-        await rig.clock.sleep(700)  # its own driver has ended
-        rig.runner.start_collector()
-        before = rig.count("polls")
-        await rig.clock.sleep(1200)
-        assert 3 <= rig.count("polls") - before <= 15, "twenty minutes of a task that nobody waits for"
-        rig.runner.collector.stop()
-        await rig.clock.sleep(9 * 86400)
-        rig.runner.start_collector()
-        await rig.clock.sleep(700)  # asked for once more: the clock may have been wrong
-        assert rig.rows()[0].lost_at is not None
-        before = rig.count("polls")
-        await rig.clock.sleep(600)
-        assert rig.count("polls") == before
-
-    play(story, tmp_path, task={"seconds": None})
+@story(task={"seconds": None})
+async def test_the_collector_is_quiet_and_gives_up_when_upstream_has_thrown_it_away(rig: Rig) -> None:
+    watch = rig.submit(6)[0]
+    await rig.clock.sleep(1)
+    watch.detach()
+    await rig.clock.sleep(700)  # its own driver has ended
+    rig.runner.start_collector()
+    before = rig.count("polls")
+    await rig.clock.sleep(1200)
+    assert 3 <= rig.count("polls") - before <= 15, "twenty minutes of a task that nobody waits for"
+    rig.runner.collector.stop()
+    await rig.clock.sleep(9 * 86400)
+    rig.runner.start_collector()
+    await rig.clock.sleep(700)  # asked for once more: the clock may have been wrong
+    assert rig.rows()[0].lost_at is not None
+    before = rig.count("polls")
+    await rig.clock.sleep(600)
+    assert rig.count("polls") == before
