@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-FOLDER = Path(__file__).parent.parent  # as ComfyUI names it; a link is not followed
+FOLDER = Path(__file__).parents[2]  # as ComfyUI names it; a link is not followed
 
 
 def serving_copy() -> Path | None:
