@@ -6,6 +6,7 @@ what is new need not wait for it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..errors import HunyuanError, JournalError, RateLimitedError, UnknownTaskError, UnreadableAnswerError
@@ -13,6 +14,7 @@ from ..journal.records import STALLED
 from ..models import TaskState, TaskStatus
 
 if TYPE_CHECKING:
+    from ..journal.records import TaskRow
     from .job import Driver
 
 # Seconds without a usable answer. A restart of the gateway takes less, and its tasks go on meanwhile.
@@ -24,7 +26,7 @@ async def heard(driver: Driver, status: TaskStatus) -> None:
     driver.heard_at, driver.trouble, driver.asked = driver.clock.monotonic(), None, True
     row = driver.row
     if row is not None and row.error_code == STALLED and status.state in (TaskState.SUBMITTED, TaskState.RUNNING):
-        await driver.note(driver.tools.journal.resumed)
+        await _write(driver, driver.tools.journal.resumed)
 
 
 async def troubled(driver: Driver, error: HunyuanError, *, for_good: bool) -> None:
@@ -37,17 +39,16 @@ async def troubled(driver: Driver, error: HunyuanError, *, for_good: bool) -> No
     if isinstance(error, RateLimitedError) or not (for_good or silent):
         return  # a 429 keeps back by itself all that is new
     driver.release_slot()
-    await _write(driver, error)
-
-
-async def _write(driver: Driver, error: HunyuanError) -> None:
     row = driver.row
-    if row is None or row.error_code or row.state not in (TaskState.SUBMITTED, TaskState.RUNNING):
-        return
+    if row is not None and not row.error_code and row.state in (TaskState.SUBMITTED, TaskState.RUNNING):
+        await _write(driver, driver.tools.journal.stalled, error.what)
+
+
+async def _write(driver: Driver, step: Callable[..., TaskRow | None], *arguments: object) -> None:
     try:
-        await driver.note(driver.tools.journal.stalled, error.what)
-    except JournalError as unwritten:  # it only counts as in flight for longer
-        driver.tools.warn(f"That task {row.task_id} stalls could not be written down: {unwritten.what}")
+        await driver.note(step, *arguments)
+    except JournalError as unwritten:  # what counts as in flight is wrong for a while, no more
+        driver.tools.warn(f"Whether task {driver.known_id} takes a slot could not be written down: {unwritten.what}")
 
 
 def _is_answer(driver: Driver, error: HunyuanError) -> bool:

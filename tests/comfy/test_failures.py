@@ -50,13 +50,26 @@ def test_a_create_that_fails(
 
 
 def test_429_waits_and_goes_on(comfy: PaidServer) -> None:
-    comfy.sandbox.script(on="create", status=429, retry_after=3)  # long enough to be told of
+    busy = "The farm is at capacity"
+    comfy.sandbox.script(on="create", status=429, retry_after=3, message=busy)  # long enough to be told of
     entry = comfy.run(saved("too many requests"))
     comfy.succeeded(entry)
     assert_drawn(comfy.images(entry, "2")[0], "too many requests", 7, (256, 256))
     assert comfy.sandbox.billed == 1
     texts = [message.data["text"] for message in comfy.messages("progress_text")]
-    assert any("gateway busy" in text for text in texts)
+    assert any("gateway busy" in text and busy in text and "nothing spent" in text for text in texts)
+
+
+def test_what_three_tasks_fail_with_is_said_once(comfy: PaidServer) -> None:
+    comfy.sandbox.script(on="create", status=400, message="Insufficient credits. Please top up.", times="always")
+    told = comfy.error(comfy.run(saved("out of credits", count=3)))
+    assert told is not None
+    said = told["exception_message"]
+    assert said.count("no credits left") == 1
+    assert said.count("Insufficient credits") == 1
+    assert "2 more failed." in said
+    assert "No credits were spent." in said
+    assert (comfy.sandbox.billed, len(comfy.sandbox.state()["creates"])) == (0, 3)
 
 
 POLLS: dict[str, tuple[list[dict[str, Any]], str]] = {
