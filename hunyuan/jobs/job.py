@@ -150,7 +150,7 @@ class Driver:
     @property
     def is_wanted(self) -> bool:
         """Whether what was not sent yet still is to be: somebody waits for it, and the process is not about to end."""
-        return bool(self.watches) and not self.tools.closing.begun
+        return any(not watch.left for watch in self.watches) and not self.tools.closing.begun
 
     @property
     def must_finish(self) -> bool:

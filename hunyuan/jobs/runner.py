@@ -343,6 +343,8 @@ class TaskRunner:
 
     async def _drive_quietly(self, row: TaskRow) -> bool:
         """Looks once at an open task that nobody watches; whether the gateway answered for it."""
+        if self.tools.closing.begun:
+            return False
         context = RunContext(row.prompt_id, row.node_id, row.session)
         driver = Driver(self.tools, Options(context), row=row, quiet=True)
         task = asyncio.current_task()
