@@ -22,6 +22,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
+    from ...hunyuan.settings.store import SettingsStore
     from ..runtime import Runtime
     from .feed import Feed
     from .own_addresses import Trust, Trusted
@@ -37,10 +38,9 @@ def register(server: Any, get_runtime: Callable[[], Runtime]) -> None:
     """Adds the routes to ComfyUI's; called once, while it loads the pack."""
     from .feed import Feed
     from .own_addresses import Trust, own_names
-    from .settings import open_store
     from .tasks import Thumbnails
 
-    trust = Trust(open_store, own_names)
+    trust = Trust(_open_store, own_names)
     face = _Face(server, get_runtime, Feed(server, get_runtime), Thumbnails())
     for path, handler in {
         "summary": face.summary,
@@ -61,6 +61,12 @@ def register(server: Any, get_runtime: Callable[[], Runtime]) -> None:
         "test": face.test,
     }.items():
         server.routes.post(f"/hunyuan/{path}")(_changing(server, trust, handler))
+
+
+def _open_store() -> SettingsStore:
+    from .settings import open_store  # only here: it costs more to read than the rest of the routes
+
+    return open_store()
 
 
 class _Face:

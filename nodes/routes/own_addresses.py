@@ -6,10 +6,13 @@ import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ...hunyuan.errors import SettingsError
-from ...hunyuan.settings.store import SettingsStore
+
+if TYPE_CHECKING:
+    from ...hunyuan.settings.store import SettingsStore
 
 
 @dataclass(frozen=True)

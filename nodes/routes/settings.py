@@ -52,7 +52,10 @@ def save(store: SettingsStore, changes: Any) -> dict[str, Any]:
         given = wanted.get(secret)
         if not given or not _same_or_new(store, secret, getattr(current, secret), getattr(candidate, secret)):
             raise Refused(
-                409, f"{secret}_needed", "The address this secret is sent to changes: give it again.", field=secret
+                409,
+                f"{secret}_needed",
+                "Where this secret is sent, or who can read it on the way, changes: give it again.",
+                field=secret,
             )
         if store.origin(secret) == "environment":
             del wanted[secret]  # proved to be known; the environment's stays in use

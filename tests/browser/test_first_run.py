@@ -135,7 +135,7 @@ def test_the_dialog_says_which_setting_is_wrong_and_binds_the_key_to_its_address
     expect(dialog.get_by_text("没有访问。")).to_be_visible()  # an address inside, which nobody has saved or allowed yet
     picture(tab, "key-dialog-zh")
     save.click()
-    expect(dialog.get_by_text("地址有变化：请重新填写密钥")).to_be_visible()
+    expect(dialog.get_by_text("地址、代理或证书有变化：请重新填写密钥")).to_be_visible()
     expect(dialog.get_by_label("API 密钥", exact=True)).to_be_focused()
     dialog.get_by_role("button", name="取消").click()
     assert json.loads((server.state_directory / "settings.json").read_text())["base_url"] == server.sandbox.url
