@@ -144,7 +144,7 @@ _PRELUDE = """
 import sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from tests.journal_kit import *
+from tests.kit.journals import *
 directory, worker = Path(sys.argv[2]), sys.argv[3]
 journal = open_journal(directory, worker, clock=time, announce=lambda text: None, url=sys.argv[4])
 def say(text):

@@ -334,7 +334,7 @@ import sys
 sys.modules["psycopg"] = None
 sys.path.insert(0, {str(ROOT)!r})
 from pathlib import Path
-from tests.journal_kit import begin, open_journal
+from tests.kit.journals import begin, open_journal
 try:
     begin(open_journal(Path({str(tmp_path)!r}), url={url!r}))
 except Exception as error:

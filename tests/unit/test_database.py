@@ -166,7 +166,7 @@ def test_a_read_only_folder_refuses_before_sending(tmp_path: Path) -> None:
 import os, sys
 sys.path.insert(0, {str(ROOT)!r})
 from pathlib import Path
-from tests.journal_kit import begin, open_journal
+from tests.kit.journals import begin, open_journal
 import sqlalchemy.dialects.sqlite.pysqlite, sqlite3, hunyuan.journal.sqlite
 journal = open_journal(Path({str(folder)!r}))
 if os.getuid() == 0:

@@ -87,7 +87,7 @@ def test_an_id_that_another_process_keeps_while_the_ids_are_paid_is_not_lost(tmp
 FULL_IN_THE_MIDDLE = """
 import errno, os
 from hunyuan.errors import JournalError
-from hunyuan.journal.owed import OwedIds
+from hunyuan.journal.pending_ids import OwedIds
 full = False
 
 def write(handle, data):
@@ -131,7 +131,7 @@ def test_ids_outlive_a_disk_that_fills_up_while_creates_are_under_way_and_a_kill
 BROKEN_IN_THE_MIDDLE = """
 import errno, os
 from hunyuan.errors import JournalError
-from hunyuan.journal.owed import OwedIds
+from hunyuan.journal.pending_ids import OwedIds
 broken = False
 
 def write(handle, data):

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there are no su
 # A loop as ComfyUI's; what has to end says so. `before` and `after` stand around the moment at which it is watched.
 PROGRAM = """
 import asyncio, atexit, os, signal, sys, time
-from tests.pack import load
+from tests.kit.pack import load
 
 class Ends:
     def close(self): print("close", flush=True)

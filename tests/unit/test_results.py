@@ -131,7 +131,7 @@ def test_a_full_disk_leaves_neither_a_half_file_nor_a_temporary_one(tmp_path: Pa
         "limited",
         """
 import resource
-from hunyuan.results import ResultStore
+from hunyuan.storage.results import ResultStore
 store = ResultStore(directory / "results", lambda: 0, journal)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 try:
@@ -153,7 +153,7 @@ def test_a_process_killed_while_writing_leaves_no_half_image(tmp_path: Path) -> 
         tmp_path,
         "killed",
         """
-from hunyuan.results import ResultStore
+from hunyuan.storage.results import ResultStore
 def stop_there(source, target):
     say("waiting")
     sys.stdin.readline()
