@@ -16,6 +16,8 @@ import sys
 def make_lenient() -> None:
     """Let the process's own streams, and its log's, print what they have no letters for. Again and again is once."""
     handlers = [each for each in logging.getLogger().handlers if isinstance(each, logging.StreamHandler)]
-    for stream in (sys.stdout, sys.stderr, *(each.stream for each in handlers)):
+    comfyui = sys.modules.get("app.logger")  # its own interceptors, where another pack has put a wrapper around them
+    interceptors = [getattr(comfyui, name, None) for name in ("stdout_interceptor", "stderr_interceptor")]
+    for stream in (sys.stdout, sys.stderr, *interceptors, *(each.stream for each in handlers)):
         if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
             stream.reconfigure(errors="backslashreplace")
