@@ -21,9 +21,11 @@ class HunyuanExtension(ComfyExtension):
         from .edit import HunyuanEdit
         from .generate import HunyuanGenerate
         from .image_url import HunyuanImageFromURL, HunyuanImageToURL
+        from .prompt_list import HunyuanPromptList
         from .task_wait import HunyuanTaskWait
 
-        return [HunyuanGenerate, HunyuanEdit, HunyuanTaskWait, HunyuanImageToURL, HunyuanImageFromURL]
+        images = [HunyuanImageToURL, HunyuanImageFromURL]
+        return [HunyuanGenerate, HunyuanEdit, HunyuanTaskWait, *images, HunyuanPromptList]
 
 
 class _Nothing(ComfyExtension):

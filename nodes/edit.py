@@ -38,6 +38,7 @@ class HunyuanEdit(io.ComfyNode):
                 *parts.run_inputs(),
             ],
             outputs=parts.task_outputs(),
+            hidden=[io.Hidden.extra_pnginfo],
             search_aliases=["hunyuan", "tencent", "image edit", "混元", "图像编辑"],
             not_idempotent=True,
             has_intermediate_output=True,  # the picture on the node, also when ComfyUI answers from its cache
@@ -93,5 +94,6 @@ class HunyuanEdit(io.ComfyNode):
         linked = {"image": image, "image_2": image_2}
         images = {name: each for name, each in linked.items() if each is not parts.ABSENT}
         return await create_and_collect(
-            Run(wait, timeout_s, on_failure, reuse), lambda run: edit_requests(wanted, images, image_urls, run)
+            Run(wait, timeout_s, on_failure, reuse, cls.hidden.extra_pnginfo),
+            lambda run: edit_requests(wanted, images, image_urls, run),
         )

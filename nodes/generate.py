@@ -26,6 +26,7 @@ class HunyuanGenerate(io.ComfyNode):
                 *parts.run_inputs(),
             ],
             outputs=parts.task_outputs(),
+            hidden=[io.Hidden.extra_pnginfo],
             search_aliases=["hunyuan", "tencent", "text to image", "混元", "文生图"],
             not_idempotent=True,
             has_intermediate_output=True,  # the picture on the node, also when ComfyUI answers from its cache
@@ -64,5 +65,6 @@ class HunyuanGenerate(io.ComfyNode):
 
         wanted = Wanted(prompt, size, width, height, seed, count)
         return await create_and_collect(
-            Run(wait, timeout_s, on_failure, reuse), lambda run: text_requests(wanted, run.settings)
+            Run(wait, timeout_s, on_failure, reuse, cls.hidden.extra_pnginfo),
+            lambda run: text_requests(wanted, run.settings),
         )

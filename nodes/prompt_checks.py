@@ -133,6 +133,11 @@ def task_ids_verdict(task_ids: str | None) -> Verdict:
     return True
 
 
+def text_verdict(text: str | None) -> Verdict:
+    """Of the text of a list of prompts: not empty."""
+    return True if text is None or text.strip() else _said("text_empty")
+
+
 def _said(name: str, **values: object) -> str:
     sentence = _SAID[language()][name].format(**values)
     if _is_printable(sentence):

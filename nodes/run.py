@@ -15,6 +15,7 @@ from ..hunyuan.errors import HunyuanError, InvalidRequestError, InvalidTaskIdErr
 from ..hunyuan.jobs.handle import Collected, Watch
 from ..hunyuan.jobs.job import Options
 from ..hunyuan.journal.records import RunContext, TaskRow
+from . import png_info
 from .comfyui.submitter import is_page, submitter
 from .input_values import MAX_TASK_IDS, choice, flag, split_ids, text, whole
 from .requests import Prepared
@@ -29,12 +30,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Run:
-    """How a node runs: its inputs that are no part of the request."""
+    """How a node runs: what of its inputs is no part of the request."""
 
     wait: bool
     timeout_s: float
     on_failure: str
     reuse: bool
+    extra_pnginfo: object = None  # ComfyUI's, see png_info
 
     def checked(self) -> Run:
         """Of the types the node declares, whatever was linked. Raises InvalidRequestError."""
@@ -43,6 +45,7 @@ class Run:
             whole("timeout_s", self.timeout_s, 1, MAX_TIMEOUT_S),
             choice("on_failure", self.on_failure, (RAISE, BLOCK)),
             flag("reuse", self.reuse),
+            self.extra_pnginfo,
         )
 
 
@@ -189,6 +192,7 @@ async def _finish(
     urls = "\n".join(url for each in collected for url in each.row.urls)
     ui, unshown = await _shown_on_node(here, [each.row for each in collected])
     here.runner.delivered(_whole(collected))
+    png_info.tell(run.extra_pnginfo, context.node_id, outcomes)
     return io.NodeOutput(
         images, urls, ids, info_json(outcomes, [*notes, *size_notes(collected), *sized, *unshown]), ui=ui
     )

@@ -13,17 +13,20 @@ from ..hunyuan.models import MAX_PROMPT_CHARACTERS, MAX_SIDE, MIN_SIDE
 CATEGORY = "Hunyuan Image"
 CUSTOM = "custom"
 MATCH_INPUT = "match input"
-SIZES = {
+MODEL_SIZES = {  # the model's own landscape sizes with their ratios, as Tencent names them
     "1024*1024": "1:1",
-    "1280*720": "16:9",
-    "720*1280": "9:16",
-    "1152*864": "4:3",
-    "864*1152": "3:4",
-    "1248*832": "3:2",
-    "832*1248": "2:3",
-    "1536*1024": "3:2, large",
-    "1024*1536": "2:3, large",
+    "1088*960": "17:15",
+    "1152*896": "9:7",
+    "1216*832": "19:13",
+    "1280*768": "5:3",
+    "1344*704": "21:11",
+    "1408*640": "11:5",
 }
+SIZES = (
+    *("1024*1024", "1280*720", "720*1280", "1152*864", "864*1152", "1248*832", "832*1248", "1536*1024", "1024*1536"),
+    *("1088*960", "960*1088", "1152*896", "896*1152", "1216*832", "832*1216"),
+    *("1280*768", "768*1280", "1344*704", "704*1344", "1408*640", "640*1408"),
+)
 DEFAULT_SIZE = "1024*1024"
 DEFAULT_SIDE = 1024
 DEFAULT_TIMEOUT_S = 600
@@ -53,17 +56,18 @@ def prompt_input(tooltip: str) -> io.Input:
 
 
 def size_inputs(first: Sequence[str] = ()) -> list[io.Input]:
-    """`size` as literal API values, and `width` and `height` for `custom`."""
+    """`size` as literal API values (the page shows their ratios), and `width` and `height` for `custom`."""
     options = [*first, *SIZES, CUSTOM]
-    ratios = ", ".join(f"{size} = {ratio}" for size, ratio in SIZES.items())
     match = f"{MATCH_INPUT}: the nearest size to the first input image that the API takes. " if first else ""
+    own = ", ".join(f"{size} ({ratio})" for size, ratio in MODEL_SIZES.items())
     return [
         io.Combo.Input(
             "size",
             options=options,
             default=options[0],
             optional=True,
-            tooltip=f"Width*height in pixels, as the API takes it. {match}{ratios}; {CUSTOM}: width and height below.",
+            tooltip=f"Width*height in pixels, as the API takes it. {match}{CUSTOM}: width and height below. "
+            f"The model's own sizes: {own}, and upright.",
         ),
         *(
             io.Int.Input(
@@ -88,8 +92,8 @@ def seed_input() -> io.Input:
         max=2**64 - 1,
         control_after_generate=True,
         optional=True,
-        tooltip="The same seed and inputs give the same task. -1 draws a new one at every run. "
-        "Above 2147483647 it is folded; info says what was sent.",
+        tooltip="The same seed and inputs give the same task. -1 stays -1 and draws a new one at every run; "
+        "info says which was sent. Above 2147483647 it is folded.",
     )
 
 

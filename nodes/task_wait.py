@@ -29,6 +29,7 @@ class HunyuanTaskWait(io.ComfyNode):
                 *parts.waiting_inputs(),
             ],
             outputs=parts.task_outputs(),
+            hidden=[io.Hidden.extra_pnginfo],
             search_aliases=["hunyuan", "collect", "混元", "任务"],
             not_idempotent=True,
             has_intermediate_output=True,  # the picture on the node, also when ComfyUI answers from its cache
@@ -57,4 +58,4 @@ class HunyuanTaskWait(io.ComfyNode):
     ) -> io.NodeOutput:
         from .run import Run, collect_by_id
 
-        return await collect_by_id(Run(True, timeout_s, on_failure, True), task_ids)
+        return await collect_by_id(Run(True, timeout_s, on_failure, True, cls.hidden.extra_pnginfo), task_ids)

@@ -10,8 +10,10 @@ import { watchMissingKey } from "./missing_key.js";
 import { addBadges, watchStates } from "./node_badges.js";
 import { translateDefs, translateNode } from "./node_texts.js";
 import { showPreviews } from "./previews.js";
+import { keepSeed } from "./seed_control.js";
 import { openSettings } from "./settings_dialog.js";
 import { registerSidebar, showSidebar } from "./sidebar.js";
+import { labelSizes } from "./size_labels.js";
 import { TaskStore } from "./task_store.js";
 import { watchUndelivered } from "./undelivered.js";
 
@@ -66,6 +68,8 @@ app.registerExtension({
   },
   nodeCreated(/** @type {any} */ node) {
     translateNode(node);
+    labelSizes(node);
+    keepSeed(node);
     addBadges(node);
   },
 });

@@ -8,7 +8,14 @@
  */
 import { language, packText } from "./i18n.js";
 
-const OURS = ["HunyuanGenerate", "HunyuanEdit", "HunyuanTaskWait", "HunyuanImageToURL", "HunyuanImageFromURL"];
+const OURS = [
+  "HunyuanGenerate",
+  "HunyuanEdit",
+  "HunyuanTaskWait",
+  "HunyuanImageToURL",
+  "HunyuanImageFromURL",
+  "HunyuanPromptList",
+];
 
 /** Names and tooltips in the definitions, before the nodes are registered. @param {Record<string, any>} defs */
 export function translateDefs(defs) {

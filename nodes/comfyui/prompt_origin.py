@@ -1,4 +1,4 @@
-"""Who queued a prompt: the language that its messages are to have.
+"""Who queued a prompt: the language that its messages are to have, and room for what its pictures are told.
 
 ComfyUI tells its nodes nothing of that. A middleware keeps the HTTP request for whatever runs within it, and the
 handler that sees each queued prompt writes the language into the prompt's `extra_data`, where the nodes find it when
@@ -15,6 +15,10 @@ from typing import Any
 
 KEY = "hunyuan"  # in a prompt's extra_data, which the history shows: nothing private
 LANGUAGES = ("en", "zh")
+NODE_IDS = (
+    *("HunyuanGenerate", "HunyuanEdit", "HunyuanTaskWait"),
+    *("HunyuanImageToURL", "HunyuanImageFromURL", "HunyuanPromptList"),
+)
 
 _request: ContextVar[Any] = ContextVar("hunyuan_request", default=None)
 
@@ -59,13 +63,14 @@ def _mark(json_data: dict[str, Any]) -> dict[str, Any]:
     if has_our_nodes(json_data.get("prompt")):
         extra = json_data["extra_data"] = json_data.get("extra_data") or {}
         extra[KEY] = {"language": language()}
+        extra["extra_pnginfo"] = extra.get("extra_pnginfo") or {}  # also of clients that send none (see png_info)
     return json_data
 
 
 def has_our_nodes(prompt: object) -> bool:
-    """Whether a graph in API format holds nodes of this pack."""
+    """Whether a graph in API format holds nodes of this pack (ComfyUI has some of its own that begin with Hunyuan)."""
     nodes = prompt.values() if isinstance(prompt, dict) else ()
-    return any(isinstance(node, dict) and str(node.get("class_type", "")).startswith("Hunyuan") for node in nodes)
+    return any(isinstance(node, dict) and node.get("class_type") in NODE_IDS for node in nodes)
 
 
 def _user_of(request: Any) -> str:

@@ -52,6 +52,7 @@ def test_all_its_parts_are_served(fresh: PaidServer, installed: Path) -> None:
         "HunyuanTaskWait",
         "HunyuanImageToURL",
         "HunyuanImageFromURL",
+        "HunyuanPromptList",
     }
     assert sorted(fresh.get_json("/workflow_templates")[PACK]) == TEMPLATES
     names = [told["name"] for told in fresh.get_json("/global_subgraphs").values()]

@@ -53,6 +53,7 @@ def _taker(name: str, keywords: str) -> type:
 def api(*, newer: bool) -> ModuleType:
     """`comfy_api.latest` with the keywords of 0.3.75, or with those of 0.33.0."""
     io = SimpleNamespace(ComfyNode=type("ComfyNode", (), {}), NodeOutput=tuple, Input=object, Output=object)
+    io.Hidden = SimpleNamespace(extra_pnginfo="EXTRA_PNGINFO")
     io.Schema = _taker("Schema", f"{_SCHEMA} {_NEWER_SCHEMA}" if newer else _SCHEMA)
     for kind, keywords in _INPUTS.items():
         given = f"{keywords} {_NEWER_INPUT}" if newer else keywords

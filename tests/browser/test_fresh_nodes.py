@@ -1,0 +1,77 @@
+"""A node just made, in each face: its sizes are shown as people read them, and its seed stays what it says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from playwright.sync_api import expect
+
+from tests.kit.browser import Tab
+
+_FRESH = """async () => {
+  await window.app.loadGraphData({version: 0.4, nodes: [], links: [], last_node_id: 0, last_link_id: 0});
+  const node = window.LiteGraph.createNode('HunyuanEdit');
+  const other = window.LiteGraph.createNode('HunyuanGenerate');
+  node.pos = [420, 130];
+  other.pos = [900, 130];
+  for (const each of [node, other]) window.app.graph.add(each);
+  const preview = window.LiteGraph.createNode('PreviewImage');
+  preview.pos = [1300, 130];
+  window.app.graph.add(preview);
+  other.connect(0, preview, 0);
+  other.widgets.find(widget => widget.name === 'prompt').value = 'a fresh node';
+}"""
+_WIDGETS = """type => {
+  const node = window.app.graph.nodes.find(node => node.type === type);
+  const size = node.widgets.find(widget => widget.name === 'size');
+  const seed = node.widgets.find(widget => widget.name === 'seed');
+  const values = typeof size.options.values === 'function' ? size.options.values() : size.options.values;
+  return {
+    size: size.value, labels: values.map(value => size.options.getOptionLabel(value)), shown: size._displayValue,
+    seed: seed.value, control: seed.linkedWidgets[0].value,
+  };
+}"""
+_CHOOSE = """size => {
+  const node = window.app.graph.nodes.find(node => node.type === 'HunyuanGenerate');
+  node.widgets.find(widget => widget.name === 'size').value = size;
+}"""
+WORDS = {"en": ["as the input", "custom"], "zh": ["与输入一致", "自定义"]}
+
+
+def widgets(tab: Tab, type_: str) -> dict[str, Any]:
+    return dict(tab.page.evaluate(_WIDGETS, type_))
+
+
+def test_sizes_show_their_ratio_and_go_out_as_before(face_tab: Tab) -> None:
+    tab, face = face_tab, face_tab.face
+    tab.page.evaluate(_FRESH)
+    edit, generate = widgets(tab, "HunyuanEdit"), widgets(tab, "HunyuanGenerate")
+    assert [edit["labels"][0], edit["labels"][-1]] == WORDS[face.locale]
+    assert generate["labels"][:2] == ["1024×1024 · 1:1", "1280×720 · 16:9"]
+    assert "1344×704 · 21:11" in generate["labels"]
+    assert len(set(generate["labels"])) == len(generate["labels"]) == 22
+    if face.vue_nodes and face.frontend == "new":
+        shown = tab.page.get_by_role("combobox", name="size").filter(has_text="1024×1024 · 1:1")
+        expect(shown).to_be_visible()
+    elif not face.vue_nodes:
+        assert generate["shown"] == "1024×1024 · 1:1"
+    for size in ("832*1216", "640*704"):  # one of the list, and one of an older workflow
+        tab.page.evaluate(_CHOOSE, size)
+        assert tab.to_api()["2"]["inputs"]["size"] == size
+    assert tab.errors() == []
+
+
+def test_a_fresh_seed_stays_and_each_run_draws_one(face_tab: Tab) -> None:
+    tab = face_tab
+    sandbox = tab.server.sandbox
+    sandbox.reset()
+    tab.page.evaluate(_FRESH)
+    tab.page.evaluate(_CHOOSE, "1024*1024")
+    for run in (1, 2):
+        tab.queue()
+        sandbox.wait("delivered", run)
+        assert (widgets(tab, "HunyuanGenerate")["seed"], widgets(tab, "HunyuanGenerate")["control"]) == (-1, "fixed")
+    seeds = [create["body"]["seed"] for create in sandbox.state(full=True)["creates"]]
+    assert len(set(seeds)) == 2
+    assert all(0 <= seed < 2**31 for seed in seeds)
+    assert tab.errors() == []

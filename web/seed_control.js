@@ -1,0 +1,14 @@
+/**
+ * A fresh node tells the truth on its seed: -1 stays -1, and the server draws one for each run. Front-ends would set the
+ * control after generate to "randomize", which writes a number into the node after the run that made no image.
+ * @module
+ */
+const SEEDED = ["HunyuanGenerate", "HunyuanEdit"];
+
+/** Before a workflow's own values are set. @param {any} node a node just made */
+export function keepSeed(node) {
+  if (!SEEDED.includes(node.comfyClass)) return;
+  const seed = node.widgets?.find((/** @type {any} */ each) => each.name === "seed");
+  const control = seed?.linkedWidgets?.[0];
+  if (control?.options?.values?.includes("fixed")) control.value = "fixed";
+}
