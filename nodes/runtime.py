@@ -202,7 +202,7 @@ def private_directory() -> Path:
 
 def _build() -> Runtime:
     from ..hunyuan.gateway.client import Client
-    from ..hunyuan.http.transport import RequestsTransport
+    from ..hunyuan.http.requests_transport import RequestsTransport
     from ..hunyuan.jobs.background_loop import ThreadEngine
     from ..hunyuan.jobs.durations import Durations
     from ..hunyuan.jobs.job import Tools

@@ -6,12 +6,10 @@ for 1200 (moderation), 1401 (invalid parameter), 1402 (input not reachable) and 
 
 from __future__ import annotations
 
-import contextlib
 import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import TypeVar
 
@@ -28,6 +26,7 @@ from ..errors import (
     UnknownTaskError,
     UnreadableAnswerError,
 )
+from ..http.retry_after import retry_after
 from . import answers
 
 _UPSTREAM_CODES = ("1200", "1401", "1402", "5004")
@@ -111,24 +110,6 @@ class Reply:
     @cached_property
     def retry_after(self) -> float | None:
         return retry_after(self.headers, time.time())
-
-
-def retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds that `Retry-After` asks to wait, from seconds or an HTTP date; None without a usable one.
-
-    now: unix seconds, used for a date where the answer has no Date of its own.
-    """
-    given = {name.lower(): value.strip() for name, value in headers.items()}
-    text = given.get("retry-after", "")
-    if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", text):
-        return float(text)
-    try:
-        until = parsedate_to_datetime(text).timestamp()
-    except (TypeError, ValueError, OverflowError):
-        return None
-    with contextlib.suppress(TypeError, ValueError, OverflowError):
-        now = parsedate_to_datetime(given.get("date", "")).timestamp()  # the gateway's clock, not ours
-    return max(0.0, until - now)
 
 
 def unreadable(reply: Reply, why: str) -> UnreadableAnswerError:

@@ -9,6 +9,7 @@ import time
 from contextlib import suppress
 from urllib.parse import unquote_to_bytes
 
+from ..addresses import Address, parse
 from ..errors import (
     DownloadError,
     HunyuanError,
@@ -20,9 +21,9 @@ from ..errors import (
     TooLargeError,
     UnsafeAddressError,
 )
-from ..gateway.refusals import retry_after
 from ..settings.store import Settings
-from .addresses import Address, AddressGuard, parse
+from .address_guard import AddressGuard
+from .retry_after import retry_after
 from .transport import Exchange, Transport
 
 MAX_BYTES = 64 * 2**20

@@ -18,7 +18,7 @@ from ..errors import (
     TlsError,
     TransportError,
 )
-from .addresses import is_closed, is_name
+from .address_guard import is_closed, is_name
 from .proxy_and_ca import CA_SETTING, proxy_place
 from .traced_connections import Call, Stage
 

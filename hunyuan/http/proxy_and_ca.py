@@ -10,9 +10,9 @@ from urllib.request import getproxies
 import certifi
 import requests.utils
 
+from ..addresses import Address
 from ..errors import ProxyFailedError, TlsError
 from ..settings.store import Settings
-from .addresses import Address
 
 CA_SETTING = "ca_file in the settings"
 _CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")  # in requests' own order

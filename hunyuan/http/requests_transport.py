@@ -1,6 +1,5 @@
-"""Performs exchanges over requests: one attempt, the whole answer, every failure as one of ours.
-
-Imported at the first exchange (see transport.py).
+"""One HTTP exchange over a pool of kept connections, with requests: one attempt, the whole answer, every failure as one
+of ours. The one place that knows requests' exceptions; what requests does not offer stands in traced_connections.py.
 """
 
 from __future__ import annotations
@@ -15,15 +14,18 @@ import requests
 import urllib3
 import urllib3.exceptions
 
+from ..addresses import Address, parse
 from ..errors import AnswerLostError, DownloadError, HunyuanError, TooLargeError
 from ..settings.store import Settings
-from .addresses import Address, AddressGuard
+from .address_guard import AddressGuard
 from .decompression import CODINGS, leniently, unpacked
 from .network_errors import answer_cut, answer_too_large, describe, proxy_wants_login
 from .proxy_and_ca import choose
 from .traced_connections import Call, TlsContexts, TracedAdapter, current_call
-from .transport import Exchange
+from .transport import CONNECT_TIMEOUT, REUSE_IDLE_SECONDS, Exchange
 
+USER_AGENT = "hunyuan-image-3 (ComfyUI)"
+_OUR_HEADERS = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
 _CHUNK = 65_536  # bytes
 _SLOWEST_UPLINK = 16_384  # bytes per second a body is given at least
 _ERROR_BODY = 65_536  # bytes read of a download that did not answer 200
@@ -39,52 +41,84 @@ _FOREIGN = (
 Resolve = Callable[[str, int], list[str]]  # host, port → its IP addresses; raises OSError
 
 
-class Wire:
-    """The connections, and how one exchange goes over them; thread-safe.
+class RequestsTransport:
+    """Transport over requests: thread-safe, one pool for all threads, proxy and CA as the settings say now.
 
-    resolve: what names are looked up with where a proxy connects and this machine only checks.
+    resolve: what names are looked up with where a proxy connects and this machine only checks. guard: where `send` may
+    go; None: anywhere, for its addresses are the user's own settings.
     """
 
-    def __init__(self, resolve: Resolve | None = None) -> None:
-        self._resolve = resolve or _resolved
+    def __init__(
+        self,
+        settings_supplier: Callable[[], Settings],
+        resolve: Resolve | None = None,
+        guard: AddressGuard | None = None,
+    ) -> None:
+        self._settings, self._resolve, self._guard = settings_supplier, resolve or _resolved, guard
         self._adapter = TracedAdapter()
         self._contexts = TlsContexts()
 
-    def call(
+    def send(
         self,
         method: str,
-        address: Address,
+        url: str,
         *,
         headers: Mapping[str, str],
-        body: bytes | None,
-        connect_timeout: float,
+        body: bytes | None = None,
+        connect_timeout: float = CONNECT_TIMEOUT,
         read_timeout: float,
         max_bytes: int,
-        max_idle: float,
-        total_seconds: float | None = None,
-        guard: AddressGuard | None = None,
-        is_download: bool = False,
-    ) -> Call:
-        """A call with its limits; total_seconds: for everything, by default what the parts add up to."""
-        parts = connect_timeout + read_timeout + len(body or b"") / _SLOWEST_UPLINK
-        return Call(
+        reuse_idle_seconds: float = REUSE_IDLE_SECONDS,
+    ) -> Exchange:
+        """See Transport. A GET that met a kept connection just as the server dropped it goes out once more."""
+        call = Call(
             method=method,
-            address=address,
-            headers={"Accept-Encoding": "identity", **headers},
+            address=parse(url),
+            headers={**_OUR_HEADERS, **headers},
             body=body,
             connect_timeout=connect_timeout,
             read_timeout=read_timeout,
-            total_seconds=parts if total_seconds is None else total_seconds,
+            total_seconds=connect_timeout + read_timeout + len(body or b"") / _SLOWEST_UPLINK,
             max_bytes=max_bytes,
-            max_idle=max_idle,
-            guard=guard,
-            is_download=is_download,
+            max_idle=reuse_idle_seconds,
+            guard=self._guard,
             contexts=self._contexts,
         )
+        return self._exchange(call)
 
-    def run(self, call: Call, settings: Settings) -> Exchange:
+    def fetch(
+        self,
+        address: Address,
+        *,
+        headers: Mapping[str, str],
+        deadline_seconds: float,
+        max_bytes: int,
+        guard: AddressGuard,
+    ) -> Exchange:
+        """See Transport."""
+        call = Call(
+            method="GET",
+            address=address,
+            headers={**_OUR_HEADERS, **headers},
+            body=None,
+            connect_timeout=min(CONNECT_TIMEOUT, deadline_seconds),
+            read_timeout=deadline_seconds,
+            total_seconds=deadline_seconds,
+            max_bytes=max_bytes,
+            max_idle=REUSE_IDLE_SECONDS,
+            guard=guard,
+            is_download=True,
+            contexts=self._contexts,
+        )
+        return self._exchange(call)
+
+    def close(self) -> None:
+        """Closes the kept connections; the next exchange opens new ones."""
+        self._adapter.close()
+
+    def _exchange(self, call: Call) -> Exchange:
         """The answer; raises TransportError, UnsafeAddressError under a guard, TooLargeError for a download."""
-        route = choose(call.address, settings)
+        route = choose(call.address, self._settings())
         call.proxy, call.ca_source = route.proxy, route.ca_source
         if call.proxy and call.guard is not None:
             _check_by_name(call.address, call.guard, self._resolve)
@@ -98,9 +132,6 @@ class Wire:
             # Raised here, outside any except: a foreign exception behind it would carry the request's headers.
             raise outcome
         return outcome
-
-    def close(self) -> None:
-        self._adapter.close()
 
     def _attempt(self, call: Call, ca: str) -> Exchange | HunyuanError:
         token = current_call.set(call)

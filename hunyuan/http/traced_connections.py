@@ -23,8 +23,9 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util.ssl_ import create_urllib3_context
 
+from ..addresses import Address
 from ..errors import UnsafeAddressError
-from .addresses import Address, AddressGuard
+from .address_guard import AddressGuard
 
 POOL_SIZE = 64  # kept connections a host: not less than max_in_flight may be
 _HOSTS = 32

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from .. import addresses
 from ..errors import SettingsError, UnsafeAddressError
-from ..http import addresses
 from .pasted_keys import clean_key, clean_secret
 
 Rule = Callable[[Any], Any]

@@ -7,8 +7,9 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import TypeVar
 
+from ..addresses import parse
 from ..errors import DownloadError, TransportError
-from ..http.addresses import AddressGuard, parse
+from ..http.address_guard import AddressGuard
 from ..http.transport import Transport
 from ..settings.store import Settings
 from .ports import LinkStore

@@ -13,8 +13,8 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
+from ..addresses import parse
 from ..errors import InputImageError
-from ..http.addresses import parse
 from ..http.transport import Transport
 from ..models import EncodedImage
 from ..settings.store import Settings

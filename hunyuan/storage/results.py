@@ -9,14 +9,13 @@ import re
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
 from ..atomic_file import replace
 from ..errors import DownloadError, HunyuanError
-from ..journal.records import TaskRow
 from ..models import StoredImage
 from ..task_ids import check_given_id
 
@@ -34,10 +33,20 @@ _LONGEST_NAME = 128  # characters of an id in a file's name
 _EVICT_TO = 0.9  # of the cap: making room a little at a time would mean a look at the folder for each file
 
 
+class Evictable(Protocol):
+    """A delivered task whose files may go."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def files(self) -> tuple[StoredImage, ...]: ...
+
+
 class EvictionJournal(Protocol):
     """What the store asks of the journal."""
 
-    def evictable(self, limit: int = 100, *, everywhere: bool = False) -> list[TaskRow]:
+    def evictable(self, limit: int = 100, *, everywhere: bool = False) -> Sequence[Evictable]:
         """Delivered tasks with files, the longest delivered first; everywhere: all, whoever removed theirs."""
         ...
 

@@ -12,11 +12,12 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from ...hunyuan.addresses import parse
 from ...hunyuan.errors import DownloadError, UnsafeAddressError
 from ...hunyuan.gateway.client import Client
 from ...hunyuan.gateway.key_check import KeyCheck, closed
-from ...hunyuan.http.addresses import AddressGuard, parse
-from ...hunyuan.http.transport import RequestsTransport
+from ...hunyuan.http.address_guard import AddressGuard
+from ...hunyuan.http.requests_transport import RequestsTransport
 from ...hunyuan.settings.rules import UPLOAD_WAYS
 from ...hunyuan.settings.store import Settings, SettingsStore
 from ...hunyuan.sources import SourceChain

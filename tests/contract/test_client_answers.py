@@ -11,7 +11,7 @@ from PIL import Image
 
 from hunyuan.errors import AnswerLostError, InvalidTaskIdError, Money
 from hunyuan.gateway.client import Client
-from hunyuan.http.transport import RequestsTransport
+from hunyuan.http.requests_transport import RequestsTransport
 from hunyuan.models import GenerationRequest, ImageSize, TaskState, TaskStatus, TaskType
 from hunyuan.settings.store import Settings
 from sandbox.client import Sandbox, new_key, start_in_process

@@ -35,7 +35,7 @@ from hunyuan.errors import (
     UnsafeAddressError,
 )
 from hunyuan.gateway.client import Client
-from hunyuan.http.transport import RequestsTransport
+from hunyuan.http.requests_transport import RequestsTransport
 from hunyuan.models import GenerationRequest, ImageSize, TaskState, TaskStatus, TaskType
 from hunyuan.settings.store import Settings
 from sandbox.client import Sandbox, start_in_process

@@ -11,8 +11,8 @@ import pytest
 
 from hunyuan.errors import TlsError
 from hunyuan.gateway.client import Client
+from hunyuan.http.requests_transport import RequestsTransport
 from hunyuan.http.traced_connections import TlsContexts
-from hunyuan.http.transport import RequestsTransport
 from hunyuan.settings.store import Settings
 from sandbox.client import Sandbox, start_in_process
 from tests.kit.http_servers import Authority, Proxy

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from hunyuan.addresses import parse
 from hunyuan.errors import InputImageError, LinkDeadError
-from hunyuan.http.addresses import AddressGuard, parse
-from hunyuan.http.transport import RequestsTransport
+from hunyuan.http.address_guard import AddressGuard
+from hunyuan.http.requests_transport import RequestsTransport
 from hunyuan.journal import Journal
 from hunyuan.journal.database import Database
 from hunyuan.models import EncodedImage, ImageInput

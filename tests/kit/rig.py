@@ -18,9 +18,9 @@ from typing import Any, TypeVar
 
 from PIL import Image
 
+from hunyuan.addresses import Address
 from hunyuan.errors import AnswerLostError, HunyuanError, NotAnImageError, SettingsError, TransportError
 from hunyuan.gateway.client import Client
-from hunyuan.http.addresses import Address
 from hunyuan.http.transport import Exchange
 from hunyuan.jobs.durations import Durations
 from hunyuan.jobs.handle import Collected, Watch

@@ -22,7 +22,7 @@ from PIL import Image
 
 from hunyuan.errors import HunyuanError, NotAnImageError
 from hunyuan.gateway.client import Client
-from hunyuan.http.transport import RequestsTransport
+from hunyuan.http.requests_transport import RequestsTransport
 from hunyuan.jobs.background_loop import ThreadEngine
 from hunyuan.jobs.durations import Durations
 from hunyuan.jobs.handle import Collected

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hunyuan.addresses import parse
 from hunyuan.errors import UnsafeAddressError
-from hunyuan.http.addresses import AddressGuard, is_closed, parse
+from hunyuan.http.address_guard import AddressGuard, is_closed
 
 CLOSED = [
     "0.0.0.0",

@@ -6,8 +6,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from hunyuan.addresses import Address
 from hunyuan.gateway.client import Client
-from hunyuan.http.addresses import Address, AddressGuard
+from hunyuan.http.address_guard import AddressGuard
 from hunyuan.http.transport import CONNECT_TIMEOUT, REUSE_IDLE_SECONDS, Exchange
 from hunyuan.models import GenerationRequest, ImageSize, TaskState, TaskType
 from hunyuan.settings.store import Settings

@@ -30,7 +30,7 @@ from hunyuan.errors import (
 )
 from hunyuan.gateway.client import Client
 from hunyuan.http.downloads import MAX_BYTES
-from hunyuan.http.transport import RequestsTransport
+from hunyuan.http.requests_transport import RequestsTransport
 from hunyuan.settings.store import Settings
 from tests.kit.http_servers import Authority, Proxy, RawServer, answer, read_request, until_closed
 

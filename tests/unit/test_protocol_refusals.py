@@ -24,7 +24,7 @@ from hunyuan.errors import (
     UnreadableAnswerError,
 )
 from hunyuan.gateway.protocol import read_create, read_task
-from hunyuan.gateway.refusals import retry_after
+from hunyuan.http.retry_after import retry_after
 from hunyuan.jobs.retry import Next, after_create
 from hunyuan.models import TaskState
 from hunyuan.settings.store import Settings

@@ -24,7 +24,8 @@ from hunyuan.errors import (
     TlsError,
     TransportError,
 )
-from hunyuan.http.transport import Exchange, RequestsTransport
+from hunyuan.http.requests_transport import RequestsTransport
+from hunyuan.http.transport import Exchange
 from hunyuan.settings.store import Settings
 from tests.kit.http_servers import (
     Authority,

@@ -1,19 +1,13 @@
-"""http(s) addresses: taken apart without changing a byte, and the networks no download may reach."""
+"""The networks that no download may reach, checked for every address that a name stands for."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
-from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
+from ..addresses import parse
 from ..errors import UnsafeAddressError
-
-_DEFAULT_PORTS = {"http": 80, "https": 443}
-_CONTROL = re.compile(r"[\x00-\x20\x7f\\]")
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:")
-_NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -57,10 +51,15 @@ _FAKE_IP = ipaddress.ip_network("198.18.0.0/15")
 # The same over IPv6: what Clash (mihomo) and sing-box take unless told otherwise. Other pools of theirs are any private
 # network (fc00::/7), where nobody but the metadata services of AWS and Google has a fixed place.
 _FAKE_IP6 = tuple(ipaddress.ip_network(network) for network in ("fdfe::/16", "fc00::/18"))
+
 _PRIVATE6 = ipaddress.ip_network("fc00::/7")
+
 _METADATA6 = tuple(ipaddress.ip_network(network) for network in ("fd00:ec2::/32", "fd20:ce::/32"))
+
 _LINK_LOCAL = tuple(ipaddress.ip_network(network) for network in ("169.254.0.0/16", "fe80::/10"))
+
 _METADATA = tuple(ipaddress.ip_network(f"{host}/32") for host in ("100.100.100.200", "168.63.129.16", "192.0.0.192"))
+
 _WRITTEN_OUT = re.compile(r":|(^|\.)(\d+|0x[0-9a-f]*)\.?$")  # a host that is an address, in any spelling
 # IPv6 networks with an IPv4 address in their last 32 bits.
 _EMBEDDED = (
@@ -69,79 +68,6 @@ _EMBEDDED = (
     ipaddress.ip_network("64:ff9b::/96"),  # NAT64
     ipaddress.ip_network("::ffff:0:0:0/96"),  # translated
 )
-
-
-@dataclass(frozen=True)
-class Address:
-    """An http(s) address in its parts.
-
-    host: lower case, ASCII, without brackets. target: path and query exactly as they were written, every escape
-    kept (a signature covers them); only characters outside ASCII are escaped, which HTTP cannot carry.
-    """
-
-    scheme: str
-    host: str
-    port: int
-    target: str
-
-    @property
-    def origin(self) -> str:
-        """`https://host` with the port where it is not the scheme's own."""
-        return f"{self.scheme}://{self.place}"
-
-    @property
-    def place(self) -> str:
-        """`host` or `host:port`, for a Host header or a message."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == _DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
-
-    def join(self, location: str) -> Address:
-        """Where a redirect from here leads; raises UnsafeAddressError if that is no http(s) address."""
-        location = location.strip()
-        if _SCHEME.match(location):
-            return parse(location)  # as it is: joining would rewrite it
-        if location.startswith("/"):
-            start = f"{self.scheme}:" if location.startswith("//") else self.origin
-            return parse(start + location)
-        return parse(urljoin(f"{self.origin}{self.target}", location))
-
-
-def parse(url: str) -> Address:
-    """Takes an address apart; raises UnsafeAddressError for anything but a plain http or https address."""
-    if _CONTROL.search(url):
-        raise _unusable("it holds a space, a backslash or a control character")
-    split = _split(url)
-    if split is None:
-        raise _unusable("it is malformed")
-    parts, host, port = split
-    scheme = parts.scheme.lower()
-    if scheme not in _DEFAULT_PORTS:
-        raise _unusable(f'only http and https are fetched, got "{scheme[:20]}"')
-    if "@" in parts.netloc:
-        raise _unusable("it holds a user name")
-    if not host or port == 0 or "%" in host:
-        raise _unusable("its host or port is missing or malformed")
-    rest = url.split("://", 1)[1][len(parts.netloc) :].split("#", 1)[0]
-    target = _NOT_ASCII.sub(lambda match: quote(match[0]), rest)
-    return Address(scheme, host, port or _DEFAULT_PORTS[scheme], target if target.startswith("/") else f"/{target}")
-
-
-def _split(url: str) -> tuple[SplitResult, str, int | None] | None:
-    """The parts, the host in ASCII and the port; None for what is malformed."""
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-        return parts, host if ":" in host else host.encode("idna").decode("ascii").lower(), parts.port
-    except ValueError:
-        return None
-
-
-def _unusable(why: str) -> UnsafeAddressError:
-    return UnsafeAddressError(
-        "The image's link is not an address that can be fetched.",
-        why=f"{why[0].upper()}{why[1:]}.",
-        do="Report it to whoever gave the link.",
-    )
 
 
 def is_closed(address: str, *, by_name: bool = False) -> bool:
