@@ -1,6 +1,7 @@
 """Every failure this pack can report, drawn as one tree.
 
 HunyuanError
+├── SetupError                    ComfyUI's Python or its user folder cannot carry the pack; nothing was sent
 ├── SettingsError                 a setting is missing or wrong; nothing was sent
 │   └── MissingKeyError             no API key
 ├── InvalidRequestError           refused here, before anything was sent
@@ -127,6 +128,12 @@ class HunyuanError(Exception):
         # Raised where the first one is being handled, it must not read as a second failure.
         twin.__cause__, twin.__suppress_context__ = self.__cause__, True
         return twin.with_traceback(self.__traceback__)
+
+
+class SetupError(HunyuanError):
+    """ComfyUI's Python lacks a package, or its user folder cannot be used. Nothing was sent."""
+
+    code = "setup"
 
 
 class SettingsError(HunyuanError):

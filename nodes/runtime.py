@@ -158,8 +158,12 @@ def install(server: Any) -> None:
 
 
 def _start(holder: Holder) -> None:
+    from ..hunyuan.errors import HunyuanError
+
     try:
         holder.get()
+    except HunyuanError as error:
+        LOG.error("Hunyuan Image 3 could not start: %s", error)
     except Exception:  # a thread's failure has no other way to the user; the next node run meets it again
         LOG.exception("Hunyuan Image 3 could not start")
 
@@ -189,18 +193,39 @@ def _holder() -> Holder:
 
 
 def private_directory() -> Path:
-    """ComfyUI's directory for what no HTTP route serves: `<user>/__hunyuan`, mode 0700."""
+    """ComfyUI's directory for what no HTTP route serves: `<user>/__hunyuan`. It need not be there yet."""
     import folder_paths
 
     if hasattr(folder_paths, "get_system_user_directory"):  # from 0.3.76
-        path = Path(folder_paths.get_system_user_directory(SYSTEM_USER))
-    else:
-        path = Path(folder_paths.get_user_directory()) / f"__{SYSTEM_USER}"
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return path
+        return Path(folder_paths.get_system_user_directory(SYSTEM_USER))
+    return Path(folder_paths.get_user_directory()) / f"__{SYSTEM_USER}"
 
 
 def _build() -> Runtime:
+    """Raises SetupError and SettingsError."""
+    from ..hunyuan.errors import SetupError
+
+    directory = private_directory()
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as failure:
+        raise SetupError(
+            f"The folder {directory} cannot be used: {failure.strerror or type(failure).__name__}.",
+            why="The key, the journal of paid tasks and the original images belong there.",
+            do="Give ComfyUI's user the right to write there, or start ComfyUI with another --user-directory.",
+        ) from None
+    try:
+        return _compose(directory)
+    except ImportError as missing:
+        package = (missing.name or "").partition(".")[0] or str(missing)
+        raise SetupError(
+            f"The Python package {package} is missing, too old or broken.",
+            why=f"Python said: {missing}.",
+            do=f'Run "python -m pip install --upgrade {package}" with the Python that runs ComfyUI, then run again.',
+        ) from None
+
+
+def _compose(directory: Path) -> Runtime:
     from ..hunyuan.gateway.client import Client
     from ..hunyuan.http.requests_transport import RequestsTransport
     from ..hunyuan.jobs.background_loop import ThreadEngine
@@ -217,7 +242,6 @@ def _build() -> Runtime:
     from .images.tensors import decode
     from .status.node_status import Boards
 
-    directory = private_directory()
     store = SettingsStore(directory / "settings.json", os.environ)
     settings = store.load()
     engine = ThreadEngine()

@@ -9,6 +9,8 @@ import { has, t } from "./i18n.js";
 import { FieldView, SECTIONS } from "./settings_fields.js";
 import { toast, toastError, wordsOf } from "./toast.js";
 
+const TROUBLES = new Set(["journal", "setup"]); // codes of hunyuan/errors.py
+
 /** @type {SettingsForm | null} */
 let open = null;
 
@@ -35,11 +37,13 @@ class SettingsForm {
   /** @param {Record<string, any>} fields @param {string} reason @param {() => void} onclose */
   constructor(fields, reason, onclose) {
     this.status = h("p", { class: "hunyuan-status", role: "status" });
+    this.trouble = h("p", { class: "hunyuan-reason hunyuan-trouble", role: "status", hidden: true });
     this.save = button(t("settings.save"), () => void this.#save(), { class: "hunyuan-button hunyuan-primary" });
     const form = h(
       "form",
       { class: "hunyuan-form", onsubmit: (/** @type {Event} */ event) => (event.preventDefault(), void this.#save()) },
       reason ? h("p", { class: "hunyuan-reason" }, icon("key"), " ", t(`settings.reason_${reason}`)) : null,
+      this.trouble,
       ...SECTIONS.map((section) => this.#section(section, fields)),
       h("button", { type: "submit", hidden: true }),
     );
@@ -53,6 +57,18 @@ class SettingsForm {
     });
     const key = this.#views.get("api_key");
     if (key && !key.fixed) key.control.focus();
+    void this.#tellTrouble();
+  }
+
+  /** What keeps the pack from working whatever is set here: the journal, the user folder, a missing package. */
+  async #tellTrouble() {
+    try {
+      await get("summary");
+    } catch (error) {
+      if (!TROUBLES.has(error?.code)) return; // a setting's own problem stands beside it
+      this.trouble.textContent = wordsOf(error);
+      this.trouble.removeAttribute("hidden");
+    }
   }
 
   /** @param {import("./settings_fields.js").Section} section @param {Record<string, any>} fields */

@@ -193,7 +193,7 @@ class SettingsStore:
     def _read(self) -> tuple[tuple[int, int, int] | None, dict[str, Any]]:
         try:
             found = os.stat(self._path)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):  # a file where the folder should be is told by who makes it
             self._file = (None, {})
             return self._file
         except OSError as problem:

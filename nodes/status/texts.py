@@ -60,6 +60,7 @@ _WORDS = {
 LONGEST_WORDS = 120  # characters of the gateway's own words on a node
 _ERRORS_ZH = {
     "missing_key": "未设置 API 密钥：请用命令“Hunyuan：设置 API 密钥”或环境变量 HUNYUAN_API_KEY 设置。未消耗积分。",
+    "setup": "ComfyUI 的 Python 缺少软件包，或其用户文件夹无法使用。未发送任何请求，未消耗积分。",
     "settings": "设置缺失或有误，未发送任何请求，未消耗积分。",
     "invalid_request": "输入不符合接口要求，未发送，未消耗积分。",
     "invalid_task_id": "任务 ID 格式不正确，未发送，未消耗积分。",
