@@ -5,11 +5,17 @@ Only what reading the schemas needs is imported here; torch, requests and the da
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import threading
+from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import ComfyExtension, io
 
 from .comfyui.one_copy import FOLDER, serving_copy
+
+if TYPE_CHECKING:
+    from .runtime import Holder
 
 LOG = logging.getLogger("hunyuan")
 
@@ -51,7 +57,37 @@ async def comfy_entrypoint() -> ComfyExtension:
         return _Nothing()
     from server import PromptServer
 
-    from . import runtime
-
-    runtime.install(PromptServer.instance)
+    hook_into(PromptServer.instance)
     return HunyuanExtension()
+
+
+def hook_into(server: Any) -> None:
+    """Called while ComfyUI loads the pack: hooks the routes and the start of the collector into the server."""
+    from .comfyui import prompt_origin
+    from .comfyui.consoles import make_lenient
+    from .routes import handlers
+    from .runtime import Holder
+
+    make_lenient()
+    holder = Holder()
+    server.hunyuan = holder
+    prompt_origin.install(server)
+    handlers.register(server, holder.get)
+
+    async def on_startup(_: object) -> None:
+        holder.process_end.watch(asyncio.get_running_loop())
+        make_lenient()  # the streams as the other packs have left them
+        threading.Thread(target=_start, args=(holder,), name="hunyuan-start", daemon=True).start()
+
+    server.app.on_startup.append(on_startup)
+
+
+def _start(holder: Holder) -> None:
+    from ..hunyuan.errors import HunyuanError
+
+    try:
+        holder.get()
+    except HunyuanError as error:
+        LOG.error("Hunyuan Image 3 could not start: %s", error)
+    except Exception:  # a thread's failure has no other way to the user; the next node run meets it again
+        LOG.exception("Hunyuan Image 3 could not start")

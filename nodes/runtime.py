@@ -18,7 +18,7 @@ from concurrent.futures import TimeoutError
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from .comfyui.process_end import ProcessEnd
 
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 LOG = logging.getLogger("hunyuan")
-SYSTEM_USER = "hunyuan"
 CLOSING_SECONDS = 1.0  # for the journal's last word; another process may hold it locked
 
 
@@ -137,37 +136,6 @@ class Holder:
             self._runtime.stop()
 
 
-def install(server: Any) -> None:
-    """Called while ComfyUI loads the pack: hooks the routes and the start of the collector into the server."""
-    from .comfyui import prompt_origin
-    from .comfyui.consoles import make_lenient
-    from .routes import handlers as routes
-
-    make_lenient()
-    holder = Holder()
-    server.hunyuan = holder
-    prompt_origin.install(server)
-    routes.register(server, holder.get)
-
-    async def on_startup(_: object) -> None:
-        holder.process_end.watch(asyncio.get_running_loop())
-        make_lenient()  # the streams as the other packs have left them
-        threading.Thread(target=_start, args=(holder,), name="hunyuan-start", daemon=True).start()
-
-    server.app.on_startup.append(on_startup)
-
-
-def _start(holder: Holder) -> None:
-    from ..hunyuan.errors import HunyuanError
-
-    try:
-        holder.get()
-    except HunyuanError as error:
-        LOG.error("Hunyuan Image 3 could not start: %s", error)
-    except Exception:  # a thread's failure has no other way to the user; the next node run meets it again
-        LOG.exception("Hunyuan Image 3 could not start")
-
-
 def get_runtime() -> Runtime:
     """The runtime of this server; blocking at its first use."""
     return _holder().get()
@@ -192,18 +160,10 @@ def _holder() -> Holder:
     return holder
 
 
-def private_directory() -> Path:
-    """ComfyUI's directory for what no HTTP route serves: `<user>/__hunyuan`. It need not be there yet."""
-    import folder_paths
-
-    if hasattr(folder_paths, "get_system_user_directory"):  # from 0.3.76
-        return Path(folder_paths.get_system_user_directory(SYSTEM_USER))
-    return Path(folder_paths.get_user_directory()) / f"__{SYSTEM_USER}"
-
-
 def _build() -> Runtime:
     """Raises SetupError and SettingsError."""
     from ..hunyuan.errors import SetupError
+    from .comfyui.paths import private_directory
 
     directory = private_directory()
     try:

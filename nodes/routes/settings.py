@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from ...hunyuan.errors import SettingsError
 from ...hunyuan.settings.rules import RULES
 from ...hunyuan.settings.store import SECRET_FIELDS, Settings, SettingsStore, variable
-from ..runtime import private_directory
+from ..comfyui.paths import private_directory
 from .guard import Refused
 
 # What the dialog sets. The rest (folders, the database) is the server's own business: environment or file.
