@@ -17,7 +17,7 @@ from tests.kit.documents import ROOT, project, text
 
 ROOMS = {"hunyuan", "nodes", "web", "locales", "workflows", "subgraphs", "docs"}
 FILES = {"__init__.py", "pyproject.toml", "requirements.txt", "LICENSE", "README.md", "README.zh-CN.md", "CHANGELOG.md"}
-ALLOWED = re.compile(r".*\.(py|js|css|json|jpg|md|toml|txt)|web/docs/.*\.png|LICENSE")
+ALLOWED = re.compile(r".*\.(py|js|css|json|jpg|md|toml|txt)|web/icon\.svg|web/docs/.*\.png|LICENSE")
 
 
 def comfy() -> dict[str, str]:
