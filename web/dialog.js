@@ -81,15 +81,17 @@ function confirmLoss() {
   return confirmDialog({ title: t("dialog.unsaved"), text: t("dialog.unsaved_text"), yes: t("dialog.discard") });
 }
 
-/** What takes the focus back into the task list if the control that has it now is gone by then. */
-function wayBack() {
-  const opener = /** @type {HTMLElement | null} */ (document.activeElement);
+/**
+ * What takes the focus back into the task list if the control that opened something is gone by then.
+ * @param {HTMLElement | null} [opener] else the one that has the focus now
+ */
+export function wayBack(opener = /** @type {HTMLElement | null} */ (document.activeElement)) {
   const panel = opener?.closest(".hunyuan-panel");
   const task = /** @type {HTMLElement | null | undefined} */ (opener?.closest("[data-task]"))?.dataset.task;
-  const row = task ? `[data-task="${CSS.escape(task)}"] ` : "";
+  const row = task ? `[data-task="${CSS.escape(task)}"]` : "";
   return () => {
     if (!panel || opener?.isConnected) return;
-    const same = panel.querySelector(`${row}[data-action="${opener?.dataset.action}"]`);
+    const same = panel.querySelector(opener?.dataset.action ? `${row} [data-action="${opener.dataset.action}"]` : row || "button");
     /** @type {HTMLElement | null} */ (same ?? panel.querySelector("button"))?.focus({ preventScroll: true });
   };
 }

@@ -41,8 +41,8 @@
  *   second one not among them
  */
 
-export const NARROW = 340; // pixels: below it the facts of a row need a line more
-const ROW = { wide: 128, narrow: 156 };
+const NARROW = 360; // pixels: below it the facts of a row need a line more
+const ROW = { wide: 128, narrow: 172 };
 const DAY = 30;
 const RUN = 26;
 const GAP = 8;

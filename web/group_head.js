@@ -11,7 +11,8 @@ export function drawHead(block) {
   const sums = /** @type {import("./gallery_layout.js").Sums} */ (block.sums);
   const day = block.kind === "day";
   const name = day ? dayName(block.at) : t("groups.run", { time: timeOf(block.at) });
-  const count = t(sums.complete ? "groups.tasks" : "groups.tasks_at_least", { n: sums.tasks });
+  const one = sums.tasks === 1 ? "groups.task" : "groups.tasks";
+  const count = t(sums.complete ? one : "groups.tasks_at_least", { n: sums.tasks });
   return h(
     "div",
     { class: `hunyuan-head hunyuan-head-${block.kind}` },

@@ -2,6 +2,7 @@
  * A menu at a button or at the pointer: arrow keys, Enter, Escape; the focus goes back where it came from.
  * @module
  */
+import { wayBack } from "./dialog.js";
 import { h, icon } from "./dom.js";
 
 /**
@@ -22,6 +23,7 @@ export function openMenu({ label, items, at, back = null }) {
   const buttons = items.map((item) => entry(item, () => close()));
   const element = h("div", { class: "hunyuan-menu", role: "menu", "aria-label": label, popover: "auto" }, ...buttons);
   const close = () => element.hidePopover();
+  const goBack = wayBack(back);
   for (const kind of ["keydown", "keyup", "keypress"]) element.addEventListener(kind, (event) => event.stopPropagation());
   // The focus traps of dialogs listen for the focus leaving them.
   for (const kind of ["focusin", "focusout", "pointerdown", "mousedown"]) {
@@ -32,7 +34,8 @@ export function openMenu({ label, items, at, back = null }) {
     if (/** @type {any} */ (event).newState !== "closed") return;
     const inside = element.contains(document.activeElement) || document.activeElement === document.body;
     element.remove();
-    if (inside) back?.focus({ preventScroll: true });
+    if (inside && back?.isConnected) back.focus({ preventScroll: true });
+    else if (inside) goBack(); // it was drawn anew meanwhile
   });
   // Inside the dialog that it belongs to, or it would be inert.
   (back?.closest("dialog") ?? document.body).append(element);

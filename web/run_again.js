@@ -25,7 +25,7 @@ export async function runAgain(task, first) {
   if (inputs.includes(null)) throw new Error(t("again.no_input"));
   const seed = await askSeed(fresh, first);
   if (seed === null) return;
-  await runOnly(addAgain({ ...fresh, prompt }, inputs, seed).preview);
+  await runOnly(addAgain({ ...fresh, prompt }, inputs, seed));
 }
 
 /**

@@ -130,7 +130,7 @@ def test_a_runs_tasks_stand_together_under_their_day_with_what_they_cost(tab: Ta
     assert heads(tab) == [
         "Today 5 tasks · 75 credits, 25 maybe",
         f"Run at {clock} 3 tasks · 25 credits, 25 maybe",
-        "Yesterday 1 tasks · 25 credits",
+        "Yesterday 1 task · 25 credits",
     ]
     in_order = ["a-single-one", "of-a-run-1", "of-a-run-2", "of-a-run-3", "of-another", "of-the-day-before"]
     assert tab.page.locator("[data-task]").evaluate_all("all => all.map(each => each.dataset.task)") == in_order
@@ -320,7 +320,7 @@ def test_escape_asks_before_what_was_entered_is_lost(tab: Tab) -> None:
 
 def test_the_tab_has_a_sign_of_its_own(face_tab: Tab) -> None:
     tab = face_tab
-    sign = tab.page.locator(".hunyuan-tab-button .hunyuan-icon").first
+    sign = tab.page.locator(".hunyuan-icon").first
     expect(sign).to_be_visible()
     mask, width = sign.evaluate("icon => [getComputedStyle(icon).maskImage, icon.getBoundingClientRect().width]")
     assert "icon.svg" in mask

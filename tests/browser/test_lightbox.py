@@ -33,7 +33,6 @@ def found(tab: Tab, *sizes: tuple[int, int]) -> Iterator[str]:
     """Tasks of these sizes, oldest first, with a mark in their prompts by which the list is searched."""
     mark = uuid.uuid4().hex[:6]
     search = open_tasks(tab).locator("input[type=search]")
-    search.fill("")
     for number, (width, height) in enumerate(sizes):
         made(tab, f"number {number} {mark}", size="custom", width=width, height=height, seed=100 + number)
     with tab.page.expect_response(lambda answer: f"search={mark}" in answer.url):
@@ -42,14 +41,16 @@ def found(tab: Tab, *sizes: tuple[int, int]) -> Iterator[str]:
     try:
         yield mark
     finally:
-        search.fill("")
+        tab.page.evaluate("() => document.querySelectorAll('dialog[open]').forEach(each => each.close())")
+        with tab.page.expect_response(lambda answer: "search=&" in answer.url):
+            search.fill("")
 
 
 def test_a_click_shows_the_picture_with_all_that_is_known_and_the_arrows_go_on(tab: Tab) -> None:
     page = tab.page
     tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
     with found(tab, (1024, 1024), (1408, 640), (640, 1408)) as mark:
-        task_id = str(tab.server.sandbox.task()["task_id"])
+        task_id = str(tab.server.sandbox.state()["tasks"][-1]["task_id"])
         row(tab, f"number 2 {mark}").locator(".hunyuan-look").click()
         image = opened(tab).locator(".hunyuan-frame img")
         expect(image).to_be_visible()

@@ -116,6 +116,7 @@ def made(tab: Tab, prompt: str, **inputs: Any) -> Locator:
     found = row(tab, prompt)
     expect(found).to_have_count(1)
     expect_thumbnail(found)
+    expect(found.locator(".hunyuan-mark")).to_have_count(0)  # it was used: no news of it are to come
     return found
 
 

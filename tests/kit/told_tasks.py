@@ -12,9 +12,9 @@ _RELOAD = """async ({listed, news, more}) => {
   const {api} = window.app;
   const {fetchApi} = api;
   let arrive;
-  api.fetchApi = (route, ...more) => route.startsWith('/hunyuan/tasks?')
+  api.fetchApi = (route, ...rest) => route.startsWith('/hunyuan/tasks?')
     ? new Promise(resolve => { arrive = () => resolve({ok: true, json: async () => ({tasks: listed, more})}); })
-    : fetchApi.call(api, route, ...more);
+    : fetchApi.call(api, route, ...rest);
   const turn = () => new Promise(resolve => setTimeout(resolve));
   try {
     api.dispatchEvent(new CustomEvent('reconnected', {detail: null}));
@@ -44,4 +44,5 @@ def reload(
     tab: Tab, listed: Sequence[dict[str, Any]], news: Sequence[dict[str, Any]] = (), *, more: bool = False
 ) -> None:
     """The page asks for its list anew and is answered with these; the news come before the answer does."""
+    tab.settle()  # the list that it asked for by itself is there
     tab.page.evaluate(_RELOAD, {"listed": list(listed), "news": list(news), "more": more})
