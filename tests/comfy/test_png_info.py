@@ -31,13 +31,14 @@ def test_a_saved_png_names_seeds_tasks_sizes_credits_and_model(comfy: PaidServer
 
 def test_it_stands_beside_the_workflow_and_says_what_was_paid_already(comfy: PaidServer) -> None:
     comfy.succeeded(comfy.run(saved("paid already")))
-    workflow = {**saved("paid already"), "5": edit("and edited", image=["1", 0]), "6": save(["5", 0])}
+    # Another node than the first run's, which ComfyUI would take from its cache.
+    workflow = {"4": generate("paid already"), "5": edit("and edited", image=["4", 0]), "6": save(["5", 0])}
     extra: dict[str, Any] = {"extra_data": {"extra_pnginfo": {"workflow": {"nodes": []}}}}
     entry = comfy.wait(comfy.queue(workflow, extra=extra))
     comfy.succeeded(entry)
     picture = comfy.images(entry, "6")[0]
     assert json.loads(str(picture.info["workflow"])) == {"nodes": []}
-    assert [told(picture)[node]["tasks"][0]["credits"] for node in ("1", "5")] == [0, 25]
+    assert [told(picture)[node]["tasks"][0]["credits"] for node in ("4", "5")] == [0, 25]
     assert comfy.sandbox.key not in json.dumps(entry)
 
 
