@@ -25,7 +25,8 @@ def sentence(path: Path) -> str:
         found = _JSDOC.search(text)
         said = re.sub(r"^ *\* ?", "", found[1], flags=re.MULTILINE) if found else ""
     first = " ".join(said.split("\n\n")[0].split("\n@")[0].split())
-    return re.split(r"(?<=[^.][.])\s(?=[A-Z\"])", first, maxsplit=1)[0]
+    first = re.sub(r":? `python[^`]*`[:.]?", ".", first).replace("..", ".")  # how it is called stands in the file
+    return re.split(r"(?<=[^.][.])\s(?=[A-Z\"])", first, maxsplit=1)[0].lstrip(". ")
 
 
 def modules() -> Iterator[tuple[str, Path]]:

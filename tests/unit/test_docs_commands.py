@@ -35,8 +35,8 @@ def is_dev(words: list[str]) -> bool:
     match words:
         case ["python3", "dev.py", command, *options]:
             return takes(command, options)
-        case [".venv/bin/python", "-m", "devtools.workflow_versions"]:
-            return (ROOT / "devtools" / "workflow_versions.py").is_file()
+        case [".venv/bin/python", "-m", "devtools.workflow_versions" | "devtools.module_map" as module]:
+            return (ROOT / f"{module.replace('.', '/')}.py").is_file()
         case [".venv/bin/python", "-m", "devtools.thumbnails" | "devtools.screenshots" as module, *templates]:
             return (ROOT / f"{module.replace('.', '/')}.py").is_file() and set(templates) <= set(TEMPLATES)
     return False
