@@ -92,7 +92,7 @@ export function wayBack(opener = /** @type {HTMLElement | null} */ (document.act
   return () => {
     if (!panel || opener?.isConnected) return;
     const same = panel.querySelector(opener?.dataset.action ? `${row} [data-action="${opener.dataset.action}"]` : row || "button");
-    /** @type {HTMLElement | null} */ (same ?? panel.querySelector("button"))?.focus({ preventScroll: true });
+    /** @type {HTMLElement | null} */ (same ?? panel.querySelector('[data-action="settings"]'))?.focus({ preventScroll: true });
   };
 }
 

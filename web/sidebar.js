@@ -58,7 +58,7 @@ class Panel {
     this.gallery = new Gallery(store, () => this.press.isHeld);
     this.credits = h("dl", { class: "hunyuan-credits" });
     this.notes = h("div", { class: "hunyuan-notes" });
-    this.settings = iconButton("key", t("sidebar.settings"), () => openSettings());
+    this.settings = iconButton("key", t("sidebar.settings"), () => openSettings(), action("settings"));
     this.note = h("div", { class: "hunyuan-empty", role: "status" });
     this.filter = /** @type {HTMLSelectElement} */ (this.#filter());
     this.search = /** @type {HTMLInputElement} */ (this.#search());

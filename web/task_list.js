@@ -120,7 +120,7 @@ export class VirtualList {
     }
     this.#letTabIn(blocks);
     this.how.drawn();
-    if (end > layout.order.length) void this.source.ensure(end - 1);
+    if (first < end) void this.source.ensure(end - 1);
   }
 
   /** @param {Block} block */
