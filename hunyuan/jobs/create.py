@@ -13,7 +13,7 @@ from ..errors import BillingUnknownError, HunyuanError, InputUnreachableError, J
 from ..journal.records import Attached, Begun, Busy, Limits, TaskRow, new_row_id
 from ..models import ImageInput, ResolvedImage, TaskStatus
 from .handle import Phase
-from .job import Driver
+from .job import Job
 from .older_task import attach_to_older
 from .retry import Next, after_create, backoff
 
@@ -32,100 +32,100 @@ class _Unwanted(Exception):
     """Nobody waits any more, or the process is about to end: no row was written."""
 
 
-async def obtain_row(driver: Driver) -> None:
-    """Gives the driver a row: one of a task that is already paid for, or of one created now.
+async def obtain_row(job: Job) -> None:
+    """Gives the job a row: one of a task that is already paid for, or of one created now.
 
     Raises what the create failed with, CreditLimitError, JournalError, InputImageError.
     """
-    assert driver.request is not None
-    tools, asked, attempt, busy = driver.tools, driver.clock.monotonic(), 0, 0
-    if driver.reuse and not driver.counts and await _attach(driver):  # what counts as new was looked up for the limits
+    assert job.request is not None
+    tools, asked, attempt, busy = job.tools, job.clock.monotonic(), 0, 0
+    if job.reuse and not job.counts and await _attach(job):  # what counts as new was looked up for the limits
         return
-    await _prepare_inputs(driver)
+    await _prepare_inputs(job)
     while True:
-        driver.phase = Phase.QUEUED
-        context = driver.options.context
-        if driver.slot is None:
-            driver.slot = await tools.limiter.acquire((context.prompt_id, context.node_id), first=attempt + busy > 0)
-        begun = _both_clocks(driver)
+        job.phase = Phase.QUEUED
+        context = job.options.context
+        if job.slot is None:
+            job.slot = await tools.limiter.acquire((context.prompt_id, context.node_id), first=attempt + busy > 0)
+        begun = _both_clocks(job)
         try:
-            outcome = await _begin(driver, driver.clock.monotonic() - asked)
+            outcome = await _begin(job, job.clock.monotonic() - asked)
         except _Unwanted:
             raise asyncio.CancelledError from None
         if isinstance(outcome, Attached):
-            driver.release_slot()
-            driver.row = outcome.row
+            job.release_slot()
+            job.row = outcome.row
             return
         if isinstance(outcome, Busy):
             busy += 1
-            await _wait_for_room(driver, outcome, busy)
+            await _wait_for_room(job, outcome, busy)
             continue
         attempt += 1
         tools.limiter.roomy()
-        if not driver.is_wanted:  # left while the intent was written down: nothing has been sent
-            await _take_back(driver, outcome.row)
-        _stay_wanted(driver)
-        driver.row, driver.paid = outcome.row, True
-        delay = await _create(driver, attempt, begun)
+        if not job.is_wanted:  # left while the intent was written down: nothing has been sent
+            await _take_back(job, outcome.row)
+        _stay_wanted(job)
+        job.row, job.paid = outcome.row, True
+        delay = await _create(job, attempt, begun)
         if delay is None:
             return
-        driver.row, driver.paid = None, False
-        driver.phase = Phase.QUEUED  # nothing arrived: nodes may leave
-        _stay_wanted(driver)
-        await driver.clock.sleep(delay)
+        job.row, job.paid = None, False
+        job.phase = Phase.QUEUED  # nothing arrived: nodes may leave
+        _stay_wanted(job)
+        await job.clock.sleep(delay)
 
 
-async def _wait_for_room(driver: Driver, outcome: Busy, busy: int) -> None:
+async def _wait_for_room(job: Job, outcome: Busy, busy: int) -> None:
     """All slots of the account are taken, or its creates rest. busy: how often in a row that was so."""
-    limiter = driver.tools.limiter
-    driver.phase = Phase.QUEUED
+    limiter = job.tools.limiter
+    job.phase = Phase.QUEUED
     limiter.pause(outcome.retry_in)
     if not outcome.retry_in:
         limiter.crowded(outcome.in_flight, outcome.oldest)
     # Else it keeps its slot: who has none does not ask the journal, however many wait in all processes.
     if limiter.paused_for > 0 or limiter.in_flight > limiter.width:
-        driver.release_slot()
-    _stay_wanted(driver)
-    await driver.clock.sleep(outcome.retry_in or backoff(busy, driver.tools.chance(), first=0.2, longest=1.0))
+        job.release_slot()
+    _stay_wanted(job)
+    await job.clock.sleep(outcome.retry_in or backoff(busy, job.tools.chance(), first=0.2, longest=1.0))
 
 
-def _stay_wanted(driver: Driver) -> None:
+def _stay_wanted(job: Job) -> None:
     """Ends the road where nothing was sent and nothing is to be any more."""
-    if not driver.is_wanted:
+    if not job.is_wanted:
         raise asyncio.CancelledError
 
 
-async def _attach(driver: Driver) -> bool:
-    assert driver.request is not None
-    fingerprint = driver.request.fingerprint(driver.tools.settings().base_url)
-    driver.row = await driver.blocking(driver.tools.journal.find_reusable, fingerprint)
-    return driver.row is not None
+async def _attach(job: Job) -> bool:
+    assert job.request is not None
+    fingerprint = job.request.fingerprint(job.tools.settings().base_url)
+    job.row = await job.blocking(job.tools.journal.find_reusable, fingerprint)
+    return job.row is not None
 
 
-async def _prepare_inputs(driver: Driver) -> None:
+async def _prepare_inputs(job: Job) -> None:
     """Every input image gets a URL, all at the same time."""
-    if driver.inputs and not driver.resolved:
-        driver.phase = Phase.PREPARING
+    if job.inputs and not job.resolved:
+        job.phase = Phase.PREPARING
 
         async def resolve(image: ImageInput) -> ResolvedImage:
-            return await driver.remote(driver.tools.sources.resolve, image)
+            return await job.remote(job.tools.sources.resolve, image)
 
-        driver.resolved = tuple(await asyncio.gather(*(resolve(image) for image in driver.inputs)))
+        job.resolved = tuple(await asyncio.gather(*(resolve(image) for image in job.inputs)))
 
 
-async def _begin(driver: Driver, waited: float) -> Begun | Attached | Busy:
-    assert driver.request is not None
-    settings = driver.tools.settings()
+async def _begin(job: Job, waited: float) -> Begun | Attached | Busy:
+    assert job.request is not None
+    settings = job.tools.settings()
     limits = Limits(settings.credit_limit_per_day, settings.credit_limit_per_session, settings.max_in_flight)
-    request, context, reuse = driver.request, driver.options.context, driver.reuse
-    driver.intent = new_row_id()
+    request, context, reuse = job.request, job.options.context, job.reuse
+    job.intent = new_row_id()
 
     def check() -> None:
-        if not driver.is_wanted:
+        if not job.is_wanted:
             raise _Unwanted
 
     def begin() -> Begun | Attached | Busy:
-        return driver.tools.journal.begin(
+        return job.tools.journal.begin(
             request,
             base_url=settings.base_url,
             account=settings.account,
@@ -133,73 +133,73 @@ async def _begin(driver: Driver, waited: float) -> Begun | Attached | Busy:
             limits=limits,
             reuse=reuse,
             waited=waited,
-            row_id=driver.intent,
+            row_id=job.intent,
             check=check,
         )
 
-    driver.phase = Phase.RESERVING
-    return await driver.blocking(begin)
+    job.phase = Phase.RESERVING
+    return await job.blocking(begin)
 
 
-def _both_clocks(driver: Driver) -> tuple[float, float]:
+def _both_clocks(job: Job) -> tuple[float, float]:
     """The stop-watch, which a sleeping machine stops, and the clock, which somebody may set."""
-    return driver.clock.monotonic(), driver.clock.time()
+    return job.clock.monotonic(), job.clock.time()
 
 
-async def _create(driver: Driver, attempt: int, begun: tuple[float, float]) -> float | None:
+async def _create(job: Job, attempt: int, begun: tuple[float, float]) -> float | None:
     """Sends the create once. None: accepted. Seconds: certainly not arrived, wait so long and begin again."""
-    tools, row, request = driver.tools, driver.row, driver.request
+    tools, row, request = job.tools, job.row, job.request
     assert row is not None and request is not None
-    urls = [image.url for image in driver.resolved]
+    urls = [image.url for image in job.resolved]
 
     def send() -> TaskStatus:
-        age = max(now - then for now, then in zip(_both_clocks(driver), begun, strict=True))
+        age = max(now - then for now, then in zip(_both_clocks(job), begun, strict=True))
         if age > INTENT_LASTS or tools.closing.begun:
             raise _TooLate
         return tools.client.create(request, urls, CREATE_TIMEOUT)
 
-    driver.phase = Phase.SENDING
+    job.phase = Phase.SENDING
     try:
-        status = await driver.remote(send)
+        status = await job.remote(send)
     except _TooLate:
-        await _take_back(driver, row)
-        driver.release_slot()
+        await _take_back(job, row)
+        job.release_slot()
         return 0.0
     except HunyuanError as error:
-        return await _refused(driver, row, error, attempt)
+        return await _refused(job, row, error, attempt)
     except Exception as defect:
-        await driver.note(tools.journal.unknown, f"a defect of this pack: {defect!r}")
+        await job.note(tools.journal.unknown, f"a defect of this pack: {defect!r}")
         raise
     tools.limiter.accepted()
-    if status.is_older and status.task_id and await attach_to_older(driver, status.task_id):
+    if status.is_older and status.task_id and await attach_to_older(job, status.task_id):
         return None
-    driver.created_at = None if status.is_older else driver.clock.monotonic()
-    await _write_down(driver, status)
+    job.created_at = None if status.is_older else job.clock.monotonic()
+    await _write_down(job, status)
     return None
 
 
-async def _take_back(driver: Driver, row: TaskRow) -> None:
+async def _take_back(job: Job, row: TaskRow) -> None:
     """The row of what was certainly not sent leaves the list, also one that the page has read meanwhile."""
-    driver.phase = Phase.RESERVING
-    gone = await driver.blocking(driver.tools.journal.dropped, row.id)
-    driver.tools.on_change(gone or replace(row, hidden=True))  # None: it went with its journal
+    job.phase = Phase.RESERVING
+    gone = await job.blocking(job.tools.journal.dropped, row.id)
+    job.tools.on_change(gone or replace(row, hidden=True))  # None: it went with its journal
 
 
-async def _refused(driver: Driver, row: TaskRow, error: HunyuanError, attempt: int) -> float:
+async def _refused(job: Job, row: TaskRow, error: HunyuanError, attempt: int) -> float:
     """What follows a create that failed; gives the delay where it may be sent again, raises otherwise."""
-    journal = driver.tools.journal
-    decision = after_create(error, attempt, driver.tools.chance())
+    journal = job.tools.journal
+    decision = after_create(error, attempt, job.tools.chance())
     # The row comes first: whatever fails after it must not leave the task as if its create were still under way.
     if decision.next is Next.AGAIN:
-        await _take_back(driver, row)
+        await _take_back(job, row)
     elif decision.next is Next.UNKNOWN:
-        await driver.note(journal.unknown, error.what)
+        await job.note(journal.unknown, error.what)
     else:
-        await driver.note(journal.failed, error.code, error.what, False)
+        await job.note(journal.failed, error.code, error.what, False)
     try:
-        await driver.heed(error)
+        await job.heed(error)
     finally:
-        driver.release_slot()  # only now: after a 429 who gets it must wait out the pause
+        job.release_slot()  # only now: after a 429 who gets it must wait out the pause
     if decision.next is Next.AGAIN:
         return 0.0 if isinstance(error, RateLimitedError) else decision.delay
     if decision.next is Next.UNKNOWN:
@@ -209,37 +209,37 @@ async def _refused(driver: Driver, row: TaskRow, error: HunyuanError, attempt: i
             do="Look at your usage at the gateway; running again sends it anew.",
         ) from None
     if isinstance(error, InputUnreachableError):
-        await driver.forget_inputs()
+        await job.forget_inputs()
     raise error.but(money=Money.NOT_SPENT)
 
 
-async def _write_down(driver: Driver, status: TaskStatus) -> None:
+async def _write_down(job: Job, status: TaskStatus) -> None:
     """The task id goes into the journal the moment it arrives; a finished image stays in memory until it is on disk."""
-    assert driver.row is not None
-    driver.hear(status)
-    driver.phase = Phase.WAITING
+    assert job.row is not None
+    job.hear(status)
+    job.phase = Phase.WAITING
     if status.task_id is not None:
-        driver.task_id = status.task_id
-        await _insist(driver, status.task_id)
-        await driver.note_charged()
+        job.task_id = status.task_id
+        await _insist(job, status.task_id)
+        await job.note_charged()
     else:
-        driver.tools.on_change(driver.row)
-    driver.settled()
+        job.tools.on_change(job.row)
+    job.settled()
 
 
-async def _insist(driver: Driver, task_id: str) -> None:
+async def _insist(job: Job, task_id: str) -> None:
     """A paid task's id is not given up because a disk is full: told loudly, and tried until it is written."""
-    assert driver.row is not None
+    assert job.row is not None
     told = False
     while True:
         try:
-            await driver.note(driver.tools.journal.submitted, task_id)
+            await job.note(job.tools.journal.submitted, task_id)
             return
         except JournalError as error:
             if not told:
-                driver.tools.warn(f"Task {task_id} is paid for but could not be written down, trying on: {error}")
+                job.tools.warn(f"Task {task_id} is paid for but could not be written down, trying on: {error}")
             told = True
-            await driver.clock.sleep(JOURNAL_PAUSE)
+            await job.clock.sleep(JOURNAL_PAUSE)
         except asyncio.CancelledError:  # the process ends before a slow journal has it
-            driver.tools.journal.keep(driver.row.id, task_id)
+            job.tools.journal.keep(job.row.id, task_id)
             raise

@@ -1,6 +1,6 @@
 """One task on its road: request → row in the journal → create → wait → download → file on disk.
 
-A driver belongs to the task, not to a node: many watches may look on, and when the last lets go the road
+A job belongs to the task, not to a node: many watches may look on, and when the last lets go the road
 goes on to the disk, unless nothing has been sent yet. The steps stand in `creating.py` and `collecting.py`.
 """
 
@@ -44,7 +44,7 @@ MOST_TOLD_WORDS = 50  # of a gateway that makes up a new status every time
 
 @dataclass(frozen=True)
 class Tools:
-    """What every driver works with; built once in the composition root."""
+    """What every job works with; built once in the composition root."""
 
     engine: Engine
     client: Client
@@ -72,7 +72,7 @@ class Options:
 
 
 class HandedOver(Exception):
-    """Another driver of this process has the same task in hand and took the watches."""
+    """Another job of this process has the same task in hand and took the watches."""
 
 
 class TakenBack(Exception):
@@ -88,7 +88,7 @@ class TakenOver(Exception):
 
 
 @dataclass(eq=False)
-class Driver:
+class Job:
     """The state of one task's road. All fields are touched on the engine's loop only, read from anywhere."""
 
     tools: Tools

@@ -1,6 +1,6 @@
 """All tasks of the process: nodes submit and watch, the collector goes on with what nobody watches.
 
-The runner keeps one driver a task. The same request twice, from two nodes or two prompts, is one driver
+The runner keeps one job a task. The same request twice, from two nodes or two prompts, is one job
 with two watches; what another process has in hand is followed through the journal.
 """
 
@@ -24,7 +24,7 @@ from ..models import GenerationRequest, ImageInput, TaskState, check_task_id
 from .closing import PATIENCE
 from .create import obtain_row
 from .handle import Decoded, Phase, Watch
-from .job import Driver, HandedOver, Options, StillRunning, TakenBack, TakenOver, Tools
+from .job import Job, HandedOver, Options, StillRunning, TakenBack, TakenOver, Tools
 from .limiter import Clock
 from .poll import await_success, collect, follow, keep_inline, load, poll
 from .sweeper import Collector
@@ -35,13 +35,13 @@ class TaskRunner:
 
     def __init__(self, tools: Tools) -> None:
         self.tools = tools
-        self._by_fingerprint: dict[str, Driver] = {}
-        self._by_row: dict[str, Driver] = {}
-        self._drivers: set[Driver] = set()
+        self._by_fingerprint: dict[str, Job] = {}
+        self._by_row: dict[str, Job] = {}
+        self._jobs: set[Job] = set()
         self._admitting = asyncio.Lock()  # of the engine's loop
-        self._sent_off: set[Driver] = set()  # told to end, since the process does
+        self._sent_off: set[Job] = set()  # told to end, since the process does
         self._told = False  # what the end waits for
-        self.collector = Collector(tools, self._drive_quietly, self._driven)
+        self.collector = Collector(tools, self._look_quietly, self._rows_in_hand)
 
     @property
     def clock(self) -> Clock:
@@ -70,8 +70,8 @@ class TaskRunner:
         watch = Watch(options.timeout_s)
         if self._refuse([watch]):
             return watch
-        driver = Driver(self.tools, options, task_id=checked)
-        self.tools.engine.post(lambda: self._start(driver, watch))
+        job = Job(self.tools, options, task_id=checked)
+        self.tools.engine.post(lambda: self._start(job, watch))
         return watch
 
     def delivered(self, rows: Sequence[TaskRow]) -> None:
@@ -110,7 +110,7 @@ class TaskRunner:
         self.close()
         while not self.tools.closing.hurried:
             self._send_off()
-            out = sum(driver.must_finish for driver in self._drivers)
+            out = sum(job.must_finish for job in self._jobs)
             if not out:
                 return
             if not self._told:
@@ -119,12 +119,12 @@ class TaskRunner:
             await self.clock.sleep(0.02)
 
     def _send_off(self) -> None:
-        """Ends what can go on at the next start. An image that came without a task id is written down by its driver."""
+        """Ends what can go on at the next start. An image that came without a task id is written down by its job."""
         self.collector.stop()
-        for driver in self._drivers - self._sent_off:
-            if driver.is_only_here or not driver.must_finish:
-                self._sent_off.add(driver)
-                driver.leave()
+        for job in self._jobs - self._sent_off:
+            if job.is_only_here or not job.must_finish:
+                self._sent_off.add(job)
+                job.leave()
 
     def _refuse(self, watches: Sequence[Watch]) -> bool:
         """Fails these where the process is about to end."""
@@ -164,9 +164,9 @@ class TaskRunner:
                     self._watch(running, watch)
                     continue
                 counts = fingerprint in new
-                driver = Driver(self.tools, options, request, inputs, reuse=options.reuse, first=watch, counts=counts)
-                self._by_fingerprint[fingerprint] = driver
-                self._start(driver, watch)
+                job = Job(self.tools, options, request, inputs, reuse=options.reuse, first=watch, counts=counts)
+                self._by_fingerprint[fingerprint] = job
+                self._start(job, watch)
 
     async def _check_limits(self, prints: Sequence[str], options: Options) -> set[str]:
         """Which of these requests will cost credits, where there are limits; raises CreditLimitError if too many."""
@@ -175,8 +175,8 @@ class TaskRunner:
         if not limits.has_credits:
             return set()
         unknown = [each for each in prints if not (options.reuse and each in self._by_fingerprint)]
-        promised = [driver for driver in self._drivers if driver.is_promised]
-        writing = [driver.intent for driver in promised if driver.intent]
+        promised = [job for job in self._jobs if job.is_promised]
+        writing = [job.intent for job in promised if job.intent]
 
         def admit() -> set[str]:
             return journal.admit(
@@ -191,18 +191,18 @@ class TaskRunner:
 
         return await blocking(admit)
 
-    def _start(self, driver: Driver, watch: Watch | None) -> None:
+    def _start(self, job: Job, watch: Watch | None) -> None:
         if self._refuse([watch] if watch else []):
-            self._unlist(driver)
+            self._unlist(job)
             return
-        self._drivers.add(driver)
-        task = self.tools.engine.spawn(self._drive(driver))
-        driver.leave = task.cancel
+        self._jobs.add(job)
+        task = self.tools.engine.spawn(self._run(job))
+        job.leave = task.cancel
         if watch is not None:
-            self._watch(driver, watch)
+            self._watch(job, watch)
 
-    def _watch(self, driver: Driver, watch: Watch) -> None:
-        driver.add(watch)
+    def _watch(self, job: Job, watch: Watch) -> None:
+        job.add(watch)
         engine = self.tools.engine
 
         async def expire() -> None:
@@ -226,130 +226,130 @@ class TaskRunner:
         if watch.left:  # in the same moment, from another thread
             let_go()
 
-    def _holder(self, watch: Watch) -> Driver | None:
-        return next((driver for driver in self._drivers if watch in driver.watches), None)
+    def _holder(self, watch: Watch) -> Job | None:
+        return next((job for job in self._jobs if watch in job.watches), None)
 
-    def _left(self, driver: Driver) -> None:
+    def _left(self, job: Job) -> None:
         """Nobody watches any more: what was not sent is dropped."""
-        if not driver.watches and driver.phase.is_free and not driver.paid:
-            self._drivers.discard(driver)
-            self._unlist(driver)  # at once: who comes in this moment must not join what is about to end
-            driver.leave()
+        if not job.watches and job.phase.is_free and not job.paid:
+            self._jobs.discard(job)
+            self._unlist(job)  # at once: who comes in this moment must not join what is about to end
+            job.leave()
 
-    async def _drive(self, driver: Driver) -> None:
+    async def _run(self, job: Job) -> None:
         try:
-            driver.succeed(await self._road(driver))
+            job.succeed(await self._road(job))
         except (HandedOver, StillRunning):
-            pass  # somebody else goes on: another driver, or the collector at its next sweep
+            pass  # somebody else goes on: another job, or the collector at its next sweep
         except asyncio.CancelledError:
-            driver.shut_down()
+            job.shut_down()
             raise
         except Exception as error:  # noqa: BLE001 - a defect must reach the node, not vanish in the background
-            if not driver.watches:
-                self.tools.warn(f"Task {driver.known_id or 'without an id'} in the background: {error!r}")
-            driver.fail(error)
+            if not job.watches:
+                self.tools.warn(f"Task {job.known_id or 'without an id'} in the background: {error!r}")
+            job.fail(error)
         finally:
-            driver.phase = Phase.ENDED
-            self._drivers.discard(driver)
-            self._unlist(driver)
-            driver.release_slot()
+            job.phase = Phase.ENDED
+            self._jobs.discard(job)
+            self._unlist(job)
+            job.release_slot()
 
-    def _unlist(self, driver: Driver) -> None:
+    def _unlist(self, job: Job) -> None:
         for index in (self._by_fingerprint, self._by_row):
-            for key in [key for key, held in index.items() if held is driver]:
+            for key in [key for key, held in index.items() if held is job]:
                 del index[key]
 
-    async def _road(self, driver: Driver) -> Sequence[Decoded]:
+    async def _road(self, job: Job) -> Sequence[Decoded]:
         try:
-            return await self._way(driver)
+            return await self._way(job)
         except (Exception, asyncio.CancelledError):
-            await keep_inline(driver)
+            await keep_inline(job)
             raise
 
-    async def _way(self, driver: Driver) -> Sequence[Decoded]:
-        if driver.row is None:
-            await (obtain_row(driver) if driver.request is not None else self._find(driver))
-        self._settle_on(driver)
-        assert driver.row is not None
-        row, in_hand = driver.row, driver.paid
+    async def _way(self, job: Job) -> Sequence[Decoded]:
+        if job.row is None:
+            await (obtain_row(job) if job.request is not None else self._find(job))
+        self._settle_on(job)
+        assert job.row is not None
+        row, in_hand = job.row, job.paid
         while True:
             try:
                 if not in_hand:
-                    await follow(driver)
-                driver.settled()
-                if driver.row.state is TaskState.COLLECTED:
-                    return await self._reload(driver)
-                await await_success(driver)
-                return await collect(driver)
+                    await follow(job)
+                job.settled()
+                if job.row.state is TaskState.COLLECTED:
+                    return await self._reload(job)
+                await await_success(job)
+                return await collect(job)
             except TakenBack:
-                return await self._anew(driver, row)
+                return await self._anew(job, row)
             except TakenOver:
-                driver.release_slot()
+                job.release_slot()
                 in_hand = False
 
-    async def _reload(self, driver: Driver) -> Sequence[Decoded]:
+    async def _reload(self, job: Job) -> Sequence[Decoded]:
         """A collected task's images; where they can be had no more, the request is created anew."""
-        row = driver.row
+        row = job.row
         assert row is not None
         try:
-            return await load(driver)
+            return await load(job)
         except (LinkDeadError, UnknownTaskError) as error:
-            await driver.note(self.tools.journal.lost, error.what)
-            if driver.request is None:
+            await job.note(self.tools.journal.lost, error.what)
+            if job.request is None:
                 raise
-        driver.reuse = False
-        return await self._anew(driver, row)
+        job.reuse = False
+        return await self._anew(job, row)
 
-    async def _anew(self, driver: Driver, row: TaskRow) -> Sequence[Decoded]:
+    async def _anew(self, job: Job, row: TaskRow) -> Sequence[Decoded]:
         """The request's task is none any more: it begins from the start."""
         self._by_row.pop(row.id, None)
-        if driver.request is None:
+        if job.request is None:
             raise TaskFailedError("This task was taken back before it was sent.", money=Money.NOT_SPENT)
-        driver.row, driver.answered, driver.created_at, driver.phase = None, None, None, Phase.LOOKING
-        return await self._way(driver)
+        job.row, job.answered, job.created_at, job.phase = None, None, None, Phase.LOOKING
+        return await self._way(job)
 
-    def _settle_on(self, driver: Driver) -> None:
-        """One driver a row: the later one hands its watches over."""
-        assert driver.row is not None
-        held = self._by_row.setdefault(driver.row.id, driver)
-        if held is not driver:
-            for watch in driver.watches:
+    def _settle_on(self, job: Job) -> None:
+        """One job a row: the later one hands its watches over."""
+        assert job.row is not None
+        held = self._by_row.setdefault(job.row.id, job)
+        if held is not job:
+            for watch in job.watches:
                 held.add(watch)
-            driver.watches.clear()
+            job.watches.clear()
             raise HandedOver
 
-    async def _find(self, driver: Driver) -> None:
+    async def _find(self, job: Job) -> None:
         """A typed id: a row of ours, else a task created elsewhere that the gateway must know."""
-        assert driver.task_id is not None
-        journal, task_id = self.tools.journal, driver.task_id
-        row = await driver.blocking(journal.by_task_id, task_id) or await driver.blocking(journal.get, task_id)
+        assert job.task_id is not None
+        journal, task_id = self.tools.journal, job.task_id
+        row = await job.blocking(journal.by_task_id, task_id) or await job.blocking(journal.get, task_id)
         if row is None:
-            driver.hear(await poll(driver))
-            settings, context = self.tools.settings(), driver.options.context
+            job.hear(await poll(job))
+            settings, context = self.tools.settings(), job.options.context
 
             def adopt() -> TaskRow:
                 return journal.adopt(task_id, base_url=settings.base_url, account=settings.account, context=context)
 
-            row = await driver.blocking(adopt)
-        driver.row = row
+            row = await job.blocking(adopt)
+        job.row = row
         if row.state in (TaskState.FAILED, TaskState.UNKNOWN):
             raise error_of_row(row)
 
     # --- for the collector ---------------------------------------------------------------------------------
 
-    def _driven(self) -> set[str]:
-        """The rows that a driver of this process has in hand."""
-        return {driver.row.id for driver in self._drivers if driver.row is not None}
+    def _rows_in_hand(self) -> set[str]:
+        """The rows that a job of this process has in hand."""
+        return {job.row.id for job in self._jobs if job.row is not None}
 
-    async def _drive_quietly(self, row: TaskRow) -> bool:
+    async def _look_quietly(self, row: TaskRow) -> bool:
         """Looks once at an open task that nobody watches; whether the gateway answered for it."""
         if self.tools.closing.begun:
             return False
         context = RunContext(row.prompt_id, row.node_id, row.session)
-        driver = Driver(self.tools, Options(context), row=row, quiet=True)
+        job = Job(self.tools, Options(context), row=row, quiet=True)
         task = asyncio.current_task()
         assert task is not None
-        driver.leave = task.cancel
-        self._drivers.add(driver)
-        await self._drive(driver)
-        return driver.asked
+        job.leave = task.cancel
+        self._jobs.add(job)
+        await self._run(job)
+        return job.asked

@@ -26,11 +26,11 @@ class Collector:
     driven: ids of the rows already in hand."""
 
     def __init__(
-        self, tools: Tools, drive: Callable[[TaskRow], Awaitable[bool]], driven: Callable[[], set[str]]
+        self, tools: Tools, look: Callable[[TaskRow], Awaitable[bool]], rows_in_hand: Callable[[], set[str]]
     ) -> None:
         self._tools = tools
-        self._drive = drive
-        self._driven = driven
+        self._run = look
+        self._rows_in_hand = rows_in_hand
         # Row id → monotonic seconds, which no clock that is set moves: at the last look; and of a task that is too old
         # by the clock, at the first look at which the gateway answered for it.
         self._looked: dict[str, float] = {}
@@ -83,7 +83,7 @@ class Collector:
         if not settings.api_key:
             return
         now, rows = found.now, found.open_rows
-        driven, moment = self._driven(), self._clock.monotonic()
+        rows_in_hand, moment = self._rows_in_hand(), self._clock.monotonic()
         self._looked, self._answered = _only(self._looked, rows), _only(self._answered, rows)
         for row in rows:
             if row.id in self._hopeless:
@@ -96,15 +96,15 @@ class Collector:
             # A clock that was wrong may have made it so old: who knows it for a minute looks as at one of a minute.
             gap = quiet_gap(moment - self._answered[row.id] if row.id in self._answered else age)
             due = row.id not in self._looked or self._looked[row.id] + gap <= moment
-            if due and row.base_url == settings.base_url and row.id not in driven:
+            if due and row.base_url == settings.base_url and row.id not in rows_in_hand:
                 self._looked[row.id] = moment
                 self._tools.engine.spawn(self._look(row, at_once, too_old))
 
     async def _look(self, row: TaskRow, at_once: asyncio.Semaphore, too_old: bool) -> None:
         async with at_once:
-            if row.id in self._driven():
+            if row.id in self._rows_in_hand():
                 return
-            answered = await self._drive(row)
+            answered = await self._run(row)
             if not answered or not too_old:
                 return
             moment = self._clock.monotonic()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from .handle import Phase
 
 if TYPE_CHECKING:
-    from .job import Driver
+    from .job import Job
 
 
 def ago(seconds: float) -> str:
@@ -19,16 +19,16 @@ def ago(seconds: float) -> str:
     return f"{count} {unit}{'' if count == 1 else 's'}"
 
 
-def why_unsent(driver: Driver) -> tuple[str, str]:
+def why_unsent(job: Job) -> tuple[str, str]:
     """Why nothing was accepted so far, and what to do."""
-    limiter = driver.tools.limiter
-    if driver.phase is Phase.QUEUED and limiter.refusal is not None:
+    limiter = job.tools.limiter
+    if job.phase is Phase.QUEUED and limiter.refusal is not None:
         words = f': "{limiter.refusal}"' if limiter.refusal else ""
         return (
             f"The gateway took no more requests (429){words}.",
             "Wait a while and run again; max_in_flight in the settings says how many are sent at once.",
         )
-    if driver.phase is Phase.QUEUED:
+    if job.phase is Phase.QUEUED:
         count, oldest = limiter.crowd
         whom = f" ({count} in flight, the oldest for {ago(oldest)})" if count else ""
         return (
@@ -38,11 +38,11 @@ def why_unsent(driver: Driver) -> tuple[str, str]:
     step = {
         Phase.PREPARING: "its input images were being uploaded",
         Phase.RESERVING: "its row in the journal was still being written",
-    }.get(driver.phase, "it had not begun")
+    }.get(job.phase, "it had not begun")
     return f"Nothing was sent: {step}.", "Raise timeout_s or run again."
 
 
-def trouble_of(driver: Driver) -> str:
+def trouble_of(job: Job) -> str:
     """What the last poll of an accepted task failed with; empty where it was answered."""
-    error = driver.trouble
+    error = job.trouble
     return f"When it was last asked for: {error.what} {error.why}".strip() if error else ""

@@ -29,7 +29,7 @@ async def test_open_tasks_wait_for_their_own_key_and_gateway(rig: Rig, change: d
     watch = rig.submit(5)[0]
     await rig.clock.sleep(2)
     watch.detach()
-    await rig.clock.sleep(700)  # its own driver has ended; the collector looks after it
+    await rig.clock.sleep(700)  # its own job has ended; the collector looks after it
     mine, rig.settings = rig.settings, replace(rig.settings, **change)
     rig.gateway.script.add(NOT_MINE)
     before = rig.count("requests")

@@ -63,7 +63,7 @@ class Chaos:
             await self.rigs[0].clock.sleep(60)
             rows = self.rigs[0].rows()
             under_way = [row for row in rows if row.state is TaskState.INTENDED or row.state.is_open]
-            if not under_way and not any(rig.runner._drivers for rig in self.rigs):
+            if not under_way and not any(rig.runner._jobs for rig in self.rigs):
                 break
         return rows
 

@@ -87,8 +87,8 @@ async def test_a_step_that_cannot_be_written_once(rig: Rig, step: str, after: fl
     watch = rig.submit(5)[0]
     await rig.clock.sleep(after)
     rig.runner.tools = replace(rig.runner.tools, journal=cast(Journal, FailingJournal(rig.journal, step, times=1)))
-    for driver in rig.runner._drivers:
-        driver.tools = rig.runner.tools
+    for job in rig.runner._jobs:
+        job.tools = rig.runner.tools
     await rig.ended(watch)
     await rig.clock.sleep(120)
     assert rig.rows()[0].state is TaskState.COLLECTED

@@ -162,7 +162,7 @@ async def test_two_hundred_prompts_of_an_unknown_kind_end_within_an_eighth_of_th
     assert rig.clock.monotonic() <= 1.125 * 200 * 2 / 16
     assert rig.state["max_in_flight"] == 16
     assert rig.billed == 200
-    assert not rig.runner._drivers, "nothing stays behind in memory"
+    assert not rig.runner._jobs, "nothing stays behind in memory"
 
 
 @pytest.mark.long

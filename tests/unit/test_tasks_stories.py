@@ -444,7 +444,7 @@ async def test_the_collector_is_quiet_and_gives_up_when_upstream_has_thrown_it_a
     watch = rig.submit(6)[0]
     await rig.clock.sleep(1)
     watch.detach()
-    await rig.clock.sleep(700)  # its own driver has ended
+    await rig.clock.sleep(700)  # its own job has ended
     rig.runner.start_collector()
     before = rig.count("polls")
     await rig.clock.sleep(1200)
