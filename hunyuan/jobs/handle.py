@@ -82,7 +82,7 @@ def _begun() -> Future[Any]:
 
 
 @dataclass(eq=False)
-class Watch:
+class Handle:
     """A node's hold on a task. `created` ends when the gateway has accepted it, `done` when its image is on disk.
 
     Both end with the failure, if there is one. Safe to use from any thread.
@@ -91,7 +91,7 @@ class Watch:
     timeout_s: float
     created: Future[TaskRow] = field(default_factory=_begun)
     done: Future[Collected] = field(default_factory=_begun)
-    paid: bool = False  # whether it was this watch's node that paid, once `created` has ended
+    paid: bool = False  # whether it was this handle's node that paid, once `created` has ended
     look: Callable[[], Progress] = lambda: Progress(Phase.LOOKING, 0.0)
     let_go: Callable[[], None] = lambda: None
     left: bool = False  # let go of, perhaps before the runner had it

@@ -1,6 +1,6 @@
 """One task on its road: request → row in the journal → create → wait → download → file on disk.
 
-A job belongs to the task, not to a node: many watches may look on, and when the last lets go the road
+A job belongs to the task, not to a node: many handles may look on, and when the last lets go the road
 goes on to the disk, unless nothing has been sent yet. The steps stand in `creating.py` and `collecting.py`.
 """
 
@@ -25,7 +25,7 @@ from ..errors import (
 from ..models import GenerationRequest, ImageInput, ResolvedImage, TaskState, TaskStatus
 from .background_loop import Engine
 from .closing import Closing
-from .handle import Collected, Decoded, Phase, Progress, Watch
+from .handle import Collected, Decoded, Phase, Progress, Handle
 from .limiter import Limiter, Slot
 from .timeouts import trouble_of, why_unsent
 
@@ -72,7 +72,7 @@ class Options:
 
 
 class HandedOver(Exception):
-    """Another job of this process has the same task in hand and took the watches."""
+    """Another job of this process has the same task in hand and took the handles."""
 
 
 class TakenBack(Exception):
@@ -103,7 +103,7 @@ class Job:
     counts: bool = False  # let in as a new task by the credit limits
     paid: bool = False
     quiet: bool = False  # begun by the collector: looks once, unless somebody begins to watch
-    first: Watch | None = None  # of the node that asked for it: the one to whom it costs
+    first: Handle | None = None  # of the node that asked for it: the one to whom it costs
     leave: Callable[[], object] = lambda: None  # ends the road; what is only in memory is written down on the way out
     slot: Slot | None = None
     resolved: tuple[ResolvedImage, ...] = ()
@@ -111,7 +111,7 @@ class Job:
     charged: int | None = None  # credits that the gateway says it cost
     created_at: float | None = None  # monotonic seconds at the create's answer
     seconds: float | None = None  # how long the task took, where polls could tell
-    watches: list[Watch] = field(default_factory=list)
+    handles: list[Handle] = field(default_factory=list)
     nudged: asyncio.Event = field(default_factory=asyncio.Event)  # somebody began to watch
     heard_at: float | None = None  # monotonic seconds at the gateway's last usable word of the task
     trouble: HunyuanError | None = None  # what its last poll failed with
@@ -150,7 +150,7 @@ class Job:
     @property
     def is_wanted(self) -> bool:
         """Whether what was not sent yet still is to be: somebody waits for it, and the process is not about to end."""
-        return any(not watch.left for watch in self.watches) and not self.tools.closing.begun
+        return any(not handle.left for handle in self.handles) and not self.tools.closing.begun
 
     @property
     def must_finish(self) -> bool:
@@ -168,59 +168,59 @@ class Job:
         """Runs a call over the network away from the loop."""
         return await self.tools.engine.remote(call, *arguments)
 
-    # --- watches -------------------------------------------------------------------------------------------
+    # --- handles -------------------------------------------------------------------------------------------
 
-    def add(self, watch: Watch) -> None:
+    def add(self, handle: Handle) -> None:
         """A node begins to watch."""
         began = self.clock.monotonic()
-        self.watches.append(watch)
-        watch.look = lambda: self._view(began)
+        self.handles.append(handle)
+        handle.look = lambda: self._view(began)
         if self.row is not None and self.row.state.is_attachable:
-            watch.settle_created(self.row, paid=self._is_paid_by(watch))
+            handle.settle_created(self.row, paid=self._is_paid_by(handle))
         self.nudged.set()
 
-    def remove(self, watch: Watch) -> None:
+    def remove(self, handle: Handle) -> None:
         """A node no longer watches; who asked next pays for what is not yet created."""
-        self.watches.remove(watch)
-        if watch is self.first and not watch.created.done() and self.watches:
-            self.first = self.watches[0]
+        self.handles.remove(handle)
+        if handle is self.first and not handle.created.done() and self.handles:
+            self.first = self.handles[0]
 
-    def expire(self, watch: Watch) -> None:
-        """The watch's time is up: the node is told, the task stays."""
-        if watch in self.watches and not watch.done.done():
-            self.remove(watch)
-            watch.fail(self._timeout_error(watch.timeout_s))
+    def expire(self, handle: Handle) -> None:
+        """The handle's time is up: the node is told, the task stays."""
+        if handle in self.handles and not handle.done.done():
+            self.remove(handle)
+            handle.fail(self._timeout_error(handle.timeout_s))
 
     def settled(self) -> None:
         """The gateway has accepted the task: who only wanted that goes on. A create may be answered with a failure."""
         if self.answered is not None and self.answered.state is TaskState.FAILED:
             return
-        for watch in self.watches:
+        for handle in self.handles:
             if self.row is not None:
-                watch.settle_created(self.row, paid=self._is_paid_by(watch))
+                handle.settle_created(self.row, paid=self._is_paid_by(handle))
 
     def succeed(self, images: Sequence[Decoded]) -> None:
-        """The image is on disk: every watch gets it."""
+        """The image is on disk: every handle gets it."""
         assert self.row is not None
         self.phase = Phase.ENDED
-        for watch in self.watches:
-            watch.settle(Collected(self.row, tuple(images), self.resolved, self._is_paid_by(watch)))
-        self.watches.clear()
+        for handle in self.handles:
+            handle.settle(Collected(self.row, tuple(images), self.resolved, self._is_paid_by(handle)))
+        self.handles.clear()
 
-    def _is_paid_by(self, watch: Watch) -> bool:
-        return self.paid and watch is self.first
+    def _is_paid_by(self, handle: Handle) -> bool:
+        return self.paid and handle is self.first
 
     def fail(self, error: BaseException) -> None:
-        """Every watch is told."""
+        """Every handle is told."""
         self.phase = Phase.ENDED
         if isinstance(error, HunyuanError):
             money = error.money
             if money is Money.NOT_SPENT and self.row is not None and self.row.state.is_attachable:
                 money = Money.SPENT  # whatever failed now, the task was accepted before
             error = error.but(task_id=error.task_id or self.known_id, money=money)
-        for watch in self.watches:
-            watch.fail(error.but() if isinstance(error, HunyuanError) else error)  # to each its own
-        self.watches.clear()
+        for handle in self.handles:
+            handle.fail(error.but() if isinstance(error, HunyuanError) else error)  # to each its own
+        self.handles.clear()
 
     def release_slot(self) -> None:
         """The gateway is done with the task."""
@@ -317,7 +317,7 @@ class Job:
         return 0.9 * (1 - math.exp(-1.5 * (self.clock.monotonic() - self.created_at) / usual))
 
     def shut_down(self) -> None:
-        """The process ends: every watch is told what became of its task."""
+        """The process ends: every handle is told what became of its task."""
         if self.row is None or self.phase is Phase.RESERVING:
             money, do = Money.NOT_SPENT, "Nothing was sent. Run the node again after the start."
         elif self.row.state is TaskState.INTENDED and self.answered is None:

@@ -49,7 +49,7 @@ async def follow(job: Job) -> None:
             looked = now
             if await job.blocking(journal.claim, job.row.id):
                 return
-        if not job.watches:
+        if not job.handles:
             raise StillRunning  # whoever has it in hand goes on
         job.phase = Phase.FOLLOWING
         await job.clock.sleep(FOLLOW_GAP)
@@ -108,7 +108,7 @@ async def _poll_to_the_end(job: Job) -> None:
         pending = elapsed
         if status.state is not row.state:
             row = await job.note(tools.journal.progress, status.state)
-        if not job.watches and (job.quiet or elapsed > SLOT_PATIENCE):
+        if not job.handles and (job.quiet or elapsed > SLOT_PATIENCE):
             raise StillRunning
 
 
@@ -146,7 +146,7 @@ async def poll(job: Job) -> TaskStatus:
             known = _is_known(job)
             decision = after_poll(error, seen[type(error)], tools.chance(), age=age, known=known)
             await job.heed(error)
-            given_up = decision.next is not Next.AGAIN or (not job.watches and seen.total() >= ALONE_TRIES)
+            given_up = decision.next is not Next.AGAIN or (not job.handles and seen.total() >= ALONE_TRIES)
             await troubled(job, error, for_good=decision.next is not Next.AGAIN)
             if given_up:
                 raise await _last_word(job, error, decision.next, age) from error.__cause__
@@ -249,7 +249,7 @@ async def _collect_one(job: Job, index: int, url: str) -> tuple[StoredImage, Dec
             decision = after_download(error, seen[type(error)], tools.chance(), since=waited)
             await job.heed(error)
             job.asked = job.asked or isinstance(error, DownloadError)  # the gateway's link was tried, to no good
-            if decision.next is not Next.AGAIN or (not job.watches and seen.total() >= ALONE_TRIES):
+            if decision.next is not Next.AGAIN or (not job.handles and seen.total() >= ALONE_TRIES):
                 if isinstance(error, LinkDeadError):
                     again = "Run the node again while the task is young: it asks the gateway for the link anew."
                     do = f"{again} For a new image instead, for new credits, turn reuse off."

@@ -1,7 +1,7 @@
 """All tasks of the process: nodes submit and watch, the collector goes on with what nobody watches.
 
 The runner keeps one job a task. The same request twice, from two nodes or two prompts, is one job
-with two watches; what another process has in hand is followed through the journal.
+with two handles; what another process has in hand is followed through the journal.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ..journal.records import Limits, RunContext, TaskRow
 from ..models import GenerationRequest, ImageInput, TaskState, check_task_id
 from .closing import PATIENCE
 from .create import obtain_row
-from .handle import Decoded, Phase, Watch
+from .handle import Decoded, Phase, Handle
 from .job import Job, HandedOver, Options, StillRunning, TakenBack, TakenOver, Tools
 from .limiter import Clock
 from .poll import await_success, collect, follow, keep_inline, load, poll
@@ -52,27 +52,27 @@ class TaskRunner:
 
     def submit(
         self, requests: Sequence[tuple[GenerationRequest, Sequence[ImageInput]]], options: Options
-    ) -> list[Watch]:
+    ) -> list[Handle]:
         """Watches one task a request; those that are new are created, together within the credit limits.
 
-        Each watch fails by itself: CreditLimitError, JournalError, InputImageError, what the create or the
+        Each handle fails by itself: CreditLimitError, JournalError, InputImageError, what the create or the
         task failed with, TaskTimeoutError.
         """
-        watches = [Watch(options.timeout_s) for _ in requests]
-        if self._refuse(watches):
-            return watches
-        self.tools.engine.post(lambda: self.tools.engine.spawn(self._admit(requests, options, watches)))
-        return watches
+        handles = [Handle(options.timeout_s) for _ in requests]
+        if self._refuse(handles):
+            return handles
+        self.tools.engine.post(lambda: self.tools.engine.spawn(self._admit(requests, options, handles)))
+        return handles
 
-    def attach(self, task_id: str, options: Options) -> Watch:
+    def attach(self, task_id: str, options: Options) -> Handle:
         """Watches a task by its id; raises InvalidTaskIdError for what can never be one."""
         checked = check_task_id(task_id)
-        watch = Watch(options.timeout_s)
-        if self._refuse([watch]):
-            return watch
+        handle = Handle(options.timeout_s)
+        if self._refuse([handle]):
+            return handle
         job = Job(self.tools, options, task_id=checked)
-        self.tools.engine.post(lambda: self._start(job, watch))
-        return watch
+        self.tools.engine.post(lambda: self._start(job, handle))
+        return handle
 
     def delivered(self, rows: Sequence[TaskRow]) -> None:
         """These tasks' images have reached a graph: they may be evicted from the disk when space is needed."""
@@ -126,12 +126,12 @@ class TaskRunner:
                 self._sent_off.add(job)
                 job.leave()
 
-    def _refuse(self, watches: Sequence[Watch]) -> bool:
+    def _refuse(self, handles: Sequence[Handle]) -> bool:
         """Fails these where the process is about to end."""
         if not self.tools.closing.begun:
             return False
-        for watch in watches:
-            watch.fail(
+        for handle in handles:
+            handle.fail(
                 ShuttingDownError("ComfyUI is shutting down.", do="Nothing was sent. Run again after the start.")
             )
         return True
@@ -142,7 +142,7 @@ class TaskRunner:
         self,
         requests: Sequence[tuple[GenerationRequest, Sequence[ImageInput]]],
         options: Options,
-        watches: Sequence[Watch],
+        handles: Sequence[Handle],
     ) -> None:
         """The whole of a node's requests must fit into the credit limits before the first is sent."""
         async with self._admitting:  # another node's check must count what this one lets in
@@ -150,23 +150,23 @@ class TaskRunner:
                 prints = [request.fingerprint(self.tools.settings().base_url) for request, _ in requests]
                 new = await self._check_limits(prints, options)
             except asyncio.CancelledError:
-                self._refuse(watches)
+                self._refuse(handles)
                 raise
             except Exception as error:  # noqa: BLE001 - whatever it is, the nodes must hear of it, or they wait for ever
-                for watch in watches:
-                    watch.fail(error.but() if isinstance(error, HunyuanError) else error)  # to each its own
+                for handle in handles:
+                    handle.fail(error.but() if isinstance(error, HunyuanError) else error)  # to each its own
                 return
-            for (request, inputs), fingerprint, watch in zip(requests, prints, watches, strict=True):
-                if watch.left:
+            for (request, inputs), fingerprint, handle in zip(requests, prints, handles, strict=True):
+                if handle.left:
                     continue
                 running = self._by_fingerprint.get(fingerprint)
                 if running is not None and options.reuse:
-                    self._watch(running, watch)
+                    self._add_handle(running, handle)
                     continue
                 counts = fingerprint in new
-                job = Job(self.tools, options, request, inputs, reuse=options.reuse, first=watch, counts=counts)
+                job = Job(self.tools, options, request, inputs, reuse=options.reuse, first=handle, counts=counts)
                 self._by_fingerprint[fingerprint] = job
-                self._start(job, watch)
+                self._start(job, handle)
 
     async def _check_limits(self, prints: Sequence[str], options: Options) -> set[str]:
         """Which of these requests will cost credits, where there are limits; raises CreditLimitError if too many."""
@@ -191,47 +191,47 @@ class TaskRunner:
 
         return await blocking(admit)
 
-    def _start(self, job: Job, watch: Watch | None) -> None:
-        if self._refuse([watch] if watch else []):
+    def _start(self, job: Job, handle: Handle | None) -> None:
+        if self._refuse([handle] if handle else []):
             self._unlist(job)
             return
         self._jobs.add(job)
         task = self.tools.engine.spawn(self._run(job))
         job.leave = task.cancel
-        if watch is not None:
-            self._watch(job, watch)
+        if handle is not None:
+            self._add_handle(job, handle)
 
-    def _watch(self, job: Job, watch: Watch) -> None:
-        job.add(watch)
+    def _add_handle(self, job: Job, handle: Handle) -> None:
+        job.add(handle)
         engine = self.tools.engine
 
         async def expire() -> None:
-            await self.clock.sleep(watch.timeout_s)
-            holder = self._holder(watch)
+            await self.clock.sleep(handle.timeout_s)
+            holder = self._holder(handle)
             if holder is not None:
-                holder.expire(watch)
+                holder.expire(handle)
                 self._left(holder)
 
         timer = engine.spawn(expire())
-        watch.done.add_done_callback(lambda _: engine.post(timer.cancel))
+        handle.done.add_done_callback(lambda _: engine.post(timer.cancel))
 
         def let_go() -> None:
             timer.cancel()
-            holder = self._holder(watch)
+            holder = self._holder(handle)
             if holder is not None:
-                holder.remove(watch)
+                holder.remove(handle)
                 self._left(holder)
 
-        watch.let_go = lambda: engine.post(let_go)
-        if watch.left:  # in the same moment, from another thread
+        handle.let_go = lambda: engine.post(let_go)
+        if handle.left:  # in the same moment, from another thread
             let_go()
 
-    def _holder(self, watch: Watch) -> Job | None:
-        return next((job for job in self._jobs if watch in job.watches), None)
+    def _holder(self, handle: Handle) -> Job | None:
+        return next((job for job in self._jobs if handle in job.handles), None)
 
     def _left(self, job: Job) -> None:
         """Nobody watches any more: what was not sent is dropped."""
-        if not job.watches and job.phase.is_free and not job.paid:
+        if not job.handles and job.phase.is_free and not job.paid:
             self._jobs.discard(job)
             self._unlist(job)  # at once: who comes in this moment must not join what is about to end
             job.leave()
@@ -245,7 +245,7 @@ class TaskRunner:
             job.shut_down()
             raise
         except Exception as error:  # noqa: BLE001 - a defect must reach the node, not vanish in the background
-            if not job.watches:
+            if not job.handles:
                 self.tools.warn(f"Task {job.known_id or 'without an id'} in the background: {error!r}")
             job.fail(error)
         finally:
@@ -309,13 +309,13 @@ class TaskRunner:
         return await self._way(job)
 
     def _settle_on(self, job: Job) -> None:
-        """One job a row: the later one hands its watches over."""
+        """One job a row: the later one hands its handles over."""
         assert job.row is not None
         held = self._by_row.setdefault(job.row.id, job)
         if held is not job:
-            for watch in job.watches:
-                held.add(watch)
-            job.watches.clear()
+            for handle in job.handles:
+                held.add(handle)
+            job.handles.clear()
             raise HandedOver
 
     async def _find(self, job: Job) -> None:

@@ -109,8 +109,8 @@ def main() -> None:
 
     for line in sys.stdin:
         for seed in json.loads(line):
-            (watch,) = runner.submit([(request(seed), ())], Options(RunContext("", str(seed), session)))
-            watch.done.add_done_callback(partial(tell, seed))
+            (handle,) = runner.submit([(request(seed), ())], Options(RunContext("", str(seed), session)))
+            handle.done.add_done_callback(partial(tell, seed))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hunyuan.jobs.handle import Watch
+from hunyuan.jobs.handle import Handle
 from hunyuan.journal.records import TaskRow
 from hunyuan.models import TaskState
 from tests.kit.rig import Rig, story
@@ -41,7 +41,7 @@ class Chaos:
 
     def __init__(self, rig: Rig, dice: random.Random) -> None:
         self.dice, self.rigs, self.started = dice, [rig], 1
-        self.watches: list[Watch] = []
+        self.handles: list[Handle] = []
         rig.runner.start_collector()
         self.start()
 
@@ -71,14 +71,14 @@ class Chaos:
         what = self.dice.random()
         if what < 0.45:
             rig = self.dice.choice(self.rigs)
-            self.watches += rig.submit(
+            self.handles += rig.submit(
                 *self.dice.sample(range(6), self.dice.randint(1, 3)),
                 timeout_s=self.dice.choice([3.0, 20.0, 600.0]),
                 node=str(self.dice.randrange(4)),
                 prompt_id=str(self.dice.randrange(3)),
             )
-        elif what < 0.7 and self.watches:
-            self.watches.pop(self.dice.randrange(len(self.watches))).detach()
+        elif what < 0.7 and self.handles:
+            self.handles.pop(self.dice.randrange(len(self.handles))).detach()
         elif what < 0.95:
             self.rigs[0].gateway.script.add(self.dice.choice(FAULTS))
         else:

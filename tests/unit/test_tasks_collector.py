@@ -21,8 +21,8 @@ from tests.kit.virtual_time import VirtualClock
 
 async def gone(rig: Rig, *seeds: int) -> None:
     """Tasks whose process was killed."""
-    for watch in rig.submit(*seeds):
-        await asyncio.wrap_future(watch.created)
+    for handle in rig.submit(*seeds):
+        await asyncio.wrap_future(handle.created)
     for task in list(rig.engine._tasks):
         task.cancel()
     await rig.clock.sleep(40)  # until it counts as dead
@@ -57,7 +57,7 @@ async def test_an_endless_task_takes_few_polls_and_fewer_with_time(rig: Rig) -> 
 @story(task={"seconds": None})
 async def test_who_counted_as_dead_asks_no_more_once_it_is_back(rig: Rig) -> None:
     """Its task is another's by then: it waits for the image as everybody does who has not the task in hand."""
-    watch = rig.submit(5)[0]
+    handle = rig.submit(5)[0]
     other = rig.another()
     other.runner.start_collector()
     await rig.clock.sleep(60)  # the first writes nothing and does not beat: as if cut off from the database
@@ -66,7 +66,7 @@ async def test_who_counted_as_dead_asks_no_more_once_it_is_back(rig: Rig) -> Non
     await rig.clock.sleep(20)
     rig.wire.broken = lambda: errors.ConnectTimeoutError("Whoever asks now asks beside the other.")
     other.finish()
-    assert (await rig.collected(watch)).images
+    assert (await rig.collected(handle)).images
     assert rig.billed == rig.count("downloads") == 1
 
 
@@ -119,10 +119,10 @@ async def test_a_machine_whose_clock_is_wrong_collects_as_any_other(rig: Rig, da
     other.runner.start_collector()
     (row,) = other.rows()
     assert row.submitted_at is not None
-    watch = other.attach(str(row.task_id))
+    handle = other.attach(str(row.task_id))
     await rig.clock.sleep(25)
     other.finish()
-    done = (await other.collected(watch)).row
+    done = (await other.collected(handle)).row
     assert done.lost_at is None
     assert done.seconds is not None
     assert 60 <= done.seconds <= 80, "the journal's clock says how long it took"
@@ -161,23 +161,23 @@ async def test_a_429_to_the_collector_pauses_everybody(rig: Rig) -> None:
     other.runner.start_collector()
     await rig.clock.sleep(5)
     before = rig.count("creates")
-    watch = other.submit(6)[0]
+    handle = other.submit(6)[0]
     await rig.clock.sleep(100)
     assert rig.count("creates") == before
-    assert (await other.collected(watch)).paid
+    assert (await other.collected(handle)).paid
 
 
 @story
 async def test_a_429_to_another_process_rests_this_ones_polls_too(rig: Rig) -> None:
     rig.runner.start_collector()
-    watch = rig.submit(5)[0]
-    await asyncio.wrap_future(watch.created)
+    handle = rig.submit(5)[0]
+    await asyncio.wrap_future(handle.created)
     rig.another().journal.pause(rig.settings.account, 60.0)
     await rig.clock.sleep(6)  # a round has seen it
     before = rig.count("polls")
     await rig.clock.sleep(50)
     assert rig.count("polls") == before
-    assert (await rig.collected(watch)).paid
+    assert (await rig.collected(handle)).paid
 
 
 @pytest.mark.long
@@ -239,11 +239,11 @@ async def test_a_listener_that_fails_does_not_end_it(rig: Rig) -> None:
 @story(latency=0.25, settings={"max_in_flight": 99})
 async def test_a_sweep_in_the_moment_of_the_creates_answer_does_not_take_the_task(rig: Rig) -> None:
     rig.runner.start_collector()
-    watches = []
+    handles = []
     for seed in range(60):  # creates answered at many offsets from the sweeps
-        watches += rig.submit(seed)
+        handles += rig.submit(seed)
         await rig.clock.sleep(0.517)
-    got = await asyncio.gather(*map(rig.collected, watches))
+    got = await asyncio.gather(*map(rig.collected, handles))
     assert all(each.paid for each in got)
     assert rig.billed == 60
 
@@ -312,11 +312,11 @@ async def test_without_a_key_it_asks_nothing_and_goes_on_when_there_is_one(rig: 
 @story(latency=0.5, settings={"max_in_flight": 1})
 async def test_settings_that_break_meanwhile_are_told_and_lose_nothing(rig: Rig, at: float) -> None:
     rig.runner.start_collector()
-    watches = rig.submit(5, 6)
+    handles = rig.submit(5, 6)
     await rig.clock.sleep(at)
     mine, rig.settings = rig.settings, cast(Settings, Unreadable())
-    await asyncio.wait_for(rig.ended(*watches), timeout=100)
-    assert all(watch.done.done() for watch in watches), "told, not left waiting"
+    await asyncio.wait_for(rig.ended(*handles), timeout=100)
+    assert all(handle.done.done() for handle in handles), "told, not left waiting"
     await rig.clock.sleep(100)
     rig.settings = mine
     await rig.until(lambda: rig.limiter.in_flight == 0, within=1200)

@@ -32,7 +32,7 @@ def stuck(rule: dict[str, Any], count: int = 8) -> list[dict[str, Any]]:
 @story(lambda rule: stuck(rule))
 async def test_eight_stuck_tasks_leave_room_for_a_new_one(rig: Rig, rule: dict[str, Any]) -> None:
     rig.runner.start_collector()
-    watches = rig.submit(*range(8), timeout_s=1000)
+    handles = rig.submit(*range(8), timeout_s=1000)
     await rig.clock.sleep(100)
     assert rig.limiter.in_flight == 0
     here = rig.submit(50, timeout_s=60)[0]
@@ -43,7 +43,7 @@ async def test_eight_stuck_tasks_leave_room_for_a_new_one(rig: Rig, rule: dict[s
     assert (await other.collected(there)).paid, "the count that all processes share has room as well"
     assert rig.billed == 10
     rig.gateway.script.clear()
-    await rig.ended(*watches)
+    await rig.ended(*handles)
     got = await asyncio.gather(*map(rig.collected, rig.submit(*range(8))))
     assert not any(each.paid for each in got)
     assert rig.billed == 10
@@ -83,11 +83,11 @@ async def test_who_waits_for_a_slot_is_told_for_whom_and_what_to_do(rig: Rig) ->
     other = rig.another()
     waiting = (rig.submit(9, timeout_s=145)[0], other.submit(10, timeout_s=145)[0])
     await rig.clock.sleep(143)
-    for view in [watch.progress() for watch in waiting]:
+    for view in [handle.progress() for handle in waiting]:
         assert view.in_flight == 8
         assert view.oldest == pytest.approx(243, abs=3)
-    for watch in waiting:
-        error = await rig.failure(watch)
+    for handle in waiting:
+        error = await rig.failure(handle)
         assert "8 in flight, the oldest for 4 minutes" in str(error)
         assert "max_in_flight" in error.do
         assert error.money is Money.NOT_SPENT
@@ -115,10 +115,10 @@ async def test_a_task_that_is_unknown_for_two_minutes_is_not_lost(rig: Rig) -> N
 @pytest.mark.parametrize("ends", ["timeout", "stop", "kill"])
 @story(task={"known_after_s": 110.0})
 async def test_the_same_request_attaches_to_a_task_that_is_not_known_yet(rig: Rig, ends: str) -> None:
-    watch = rig.submit(5, timeout_s=20)[0]
+    handle = rig.submit(5, timeout_s=20)[0]
     await rig.clock.sleep(10)
     if ends == "stop":
-        watch.detach()
+        handle.detach()
     if ends == "kill":
         for task in list(rig.engine._tasks):
             task.cancel()
@@ -153,8 +153,8 @@ YEAR = 366 * 86400.0
 
 async def killed(rig: Rig, *seeds: int) -> None:
     """Tasks whose process was killed."""
-    for watch in rig.submit(*seeds):
-        await asyncio.wrap_future(watch.created)
+    for handle in rig.submit(*seeds):
+        await asyncio.wrap_future(handle.created)
     for task in list(rig.engine._tasks):
         task.cancel()
 
