@@ -23,9 +23,9 @@ from ..errors import (
     TaskTimeoutError,
 )
 from ..models import GenerationRequest, ImageInput, ResolvedImage, TaskState, TaskStatus
-from .background_loop import Engine
+from .background_loop import BackgroundLoop
 from .closing import Closing
-from .handle import Collected, Decoded, Phase, Progress, Handle
+from .handle import Collected, Decoded, Handle, Phase, Progress
 from .limiter import Limiter, Slot
 from .timeouts import trouble_of, why_unsent
 
@@ -46,7 +46,7 @@ MOST_TOLD_WORDS = 50  # of a gateway that makes up a new status every time
 class Tools:
     """What every job works with; built once in the composition root."""
 
-    engine: Engine
+    background: BackgroundLoop
     client: Client
     journal: Journal
     results: ResultStore
@@ -89,7 +89,7 @@ class TakenOver(Exception):
 
 @dataclass(eq=False)
 class Job:
-    """The state of one task's road. All fields are touched on the engine's loop only, read from anywhere."""
+    """The state of one task's road. All fields are touched on the background loop only, read from anywhere."""
 
     tools: Tools
     options: Options
@@ -119,7 +119,7 @@ class Job:
 
     @property
     def clock(self) -> Any:
-        return self.tools.engine.clock
+        return self.tools.background.clock
 
     @property
     def known_id(self) -> str | None:
@@ -162,11 +162,11 @@ class Job:
 
     async def blocking(self, call: Callable[..., T], *arguments: object) -> T:
         """Runs a short blocking call of the library away from the loop."""
-        return await self.tools.engine.blocking(call, *arguments)
+        return await self.tools.background.blocking(call, *arguments)
 
     async def remote(self, call: Callable[..., T], *arguments: object) -> T:
         """Runs a call over the network away from the loop."""
-        return await self.tools.engine.remote(call, *arguments)
+        return await self.tools.background.remote(call, *arguments)
 
     # --- handles -------------------------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 """The slots of all tasks in flight and the 429 pause, shared by every node of the process.
 
-Lives on the engine's event loop: no lock is needed, and none may be taken from elsewhere.
+Lives on the background loop: no lock is needed, and none may be taken from elsewhere.
 Fair: slots go round over the prompts that wait, and within a prompt over its nodes.
 """
 
@@ -23,7 +23,7 @@ FORGOTTEN_AFTER = 120.0  # seconds since a pause ended after which the next 429 
 
 
 class Clock(Protocol):
-    """Time as the engine sees it: seconds that only grow, unix seconds, and an awaitable sleep."""
+    """Time as the background loop sees it: seconds that only grow, unix seconds, and an awaitable sleep."""
 
     def monotonic(self) -> float: ...
 

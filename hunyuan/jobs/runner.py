@@ -23,8 +23,8 @@ from ..journal.records import Limits, RunContext, TaskRow
 from ..models import GenerationRequest, ImageInput, TaskState, check_task_id
 from .closing import PATIENCE
 from .create import obtain_row
-from .handle import Decoded, Phase, Handle
-from .job import Job, HandedOver, Options, StillRunning, TakenBack, TakenOver, Tools
+from .handle import Decoded, Handle, Phase
+from .job import HandedOver, Job, Options, StillRunning, TakenBack, TakenOver, Tools
 from .limiter import Clock
 from .poll import await_success, collect, follow, keep_inline, load, poll
 from .sweeper import Collector
@@ -38,15 +38,15 @@ class TaskRunner:
         self._by_fingerprint: dict[str, Job] = {}
         self._by_row: dict[str, Job] = {}
         self._jobs: set[Job] = set()
-        self._admitting = asyncio.Lock()  # of the engine's loop
+        self._admitting = asyncio.Lock()  # of the background loop
         self._sent_off: set[Job] = set()  # told to end, since the process does
         self._told = False  # what the end waits for
         self.collector = Collector(tools, self._look_quietly, self._rows_in_hand)
 
     @property
     def clock(self) -> Clock:
-        """The engine's clock."""
-        return self.tools.engine.clock
+        """The background loop's clock."""
+        return self.tools.background.clock
 
     # --- what nodes call -----------------------------------------------------------------------------------
 
@@ -61,7 +61,7 @@ class TaskRunner:
         handles = [Handle(options.timeout_s) for _ in requests]
         if self._refuse(handles):
             return handles
-        self.tools.engine.post(lambda: self.tools.engine.spawn(self._admit(requests, options, handles)))
+        self.tools.background.post(lambda: self.tools.background.spawn(self._admit(requests, options, handles)))
         return handles
 
     def attach(self, task_id: str, options: Options) -> Handle:
@@ -71,7 +71,7 @@ class TaskRunner:
         if self._refuse([handle]):
             return handle
         job = Job(self.tools, options, task_id=checked)
-        self.tools.engine.post(lambda: self._start(job, handle))
+        self.tools.background.post(lambda: self._start(job, handle))
         return handle
 
     def delivered(self, rows: Sequence[TaskRow]) -> None:
@@ -80,16 +80,16 @@ class TaskRunner:
         async def note() -> None:
             try:
                 for row in rows:
-                    fresh = await self.tools.engine.blocking(self.tools.journal.delivered, row.id)
+                    fresh = await self.tools.background.blocking(self.tools.journal.delivered, row.id)
                     self.tools.on_change(fresh or row)
             except JournalError as error:  # an image that counts as undelivered is only kept longer
                 self.tools.warn(f"That images were delivered could not be written down: {error}")
 
-        self.tools.engine.post(lambda: self.tools.engine.spawn(note()))
+        self.tools.background.post(lambda: self.tools.background.spawn(note()))
 
     def start_collector(self) -> None:
         """Goes on with the open tasks of earlier runs, quietly, until `farewell`."""
-        self.tools.engine.post(self.collector.start)
+        self.tools.background.post(self.collector.start)
 
     def close(self) -> None:
         """From now on nothing new begins: no slot, no row, no create. A second call does nothing.
@@ -98,7 +98,7 @@ class TaskRunner:
         """
         if not self.tools.closing.begun:
             self.tools.closing.begin(self.clock.monotonic())
-            self.tools.engine.post(lambda: self.tools.engine.spawn(self.farewell()))
+            self.tools.background.post(lambda: self.tools.background.spawn(self.farewell()))
 
     def hurry(self) -> None:
         """The end waits for nothing any more. From any thread, also inside a signal handler."""
@@ -136,7 +136,7 @@ class TaskRunner:
             )
         return True
 
-    # --- on the engine's loop ------------------------------------------------------------------------------
+    # --- on the background loop ------------------------------------------------------------------------------
 
     async def _admit(
         self,
@@ -170,7 +170,7 @@ class TaskRunner:
 
     async def _check_limits(self, prints: Sequence[str], options: Options) -> set[str]:
         """Which of these requests will cost credits, where there are limits; raises CreditLimitError if too many."""
-        blocking, journal, settings = self.tools.engine.blocking, self.tools.journal, self.tools.settings()
+        blocking, journal, settings = self.tools.background.blocking, self.tools.journal, self.tools.settings()
         limits = Limits(settings.credit_limit_per_day, settings.credit_limit_per_session)
         if not limits.has_credits:
             return set()
@@ -196,14 +196,14 @@ class TaskRunner:
             self._unlist(job)
             return
         self._jobs.add(job)
-        task = self.tools.engine.spawn(self._run(job))
+        task = self.tools.background.spawn(self._run(job))
         job.leave = task.cancel
         if handle is not None:
             self._add_handle(job, handle)
 
     def _add_handle(self, job: Job, handle: Handle) -> None:
         job.add(handle)
-        engine = self.tools.engine
+        background = self.tools.background
 
         async def expire() -> None:
             await self.clock.sleep(handle.timeout_s)
@@ -212,8 +212,8 @@ class TaskRunner:
                 holder.expire(handle)
                 self._left(holder)
 
-        timer = engine.spawn(expire())
-        handle.done.add_done_callback(lambda _: engine.post(timer.cancel))
+        timer = background.spawn(expire())
+        handle.done.add_done_callback(lambda _: background.post(timer.cancel))
 
         def let_go() -> None:
             timer.cancel()
@@ -222,7 +222,7 @@ class TaskRunner:
                 holder.remove(handle)
                 self._left(holder)
 
-        handle.let_go = lambda: engine.post(let_go)
+        handle.let_go = lambda: background.post(let_go)
         if handle.left:  # in the same moment, from another thread
             let_go()
 

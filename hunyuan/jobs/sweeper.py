@@ -22,7 +22,7 @@ GIVEN_UP_AFTER = 8 * 86400.0  # seconds; upstream keeps results 7 days
 
 
 class Collector:
-    """Lives on the engine's loop. drive: looks once at an open task, and says whether the gateway answered for it;
+    """Lives on the background loop. drive: looks once at an open task, and says whether the gateway answered for it;
     driven: ids of the rows already in hand."""
 
     def __init__(
@@ -41,12 +41,12 @@ class Collector:
 
     @property
     def _clock(self) -> Clock:
-        return self._tools.engine.clock
+        return self._tools.background.clock
 
     def start(self) -> None:
         """Begins; a second call does nothing."""
         if self._rounds is None:
-            self._rounds = self._tools.engine.spawn(self._go_round())
+            self._rounds = self._tools.background.spawn(self._go_round())
 
     def stop(self) -> None:
         """Ends; what is being driven goes on."""
@@ -70,14 +70,18 @@ class Collector:
 
     async def _show_life(self) -> None:
         """Heartbeat, and what dead processes left about to be sent."""
-        blocking, journal, account = self._tools.engine.blocking, self._tools.journal, self._tools.settings().account
+        blocking, journal, account = (
+            self._tools.background.blocking,
+            self._tools.journal,
+            self._tools.settings().account,
+        )
         await blocking(journal.heartbeat, account)
         for row in await blocking(journal.recover):
             self._tools.on_change(row)
 
     async def _sweep(self, at_once: asyncio.Semaphore) -> None:
         """Keeps to the key's shared pause, and looks at each open task when it is due; sparser the older it is."""
-        blocking, journal, settings = self._tools.engine.blocking, self._tools.journal, self._tools.settings()
+        blocking, journal, settings = self._tools.background.blocking, self._tools.journal, self._tools.settings()
         found = await blocking(journal.survey, settings.account)
         self._tools.limiter.pause(found.paused_for)
         if not settings.api_key:
@@ -98,7 +102,7 @@ class Collector:
             due = row.id not in self._looked or self._looked[row.id] + gap <= moment
             if due and row.base_url == settings.base_url and row.id not in rows_in_hand:
                 self._looked[row.id] = moment
-                self._tools.engine.spawn(self._look(row, at_once, too_old))
+                self._tools.background.spawn(self._look(row, at_once, too_old))
 
     async def _look(self, row: TaskRow, at_once: asyncio.Semaphore, too_old: bool) -> None:
         async with at_once:

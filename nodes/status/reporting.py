@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ...hunyuan.jobs.handle import Collected, Progress, Handle
+from ...hunyuan.jobs.handle import Collected, Handle, Progress
 from ...hunyuan.journal.records import RunContext, TaskRow
 from ...hunyuan.models import CREDITS_PER_TASK, ImageSize
 from ..comfyui.prompt_origin import language

@@ -75,8 +75,8 @@ class Wire:
         return Exchange(reply.status, {name.lower(): value for name, value in reply.headers.items()}, reply.body)
 
 
-class VirtualEngine:
-    """The engine on the story's own loop: blocking calls are made at once and take the wire's time.
+class VirtualLoop:
+    """The background loop on the story's own loop: blocking calls are made at once and take the wire's time.
 
     journal_seconds: a slow disk. Each short call is made only after so many seconds, what is cancelled till then never.
     """
@@ -159,7 +159,7 @@ class Rig:
 
     def __post_init__(self) -> None:
         self.wire = Wire(self.gateway)
-        self.engine = VirtualEngine(self.clock, self.wire, self.latency)
+        self.background = VirtualLoop(self.clock, self.wire, self.latency)
         database = Database(self.directory, clock=self.clock, announce=self.warnings.append)
         self.journal = Journal(database, worker_id=self.worker, clock=self.clock)
         self.results = ResultStore(
@@ -172,7 +172,7 @@ class Rig:
         )
         self.runner = TaskRunner(
             Tools(
-                engine=self.engine,
+                background=self.background,
                 client=self.client,
                 journal=self.journal,
                 results=self.results,
@@ -241,7 +241,7 @@ class Rig:
     async def end(self, patience: float = 8.0) -> None:
         """The process ends in order, as after Ctrl+C."""
         await asyncio.wait([asyncio.ensure_future(self.runner.farewell())], timeout=patience)
-        for task in list(self.engine._tasks):
+        for task in list(self.background._tasks):
             task.cancel()
         await self.clock.sleep(0.001)
 

@@ -53,7 +53,7 @@ class Chaos:
     def kill(self) -> None:
         """SIGKILL: what it does ends in the middle."""
         dead = self.rigs.pop(self.dice.randrange(len(self.rigs)))
-        for task in list(dead.engine._tasks):
+        for task in list(dead.background._tasks):
             task.cancel()
         self.start()
 

@@ -23,7 +23,7 @@ async def gone(rig: Rig, *seeds: int) -> None:
     """Tasks whose process was killed."""
     for handle in rig.submit(*seeds):
         await asyncio.wrap_future(handle.created)
-    for task in list(rig.engine._tasks):
+    for task in list(rig.background._tasks):
         task.cancel()
     await rig.clock.sleep(40)  # until it counts as dead
 
@@ -115,7 +115,7 @@ class WrongClock(VirtualClock):
 async def test_a_machine_whose_clock_is_wrong_collects_as_any_other(rig: Rig, days: float) -> None:
     await gone(rig, 5)
     other = rig.another()
-    other.engine.clock = WrongClock(rig.clock, days)
+    other.background.clock = WrongClock(rig.clock, days)
     other.runner.start_collector()
     (row,) = other.rows()
     assert row.submitted_at is not None
@@ -185,7 +185,7 @@ async def test_a_429_to_another_process_rests_this_ones_polls_too(rig: Rig) -> N
 async def test_it_sends_nothing_that_costs(rig: Rig) -> None:
     rig.submit(5, 6)
     await rig.clock.sleep(0.5)  # both creates are under way
-    for task in list(rig.engine._tasks):
+    for task in list(rig.background._tasks):
         task.cancel()
     before = rig.count("creates")
     await rig.clock.sleep(40)

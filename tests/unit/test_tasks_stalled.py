@@ -120,7 +120,7 @@ async def test_the_same_request_attaches_to_a_task_that_is_not_known_yet(rig: Ri
     if ends == "stop":
         handle.detach()
     if ends == "kill":
-        for task in list(rig.engine._tasks):
+        for task in list(rig.background._tasks):
             task.cancel()
     await rig.clock.sleep(15)
     again = rig.another() if ends == "kill" else rig
@@ -155,7 +155,7 @@ async def killed(rig: Rig, *seeds: int) -> None:
     """Tasks whose process was killed."""
     for handle in rig.submit(*seeds):
         await asyncio.wrap_future(handle.created)
-    for task in list(rig.engine._tasks):
+    for task in list(rig.background._tasks):
         task.cancel()
 
 

@@ -212,7 +212,7 @@ async def test_an_interrupt_in_the_queue_sends_nothing(rig: Rig) -> None:
 async def test_a_killed_process_is_taken_over_and_nothing_is_paid_twice(rig: Rig) -> None:
     rig.submit(5)
     await rig.clock.sleep(3)
-    for task in list(rig.engine._tasks):
+    for task in list(rig.background._tasks):
         task.cancel()  # the process is gone, in the middle of its wait
     await rig.clock.sleep(40)
     other = rig.another()
@@ -277,7 +277,7 @@ async def test_an_input_that_is_echoed_after_a_restart_is_no_result(rig: Rig) ->
     inputs = (ImageInput(f"url:{url}", url=url),)
     handle = rig.submit(5, inputs=inputs)[0]
     await rig.clock.sleep(2)
-    for task in list(rig.engine._tasks):  # the process is killed
+    for task in list(rig.background._tasks):  # the process is killed
         task.cancel()
     await rig.ended(handle)
     echo = {"code": 200, "data": {"status": "completed", "images": [url]}}

@@ -1,4 +1,4 @@
-"""The engine in real time: calls over the network never hold up the journal's."""
+"""The background loop in real time: calls over the network never hold up the journal's."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from concurrent.futures import Future
 
 import pytest
 
-from hunyuan.jobs.background_loop import ThreadEngine
+from hunyuan.jobs.background_loop import ThreadLoop
 
 
-def on(engine: ThreadEngine, work: asyncio.Future[object] | object) -> Future[object]:
-    """Awaits something on the engine's loop."""
+def on(background: ThreadLoop, work: asyncio.Future[object] | object) -> Future[object]:
+    """Awaits something on the background loop."""
     done: Future[object] = Future()
 
     async def run() -> None:
@@ -21,7 +21,7 @@ def on(engine: ThreadEngine, work: asyncio.Future[object] | object) -> Future[ob
         except BaseException as error:  # noqa: BLE001 - it is the test's
             done.set_exception(error)
 
-    engine.post(lambda: engine.spawn(run()))
+    background.post(lambda: background.spawn(run()))
     return done
 
 
@@ -30,42 +30,42 @@ async def nothing() -> None:
 
 
 def test_hanging_calls_over_the_network_do_not_hold_up_short_ones() -> None:
-    engine, let_go = ThreadEngine(), threading.Event()
+    background, let_go = ThreadLoop(), threading.Event()
     try:
-        hanging = [on(engine, engine.remote(let_go.wait, 30)) for _ in range(300)]
-        quick = [on(engine, engine.blocking(lambda: "written down")) for _ in range(20)]
+        hanging = [on(background, background.remote(let_go.wait, 30)) for _ in range(300)]
+        quick = [on(background, background.blocking(lambda: "written down")) for _ in range(20)]
         assert [each.result(5) for each in quick] == ["written down"] * 20
         assert not any(each.done() for each in hanging)
         let_go.set()
         assert all(each.result(10) for each in hanging), "those that waited for a thread ran too"
     finally:
         let_go.set()
-        engine.stop(nothing)
+        background.stop(nothing)
 
 
 def test_what_a_call_raises_reaches_who_waits() -> None:
-    engine = ThreadEngine()
+    background = ThreadLoop()
 
     def broken() -> None:
         raise ValueError("no")
 
     try:
-        for call in (engine.blocking, engine.remote):
+        for call in (background.blocking, background.remote):
             with pytest.raises(ValueError, match="no"):
-                on(engine, call(broken)).result(5)
+                on(background, call(broken)).result(5)
     finally:
-        engine.stop(nothing)
+        background.stop(nothing)
 
 
 def test_the_end_waits_for_the_farewell_but_not_for_ever() -> None:
-    engine = ThreadEngine()
+    background = ThreadLoop()
     said = threading.Event()
 
     async def farewell() -> None:
-        await engine.clock.sleep(0.05)
+        await background.clock.sleep(0.05)
         said.set()
-        await engine.clock.sleep(60)
+        await background.clock.sleep(60)
 
-    engine.stop(farewell, patience=0.5)
+    background.stop(farewell, patience=0.5)
     assert said.is_set()
-    assert not [thread for thread in threading.enumerate() if thread.name == "hunyuan-engine" and thread.is_alive()]
+    assert not [thread for thread in threading.enumerate() if thread.name == "hunyuan-background" and thread.is_alive()]
