@@ -64,7 +64,7 @@ class Runtime:
         return self.settings_store.load()
 
     def stop(self) -> None:
-        """The end of the process: what is being sent is written down, the collector ends, the leases are freed.
+        """The end of the process: what is being sent is written down, the sweeper ends, the leases are freed.
 
         Takes up to eight seconds from the first sign of the end (`TaskRunner.close`) and one for the journal. A second
         call does nothing.
@@ -113,7 +113,7 @@ class Holder:
             if built is None:
                 built = self._runtime = _build()
                 atexit.register(built.stop)
-                built.runner.start_collector()
+                built.runner.start_sweeper()
                 if self._closed:  # while it was built
                     built.runner.close()
             return built
@@ -235,7 +235,7 @@ def _compose(directory: Path) -> Runtime:
         durations=Durations(partial(journal.durations, limit=20)),
         settings=store.load,
         decode=decode,
-        on_change=partial(_tell, listeners),
+        on_change=partial(_notify, listeners),
         warn=LOG.warning,
     )
     runner, session = TaskRunner(tools), secrets.token_hex(8)
@@ -244,6 +244,6 @@ def _compose(directory: Path) -> Runtime:
     )
 
 
-def _tell(listeners: list[Callable[[TaskRow], None]], row: TaskRow) -> None:
+def _notify(listeners: list[Callable[[TaskRow], None]], row: TaskRow) -> None:
     for listener in list(listeners):
         listener(row)

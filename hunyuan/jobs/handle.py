@@ -75,7 +75,7 @@ class Collected:
 
 
 def _begun() -> Future[Any]:
-    """A future that the background loop alone ends: an asyncio wrapper that is cancelled would otherwise cancel it too."""
+    """A future that only the background loop ends: else an asyncio wrapper that is cancelled would cancel it too."""
     future: Future[Any] = Future()
     future.set_running_or_notify_cancel()
     return future

@@ -80,7 +80,7 @@ class TakenBack(Exception):
 
 
 class StillRunning(Exception):
-    """Not done, and nobody watches: the collector looks again later."""
+    """Not done, and nobody watches: the sweeper looks again later."""
 
 
 class TakenOver(Exception):
@@ -102,7 +102,7 @@ class Job:
     phase: Phase = Phase.LOOKING
     counts: bool = False  # let in as a new task by the credit limits
     paid: bool = False
-    quiet: bool = False  # begun by the collector: looks once, unless somebody begins to watch
+    quiet: bool = False  # begun by the sweeper: looks once, unless somebody begins to watch
     first: Handle | None = None  # of the node that asked for it: the one to whom it costs
     leave: Callable[[], object] = lambda: None  # ends the road; what is only in memory is written down on the way out
     slot: Slot | None = None

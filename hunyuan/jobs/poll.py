@@ -28,7 +28,7 @@ from .stalling import heard, troubled
 from .timeouts import ago
 
 DOWNLOAD_DEADLINE = 120.0  # seconds for one try at one image
-ALONE_TRIES = 3  # of a step that nobody waits for; the collector comes back to it
+ALONE_TRIES = 3  # of a step that nobody waits for; the sweeper comes back to it
 JOURNAL_PAUSE = 5.0  # seconds between tries to write down what must not be lost
 FOLLOW_GAP, CLAIM_GAP = 0.3, 5.0  # seconds between looks at a row that another process has in hand
 

@@ -1,4 +1,4 @@
-"""All tasks of the process: nodes submit and watch, the collector goes on with what nobody watches.
+"""All tasks of the process: nodes submit and watch, the sweeper goes on with what nobody watches.
 
 The runner keeps one job a task. The same request twice, from two nodes or two prompts, is one job
 with two handles; what another process has in hand is followed through the journal.
@@ -27,7 +27,7 @@ from .handle import Decoded, Handle, Phase
 from .job import HandedOver, Job, Options, StillRunning, TakenBack, TakenOver, Tools
 from .limiter import Clock
 from .poll import await_success, collect, follow, keep_inline, load, poll
-from .sweeper import Collector
+from .sweeper import Sweeper
 
 
 class TaskRunner:
@@ -41,7 +41,7 @@ class TaskRunner:
         self._admitting = asyncio.Lock()  # of the background loop
         self._sent_off: set[Job] = set()  # told to end, since the process does
         self._told = False  # what the end waits for
-        self.collector = Collector(tools, self._look_quietly, self._rows_in_hand)
+        self.sweeper = Sweeper(tools, self._look_quietly, self._rows_in_hand)
 
     @property
     def clock(self) -> Clock:
@@ -87,9 +87,9 @@ class TaskRunner:
 
         self.tools.background.post(lambda: self.tools.background.spawn(note()))
 
-    def start_collector(self) -> None:
+    def start_sweeper(self) -> None:
         """Goes on with the open tasks of earlier runs, quietly, until `farewell`."""
-        self.tools.background.post(self.collector.start)
+        self.tools.background.post(self.sweeper.start)
 
     def close(self) -> None:
         """From now on nothing new begins: no slot, no row, no create. A second call does nothing.
@@ -120,7 +120,7 @@ class TaskRunner:
 
     def _send_off(self) -> None:
         """Ends what can go on at the next start. An image that came without a task id is written down by its job."""
-        self.collector.stop()
+        self.sweeper.stop()
         for job in self._jobs - self._sent_off:
             if job.is_only_here or not job.must_finish:
                 self._sent_off.add(job)
@@ -240,7 +240,7 @@ class TaskRunner:
         try:
             job.succeed(await self._road(job))
         except (HandedOver, StillRunning):
-            pass  # somebody else goes on: another job, or the collector at its next sweep
+            pass  # somebody else goes on: another job, or the sweeper at its next sweep
         except asyncio.CancelledError:
             job.shut_down()
             raise
@@ -335,7 +335,7 @@ class TaskRunner:
         if row.state in (TaskState.FAILED, TaskState.UNKNOWN):
             raise error_of_row(row)
 
-    # --- for the collector ---------------------------------------------------------------------------------
+    # --- for the sweeper ---------------------------------------------------------------------------------
 
     def _rows_in_hand(self) -> set[str]:
         """The rows that a job of this process has in hand."""

@@ -1,4 +1,4 @@
-"""The collector: open tasks that nobody watches go on being asked for, quietly, until their images are on disk.
+"""The sweeper: open tasks that nobody watches go on being asked for, quietly, until their images are on disk.
 
 It also says that this process lives, and clears up after those that do not. It sends nothing that costs.
 """
@@ -21,7 +21,7 @@ AT_ONCE = 4  # unwatched tasks that are asked for at the same time
 GIVEN_UP_AFTER = 8 * 86400.0  # seconds; upstream keeps results 7 days
 
 
-class Collector:
+class Sweeper:
     """Lives on the background loop. drive: looks once at an open task, and says whether the gateway answered for it;
     driven: ids of the rows already in hand."""
 
@@ -64,7 +64,7 @@ class Collector:
             except Exception as error:  # noqa: BLE001 - told, and never the end of the collecting
                 words = str(error) if isinstance(error, HunyuanError) else repr(error)
                 if words != self._complaint:  # once, not every five seconds
-                    self._tools.warn(f"The collector rests until this is mended: {words}")
+                    self._tools.warn(f"The sweeper rests until this is mended: {words}")
                 self._complaint = words
             await self._clock.sleep(BEAT)
 

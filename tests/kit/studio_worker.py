@@ -90,7 +90,7 @@ def build(directory: Path) -> TaskRunner:
 def main() -> None:
     """Until stdin ends."""
     runner = build(Path(sys.argv[1]))
-    runner.start_collector()
+    runner.start_sweeper()
     session, guard = secrets.token_hex(8), threading.Lock()
 
     def tell(seed: int, done: Future[Collected]) -> None:

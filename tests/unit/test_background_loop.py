@@ -57,7 +57,7 @@ def test_what_a_call_raises_reaches_who_waits() -> None:
         background.stop(nothing)
 
 
-def test_the_end_waits_for_the_farewell_but_not_for_ever() -> None:
+def test_the_end_waits_for_what_is_unwritten_but_not_for_ever() -> None:
     background = ThreadLoop()
     said = threading.Event()
 

@@ -42,13 +42,13 @@ class Chaos:
     def __init__(self, rig: Rig, dice: random.Random) -> None:
         self.dice, self.rigs, self.started = dice, [rig], 1
         self.handles: list[Handle] = []
-        rig.runner.start_collector()
+        rig.runner.start_sweeper()
         self.start()
 
     def start(self) -> None:
         self.started += 1
         self.rigs.append(self.rigs[0].another(f"worker-{self.started}"))
-        self.rigs[-1].runner.start_collector()
+        self.rigs[-1].runner.start_sweeper()
 
     def kill(self) -> None:
         """SIGKILL: what it does ends in the middle."""

@@ -23,7 +23,7 @@ SHAPES = ["documented", "direct_b64", "direct_url"]  # the last two: a finished 
 async def test_the_end_at_any_moment_with_a_slow_journal_loses_nothing(rig: Rig, at: float, shape: str) -> None:
     """Three slots, eight tasks asked for, half a second for each step of the journal, creates of one second."""
     rig.background.journal_seconds = 0.5
-    rig.runner.start_collector()
+    rig.runner.start_sweeper()
     handles = rig.submit(*ASKED)
     await rig.clock.sleep(at)
     creates = rig.count("creates")
@@ -39,7 +39,7 @@ async def test_the_end_at_any_moment_with_a_slow_journal_loses_nothing(rig: Rig,
 
     rig.journal.close()
     later = rig.another()
-    later.runner.start_collector()
+    later.runner.start_sweeper()
     await later.until(lambda: {row.state for row in later.rows()} <= {TaskState.COLLECTED}, 60)
     await later.ended(*later.submit(*ASKED))
     assert rig.billed == len(ASKED), "what was bought before the end is not bought again"

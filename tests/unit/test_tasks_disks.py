@@ -66,7 +66,7 @@ async def test_what_cannot_be_written_down_is_not_sent(rig: Rig) -> None:
 @pytest.mark.parametrize("shape", ["documented", "direct_url", "direct_b64"])
 @story(task=lambda shape: {"shape": shape})
 async def test_a_full_results_disk_loses_no_image(rig: Rig, shape: str) -> None:
-    rig.runner.start_collector()
+    rig.runner.start_sweeper()
     store = FullStore(rig.results)
     rig.runner.tools = replace(rig.runner.tools, results=cast(ResultStore, store))
     handle = rig.submit(5, timeout_s=60)[0]
@@ -83,7 +83,7 @@ async def test_a_full_results_disk_loses_no_image(rig: Rig, shape: str) -> None:
 @pytest.mark.parametrize("after", [0.0, 9.0])
 @story
 async def test_a_step_that_cannot_be_written_once(rig: Rig, step: str, after: float) -> None:
-    rig.runner.start_collector()
+    rig.runner.start_sweeper()
     handle = rig.submit(5)[0]
     await rig.clock.sleep(after)
     rig.runner.tools = replace(rig.runner.tools, journal=cast(Journal, FailingJournal(rig.journal, step, times=1)))
@@ -103,7 +103,7 @@ async def test_an_image_inside_the_creates_answer_outlives_a_journal_that_fails(
     rig: Rig, shape: str, step: str, after: int
 ) -> None:
     """No task id could fetch it again: until it is on disk, memory and the journal are all there is of it."""
-    rig.runner.start_collector()
+    rig.runner.start_sweeper()
     failing = FailingJournal(rig.journal, step, times=2, after=after)
     rig.runner.tools = replace(rig.runner.tools, journal=cast(Journal, failing))
     handle = rig.submit(5)[0]
@@ -147,7 +147,7 @@ async def test_nothing_that_fails_beside_a_refused_create_leaves_it_as_if_under_
 
 @story
 async def test_the_journal_is_damaged_while_a_task_runs(rig: Rig, tmp_path: Path) -> None:
-    rig.runner.start_collector()
+    rig.runner.start_sweeper()
     handle = rig.submit(5)[0]
     await rig.clock.sleep(5)
     for name in ("journal.sqlite3", "journal.sqlite3-wal"):
@@ -161,7 +161,7 @@ async def test_the_journal_is_damaged_while_a_task_runs(rig: Rig, tmp_path: Path
     assert rig.journal.credits().spent == 25
     assert rig.billed == rig.count("creates") == 1
     other = rig.another()
-    other.runner.start_collector()
+    other.runner.start_sweeper()
     assert (await other.collected(other.submit(6)[0])).paid, "and work goes on"
     said = [*rig.warnings, *other.warnings]
     (aside,) = tmp_path.glob("journal.sqlite3.damaged-*[0-9]")

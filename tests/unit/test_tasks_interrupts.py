@@ -17,7 +17,7 @@ from tests.kit.rig import Rig, image, story
 @story(latency=1.0)
 async def test_an_interrupt_at_any_moment(rig: Rig, at: float) -> None:
     """Each exchange takes a second: create 0-1, polls from 3.1, done at 8, downloaded by 11."""
-    rig.runner.start_collector()
+    rig.runner.start_sweeper()
     handle = rig.submit(5)[0]
     await rig.clock.sleep(at)
     handle.detach()
@@ -43,7 +43,7 @@ async def test_an_interrupt_before_the_first_step_sends_nothing(rig: Rig) -> Non
 async def test_leaving_while_another_process_has_all_slots_sends_nothing_later(rig: Rig) -> None:
     other = rig.another()
     for each in (rig, other):
-        each.runner.start_collector()
+        each.runner.start_sweeper()
     rig.submit(5)
     await rig.clock.sleep(0.5)
     handle = other.submit(6)[0]

@@ -136,7 +136,7 @@ async def test_a_malformed_id_forms_no_request(rig: Rig, text: str) -> None:
 @pytest.mark.long
 @story
 async def test_a_dead_gateway_frees_the_slot_and_is_not_hammered_for_a_task_nobody_waits_for(rig: Rig) -> None:
-    rig.runner.start_collector()
+    rig.runner.start_sweeper()
     handle = rig.submit(5)[0]
     await rig.clock.sleep(2)
     handle.detach()
@@ -197,7 +197,7 @@ async def test_a_node_waits_through_an_outage_of_a_day(rig: Rig) -> None:
 
 def test_a_link_that_is_dead_for_a_while_at_a_gateway_that_forgot_the_task_comes_back(tmp_path: Path) -> None:
     async def story(rig: Rig) -> None:
-        rig.runner.start_collector()
+        rig.runner.start_sweeper()
         handle = rig.submit(5)[0]
         await rig.failure(handle)
         assert rig.rows()[0].lost_at is None

@@ -35,7 +35,7 @@ def stop(rig: Rig, other: Rig, seconds: int, *, laptop: bool) -> None:
 async def test_a_minute_of_sleep_at_any_moment_loses_nothing(rig: Rig, at: float, laptop: bool) -> None:
     other = rig.another()
     for each in (rig, other):
-        each.runner.start_collector()
+        each.runner.start_sweeper()
     handle = rig.submit(5)[0]
     await rig.clock.sleep(at)
     stop(rig, other, 60, laptop=laptop)
@@ -50,7 +50,7 @@ async def test_a_minute_of_sleep_at_any_moment_loses_nothing(rig: Rig, at: float
 async def test_the_other_process_that_asked_for_the_same_meanwhile_pays_nothing(rig: Rig) -> None:
     """It is told that the answer may be lost, and gets the image once the first is awake."""
     other = rig.another()
-    rig.runner.start_collector()
+    rig.runner.start_sweeper()
     handle = rig.submit(5)[0]
     await rig.clock.sleep(0.5)
     followed = other.submit(5)[0]

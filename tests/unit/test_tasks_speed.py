@@ -244,7 +244,7 @@ async def test_tasks_that_never_end_do_not_hold_the_slots_for_ever(rig: Rig) -> 
 async def test_a_429_to_one_process_rests_all_of_them(rig: Rig) -> None:
     other = rig.another()
     for each in (rig, other):
-        each.runner.start_collector()
+        each.runner.start_sweeper()
     await rig.clock.sleep(1)
     first = rig.submit(1)[0]
     await rig.clock.sleep(0.5)

@@ -216,7 +216,7 @@ async def test_a_killed_process_is_taken_over_and_nothing_is_paid_twice(rig: Rig
         task.cancel()  # the process is gone, in the middle of its wait
     await rig.clock.sleep(40)
     other = rig.another()
-    other.runner.start_collector()
+    other.runner.start_sweeper()
     await rig.clock.sleep(60)
     assert other.rows()[0].state is TaskState.COLLECTED
     assert not (await other.collected(other.submit(5)[0])).paid
@@ -226,8 +226,8 @@ async def test_a_killed_process_is_taken_over_and_nothing_is_paid_twice(rig: Rig
 @story(latency=0.2)
 async def test_two_processes_send_the_same_request_once(rig: Rig) -> None:
     other = rig.another()
-    rig.runner.start_collector()
-    other.runner.start_collector()
+    rig.runner.start_sweeper()
+    other.runner.start_sweeper()
     one, two = await asyncio.gather(rig.collected(rig.submit(5)[0]), other.collected(other.submit(5)[0]))
     assert one.row.id == two.row.id
     assert [one.paid, two.paid].count(True) == 1
@@ -426,7 +426,7 @@ def test_the_page_hears_that_a_row_is_gone_that_was_written_down_and_not_sent(tm
 async def test_a_process_takes_its_create_back_and_the_one_that_followed_sends_it(rig: Rig, leaves: bool) -> None:
     other = rig.another()
     for each in (rig, other):
-        each.runner.start_collector()
+        each.runner.start_sweeper()
     mine = rig.submit(5)[0]
     await rig.clock.sleep(0.2)
     followed = other.submit(5)[0]
@@ -440,18 +440,18 @@ async def test_a_process_takes_its_create_back_and_the_one_that_followed_sends_i
 
 @pytest.mark.long
 @story(task={"seconds": None})
-async def test_the_collector_is_quiet_and_gives_up_when_upstream_has_thrown_it_away(rig: Rig) -> None:
+async def test_the_sweeper_is_quiet_and_gives_up_when_upstream_has_thrown_it_away(rig: Rig) -> None:
     handle = rig.submit(6)[0]
     await rig.clock.sleep(1)
     handle.detach()
     await rig.clock.sleep(700)  # its own job has ended
-    rig.runner.start_collector()
+    rig.runner.start_sweeper()
     before = rig.count("polls")
     await rig.clock.sleep(1200)
     assert 3 <= rig.count("polls") - before <= 15, "twenty minutes of a task that nobody waits for"
-    rig.runner.collector.stop()
+    rig.runner.sweeper.stop()
     await rig.clock.sleep(9 * 86400)
-    rig.runner.start_collector()
+    rig.runner.start_sweeper()
     await rig.clock.sleep(700)  # asked for once more: the clock may have been wrong
     assert rig.rows()[0].lost_at is not None
     before = rig.count("polls")
