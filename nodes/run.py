@@ -192,7 +192,7 @@ async def _finish(
     urls = "\n".join(url for each in collected for url in each.row.urls)
     ui, unshown = await _shown_on_node(here, [each.row for each in collected])
     here.runner.delivered(_whole(collected))
-    png_info.tell(run.extra_pnginfo, context.node_id, outcomes)
+    png_info.write(run.extra_pnginfo, context.node_id, outcomes)
     return io.NodeOutput(
         images, urls, ids, info_json(outcomes, [*notes, *size_notes(collected), *sized, *unshown]), ui=ui
     )

@@ -75,7 +75,8 @@ class Runtime:
             return
         self._stopped = True
         self.runner.close()
-        self.background.stop(self.runner.farewell, self.runner.tools.closing.left(self.runner.clock.monotonic()))
+        left = self.runner.tools.closing.left(self.runner.clock.monotonic())
+        self.background.stop(self.runner.wait_for_unwritten, left)
         try:
             self.background.call(self.journal.close).result(CLOSING_SECONDS)
         except (JournalError, TimeoutError) as error:  # the leases then end by themselves

@@ -137,11 +137,11 @@ class ThreadLoop:
         """Runs a blocking call of any length on a worker; from any thread."""
         return _submit(self._remote, work, *arguments)
 
-    def stop(self, farewell: Callable[[], Coroutine[Any, Any, None]], patience: float = PATIENCE) -> None:
-        """Ends the loop after `farewell`, which has `patience` seconds: an answer under way is written down."""
+    def stop(self, last: Callable[[], Coroutine[Any, Any, None]], patience: float = PATIENCE) -> None:
+        """Ends the loop after `last`, which has `patience` seconds: an answer under way is written down."""
 
         async def wind_down() -> None:
-            await asyncio.wait([self._loop.create_task(farewell())], timeout=patience)
+            await asyncio.wait([self._loop.create_task(last())], timeout=patience)
             cancelled = set(self._tasks)
             for task in cancelled:
                 task.cancel()

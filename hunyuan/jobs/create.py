@@ -224,7 +224,7 @@ async def _write_down(job: Job, status: TaskStatus) -> None:
         await job.note_charged()
     else:
         job.tools.on_change(job.row)
-    job.settled()
+    job.mark_created()
 
 
 async def _insist(job: Job, task_id: str) -> None:

@@ -105,15 +105,15 @@ class Handle:
         self.left = True
         self.let_go()
 
-    def settle_created(self, row: TaskRow, *, paid: bool) -> None:
+    def mark_created(self, row: TaskRow, *, paid: bool) -> None:
         """The gateway has it."""
         if not self.created.done():
             self.paid = paid
             self.created.set_result(row)
 
-    def settle(self, collected: Collected) -> None:
+    def mark_done(self, collected: Collected) -> None:
         """The image is here."""
-        self.settle_created(collected.row, paid=collected.paid)
+        self.mark_created(collected.row, paid=collected.paid)
         if not self.done.done():
             self.done.set_result(collected)
 

@@ -176,7 +176,7 @@ class Job:
         self.handles.append(handle)
         handle.look = lambda: self._view(began)
         if self.row is not None and self.row.state.is_attachable:
-            handle.settle_created(self.row, paid=self._is_paid_by(handle))
+            handle.mark_created(self.row, paid=self._is_paid_by(handle))
         self.nudged.set()
 
     def remove(self, handle: Handle) -> None:
@@ -191,20 +191,20 @@ class Job:
             self.remove(handle)
             handle.fail(self._timeout_error(handle.timeout_s))
 
-    def settled(self) -> None:
+    def mark_created(self) -> None:
         """The gateway has accepted the task: who only wanted that goes on. A create may be answered with a failure."""
         if self.answered is not None and self.answered.state is TaskState.FAILED:
             return
         for handle in self.handles:
             if self.row is not None:
-                handle.settle_created(self.row, paid=self._is_paid_by(handle))
+                handle.mark_created(self.row, paid=self._is_paid_by(handle))
 
     def succeed(self, images: Sequence[Decoded]) -> None:
         """The image is on disk: every handle gets it."""
         assert self.row is not None
         self.phase = Phase.ENDED
         for handle in self.handles:
-            handle.settle(Collected(self.row, tuple(images), self.resolved, self._is_paid_by(handle)))
+            handle.mark_done(Collected(self.row, tuple(images), self.resolved, self._is_paid_by(handle)))
         self.handles.clear()
 
     def _is_paid_by(self, handle: Handle) -> bool:

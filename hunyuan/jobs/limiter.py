@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from ..errors import HunyuanError
-from ..models import LONGEST_HEEDED
+from ..models import LONGEST_RETRY_AFTER
 
 Group = tuple[str, str]  # prompt id, node id
 
@@ -172,7 +172,7 @@ class Limiter:
             self._accepted = 0
             self._refusals += 1
         own = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(self._refusals - 1, 30))
-        self.pause(max(own, min(retry_after or 0.0, LONGEST_HEEDED)))
+        self.pause(max(own, min(retry_after or 0.0, LONGEST_RETRY_AFTER)))
 
     def pause(self, seconds: float) -> None:
         """Nothing is sent for so long (also what another process was told); a longer pause is not shortened."""

@@ -55,7 +55,7 @@ async def follow(job: Job) -> None:
         await job.clock.sleep(FOLLOW_GAP)
         job.row = await job.blocking(journal.get, job.row.id)
         if job.row is not None and job.row.state.is_attachable:
-            job.settled()
+            job.mark_created()
     if job.row is None:
         raise TakenBack
 

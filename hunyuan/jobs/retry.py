@@ -29,7 +29,7 @@ from ..errors import (
     UnknownTaskError,
     UnreadableAnswerError,
 )
-from ..models import LONGEST_HEEDED
+from ..models import LONGEST_RETRY_AFTER
 
 # Polling without history. Steps in a constant ratio bound what a poll adds to that ratio at any duration:
 # from 3 s to 20 s with 1.135 it is 13.5 % at worst, half of that on average, in 16 polls.
@@ -144,7 +144,7 @@ def after_download(error: HunyuanError, attempt: int, phase: float, *, since: fl
 
 def _heeded(error: HunyuanError, own: float) -> float:
     asked = error.retry_after if isinstance(error, GatewayError) else None
-    return max(own, min(asked or 0.0, LONGEST_HEEDED))
+    return max(own, min(asked or 0.0, LONGEST_RETRY_AFTER))
 
 
 def poll_times(history: Sequence[float], phase: float) -> Iterator[float]:
@@ -196,7 +196,7 @@ def next_poll(
 
     retry_after: seconds from now before which the gateway does not want to be asked.
     """
-    earliest = elapsed + max(SHORTEST_POLL_GAP, min(retry_after or 0.0, LONGEST_HEEDED))
+    earliest = elapsed + max(SHORTEST_POLL_GAP, min(retry_after or 0.0, LONGEST_RETRY_AFTER))
     planned = next(time for time in times if time >= earliest)
     if progress is None or not 0.05 <= progress < 1:
         return planned

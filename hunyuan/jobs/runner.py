@@ -88,7 +88,7 @@ class TaskRunner:
         self.tools.background.post(lambda: self.tools.background.spawn(note()))
 
     def start_sweeper(self) -> None:
-        """Goes on with the open tasks of earlier runs, quietly, until `farewell`."""
+        """Goes on with the open tasks of earlier runs, quietly, until `wait_for_unwritten`."""
         self.tools.background.post(self.sweeper.start)
 
     def close(self) -> None:
@@ -98,13 +98,13 @@ class TaskRunner:
         """
         if not self.tools.closing.begun:
             self.tools.closing.begin(self.clock.monotonic())
-            self.tools.background.post(lambda: self.tools.background.spawn(self.farewell()))
+            self.tools.background.post(lambda: self.tools.background.spawn(self.wait_for_unwritten()))
 
     def hurry(self) -> None:
         """The end waits for nothing any more. From any thread, also inside a signal handler."""
         self.tools.closing.hurried = True
 
-    async def farewell(self) -> None:
+    async def wait_for_unwritten(self) -> None:
         """Closes, and ends when nothing is held any more that stands nowhere else (or at once, where that is hurried):
         every answer that came is written down before the process ends."""
         self.close()
@@ -276,7 +276,7 @@ class TaskRunner:
             try:
                 if not in_hand:
                     await follow(job)
-                job.settled()
+                job.mark_created()
                 if job.row.state is TaskState.COLLECTED:
                     return await self._reload(job)
                 await await_success(job)

@@ -44,7 +44,7 @@ class Board:
         """The last item has what it waited for, or lets go; the line is left as it stands in the end."""
         self._ticker.cancel()
         if not self._stopped.done():
-            await self._reporter.tell()
+            await self._reporter.report()
         elif not self._stopped.cancelled():
             self._stopped.exception()  # seen, also where no item was waiting any more
 
@@ -52,7 +52,7 @@ class Board:
         try:
             while True:
                 check()
-                await self._reporter.tell()
+                await self._reporter.report()
                 await asyncio.sleep(LOOK_SECONDS)
         except asyncio.CancelledError:
             raise

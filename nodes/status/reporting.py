@@ -117,11 +117,11 @@ class Reporter:
         self._said = ""
         self._bar = 0
 
-    async def tell(self) -> None:
+    async def report(self) -> None:
         """Sends the bar and the text where they differ from what was sent last."""
         views = [handle.progress() for handle in self._handles]
         done = [handle.done.done() for handle in self._handles]
-        await self._tell_bar(views, done)
+        await self._send_bar(views, done)
         text = status_line(views, done, self._credits(), self._language)
         if text != self._said and self._context.node_id and is_page(self._sid):
             self._said = text
@@ -131,7 +131,7 @@ class Reporter:
         """What the tasks cost, less what turned out to be paid for already."""
         return sum(map(cost_of, self._handles)) if self._costs else 0
 
-    async def _tell_bar(self, views: Sequence[Progress], done: Sequence[bool]) -> None:
+    async def _send_bar(self, views: Sequence[Progress], done: Sequence[bool]) -> None:
         """Whole steps that only rise: an item that joins, or a task that starts over, holds the bar where it is."""
         from comfy_api.latest import ComfyAPI
 
@@ -141,9 +141,9 @@ class Reporter:
             self._bar = value
             # the class, since 0.3.75's ComfyAPI() has no `execution` of its own outside a synchronous wrapper
             await ComfyAPI.Execution().set_progress(value, BAR_STEPS, node_id=self._context.node_id)
-            self._tell_old_clients(value)
+            self._send_to_old_clients(value)
 
-    def _tell_old_clients(self, value: int) -> None:
+    def _send_to_old_clients(self, value: int) -> None:
         """The event that core's samplers send beside `progress_state`: older clients know only this one.
 
         Not by comfy.utils.ProgressBar, which sends both but clears the interrupt flag. Without a client it would go to

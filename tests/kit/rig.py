@@ -240,7 +240,7 @@ class Rig:
 
     async def end(self, patience: float = 8.0) -> None:
         """The process ends in order, as after Ctrl+C."""
-        await asyncio.wait([asyncio.ensure_future(self.runner.farewell())], timeout=patience)
+        await asyncio.wait([asyncio.ensure_future(self.runner.wait_for_unwritten())], timeout=patience)
         for task in list(self.background._tasks):
             task.cancel()
         await self.clock.sleep(0.001)

@@ -26,7 +26,7 @@ def on(background: ThreadLoop, work: asyncio.Future[object] | object) -> Future[
 
 
 async def nothing() -> None:
-    """A farewell with nothing to wait for."""
+    """A wait for what is unwritten with nothing to wait for."""
 
 
 def test_hanging_calls_over_the_network_do_not_hold_up_short_ones() -> None:
@@ -61,11 +61,11 @@ def test_the_end_waits_for_what_is_unwritten_but_not_for_ever() -> None:
     background = ThreadLoop()
     said = threading.Event()
 
-    async def farewell() -> None:
+    async def wait_for_unwritten() -> None:
         await background.clock.sleep(0.05)
         said.set()
         await background.clock.sleep(60)
 
-    background.stop(farewell, patience=0.5)
+    background.stop(wait_for_unwritten, patience=0.5)
     assert said.is_set()
     assert not [thread for thread in threading.enumerate() if thread.name == "hunyuan-background" and thread.is_alive()]

@@ -54,7 +54,7 @@ def test_the_credits_of_a_run_are_those_that_the_gateway_charged() -> None:
 
 def test_the_status_line_counts_what_was_charged_as_far_as_it_is_known() -> None:
     done, created, waiting, free = (handle.Handle(60.0) for _ in range(4))
-    done.settle(collected((512, 512), (512, 512), credits=15))
-    created.settle_created(collected((512, 512), credits=40).row, paid=True)
-    free.settle_created(collected((512, 512)).row, paid=False)
+    done.mark_done(collected((512, 512), (512, 512), credits=15))
+    created.mark_created(collected((512, 512), credits=40).row, paid=True)
+    free.mark_created(collected((512, 512)).row, paid=False)
     assert [reporting.cost_of(each) for each in (done, created, waiting, free)] == [15, 40, 25, 0]
