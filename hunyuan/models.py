@@ -189,6 +189,11 @@ class TaskStatus:
     odd_word: str = ""
     odd_answer: str = field(default="", repr=False)
 
+    @property
+    def is_final(self) -> bool:
+        """Whether the task has ended."""
+        return self.state in (TaskState.SUCCEEDED, TaskState.FAILED)
+
 
 @dataclass(frozen=True)
 class StoredImage:

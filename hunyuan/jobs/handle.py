@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..models import ResolvedImage, TaskState
+from ..models import ResolvedImage
 
 if TYPE_CHECKING:
     from ..journal.records import TaskRow
 
 
 class Phase(str, Enum):
-    """Where a task stands on its road, finer than its state in the journal."""
+    """Where a task stands, finer than its state in the journal."""
 
     LOOKING = "looking"  # is there already such a task?
     PREPARING = "preparing"  # input images become URLs
@@ -29,7 +29,7 @@ class Phase(str, Enum):
 
     @property
     def is_free(self) -> bool:
-        """Whether the road can still be left without anything having been sent."""
+        """Whether it can still be left without anything having been sent."""
         return self in (Phase.LOOKING, Phase.PREPARING, Phase.QUEUED)
 
 
@@ -51,7 +51,7 @@ class Decoded(Protocol):
 
 @dataclass(frozen=True)
 class Progress:
-    """A view for the node. seconds: since the node began to watch. fraction: 0..1, a guess before the end."""
+    """A view for the node. seconds: since the node began to wait. fraction: 0..1, a guess before the end."""
 
     phase: Phase
     seconds: float
@@ -101,7 +101,7 @@ class Handle:
         return self.look()
 
     def detach(self) -> None:
-        """Stops watching: what was not sent is dropped, what was sent goes on by itself to the disk."""
+        """Lets go: what was not sent is dropped, what was sent goes on by itself to the disk."""
         self.left = True
         self.let_go()
 
@@ -118,14 +118,7 @@ class Handle:
             self.done.set_result(collected)
 
     def fail(self, error: BaseException) -> None:
-        """The watching ends with a failure."""
+        """Both end with a failure."""
         for future in (self.created, self.done):
             if not future.done():
                 future.set_exception(error)
-
-
-def phase_of(state: TaskState) -> Phase:
-    """The phase that goes with a state of the journal."""
-    if state in (TaskState.SUBMITTED, TaskState.RUNNING):
-        return Phase.WAITING
-    return Phase.DOWNLOADING if state is TaskState.SUCCEEDED else Phase.ENDED

@@ -19,6 +19,8 @@ Group = tuple[str, str]  # prompt id, node id
 
 # Seconds after a 429, doubled with each in a row: the floor of what the gateway asks for, which may be nothing.
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
+POLLS_A_SECOND = 4.0  # of all tasks together, whatever the gateway says of their progress
+POLLS_A_SLOT = 2.0  # a second, where that is more: a hundred short tasks must be noticed when they end
 FORGOTTEN_AFTER = 120.0  # seconds since a pause ended after which the next 429 is a first one
 
 
@@ -98,6 +100,7 @@ class Limiter:
         self._paused_until = 0.0
         self._waker: asyncio.Task[None] | None = None
         self._queue = _Queue()
+        self._polls, self._polls_at = POLLS_A_SECOND, clock.monotonic()  # that may go out at once, and since when
         self._crowd: tuple[int, float] | None = None  # the journal's count where it is full, and since when the oldest
         self.slots: set[Slot] = set()  # nodes read it from their own threads
         self.refusal: str | None = None  # the gateway's words at the last 429, until a create is accepted
@@ -161,6 +164,16 @@ class Limiter:
         """Waits out the 429 pause, for what needs no slot: polls and downloads."""
         while self.paused_for > 0:
             await self._clock.sleep(self.paused_for)
+
+    async def wait_to_poll(self) -> None:
+        """Waits out the 429 pause, and until a poll more is within what the gateway may be asked in a second."""
+        await self.resume()
+        rate = max(POLLS_A_SECOND, POLLS_A_SLOT * self.in_flight)
+        self._polls = min(rate, self._polls + (self.now - self._polls_at) * rate) - 1
+        self._polls_at = self.now
+        if self._polls < 0:  # who comes later waits longer: each has taken its turn already
+            await self._clock.sleep(-self._polls / rate)
+            await self.resume()
 
     def throttled(self, retry_after: float | None, words: str = "") -> None:
         """The gateway said 429: everybody pauses, and fewer may be in flight. One narrowing a pause."""

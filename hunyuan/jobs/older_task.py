@@ -8,36 +8,36 @@ from ..errors import JournalError
 from ..journal.records import TaskRow
 from ..models import TaskState
 from .job import Job
+from .steps import Accepted
 
 
-async def attach_to_older(job: Job, task_id: str) -> bool:
-    """Gives the job the older task's row in place of its own, which was not billed; False where there is none.
+async def attach_to_older(job: Job, own: TaskRow, task_id: str) -> Accepted | None:
+    """The older task in place of the job's own row, which was not billed; None where there is no row of it.
 
-    Without one it is a task of another machine or journal: the job's own row then stands for it, and counts it.
-    So it does where the journal cannot be asked: the id must not be lost.
+    Then it is a task of another machine or journal: the job's own row stands for it, and counts it. So it does where
+    the journal cannot be asked: the id must not be lost.
     """
     try:
-        return await _attach(job, task_id)
+        return await _attach(job, own, task_id)
     except JournalError:
-        return False
+        return None
 
 
-async def _attach(job: Job, task_id: str) -> bool:
-    journal, own = job.tools.journal, job.row
-    assert own is not None
+async def _attach(job: Job, own: TaskRow, task_id: str) -> Accepted | None:
+    journal = job.tools.journal
     older = await job.blocking(journal.by_task_id, task_id, own.base_url) or await _answer_was_lost(job, own)
     if older is None or older.id == own.id:
-        return False
+        return None
     if older.task_id is None:
         older = await job.blocking(journal.submitted, older.id, task_id)
     if older is None or not older.state.is_attachable:
-        return False
+        return None
     gone = await job.blocking(journal.dropped, own.id)
     job.tools.on_change(gone or replace(own, hidden=True))
     job.row, job.paid = older, False
     job.tools.on_change(older)
     job.release_slot()
-    return True
+    return Accepted(older)
 
 
 async def _answer_was_lost(job: Job, own: TaskRow) -> TaskRow | None:

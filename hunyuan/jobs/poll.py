@@ -1,4 +1,4 @@
-"""From an accepted task to its image on disk: poll, download, verify, store. Costs nothing, may be tried for ever."""
+"""Asks for an accepted task until the gateway says how it ended. Costs nothing, may be tried for ever."""
 
 from __future__ import annotations
 
@@ -6,161 +6,120 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterator
 
-from ..errors import (
-    AuthenticationError,
-    DownloadError,
-    HunyuanError,
-    JournalError,
-    LinkDeadError,
-    Money,
-    NotAnImageError,
-    SettingsError,
-    UnknownTaskError,
-    UnreadableAnswerError,
-)
+from ..errors import AuthenticationError, HunyuanError, Money, SettingsError, UnknownTaskError
 from ..journal.record_errors import error_of_row
 from ..journal.records import TaskRow
-from ..models import SLOT_PATIENCE, StoredImage, TaskState, TaskStatus
-from .handle import Decoded, Phase
-from .job import Job, StillRunning, TakenBack, TakenOver
-from .retry import Known, Next, after_download, after_poll, measured, next_poll, poll_times
-from .stalling import heard, troubled
+from ..models import SLOT_PATIENCE, TaskState, TaskStatus
+from .handle import Phase
+from .job import Job
+from .poll_times import aim, measured, next_poll, plan
+from .retry import Known, Next, after_poll
+from .stalling import note_answer, note_trouble
+from .steps import Accepted, Finished, Left
 from .timeouts import ago
 
-DOWNLOAD_DEADLINE = 120.0  # seconds for one try at one image
 ALONE_TRIES = 3  # of a step that nobody waits for; the sweeper comes back to it
-JOURNAL_PAUSE = 5.0  # seconds between tries to write down what must not be lost
-FOLLOW_GAP, CLAIM_GAP = 0.3, 5.0  # seconds between looks at a row that another process has in hand
 
 
-async def follow(job: Job) -> None:
-    """Waits while another living process has the task in hand; takes it over when that one died.
-
-    Raises TakenBack where that process did not send it after all.
-    """
-    journal, looked = job.tools.journal, -CLAIM_GAP
-    while job.row is not None and job.row.state is not TaskState.COLLECTED:
-        if job.row.is_dropped:
-            raise TakenBack
-        if job.row.state in (TaskState.FAILED, TaskState.UNKNOWN):
-            raise error_of_row(job.row)
-        now = job.clock.monotonic()
-        if now - looked >= CLAIM_GAP and job.row.state.is_open:
-            looked = now
-            if await job.blocking(journal.claim, job.row.id):
-                return
-        if not job.handles:
-            raise StillRunning  # whoever has it in hand goes on
-        job.phase = Phase.FOLLOWING
-        await job.clock.sleep(FOLLOW_GAP)
-        job.row = await job.blocking(journal.get, job.row.id)
-        if job.row is not None and job.row.state.is_attachable:
-            job.mark_created()
-    if job.row is None:
-        raise TakenBack
-
-
-async def await_success(job: Job) -> None:
-    """Polls until the gateway says done; raises its words when it says failed, or what no poll gets past.
-
-    Raises StillRunning where it is not done and nobody waits for it, TakenOver where another process has it.
-    """
-    row = job.row
-    assert row is not None
+async def poll(job: Job, accepted: Accepted) -> Finished | Left:
+    """Polls until the gateway says done; raises its words when it says failed, or what no poll gets past."""
     job.phase = Phase.WAITING
-    if row.state is TaskState.SUCCEEDED and row.urls and job.answered is None:
-        job.answered = TaskStatus(TaskState.SUCCEEDED, row.task_id, row.urls)
-        return
-    if job.answered is None or not _is_final(job.answered):
-        await _poll_to_the_end(job)
-    await _heed(job)
+    row, status, seconds = accepted.row, accepted.status, None
+    if row.state is TaskState.SUCCEEDED and row.urls and status is None:
+        return Finished(row, row.urls)
+    if status is None or not status.is_final:
+        ended = await _poll_to_the_end(job, accepted)
+        if isinstance(ended, Left):
+            return ended
+        status, seconds = ended
+    return await _write_end(job, job.row or row, status, seconds)
 
 
-def _is_final(status: TaskStatus) -> bool:
-    return status.state in (TaskState.SUCCEEDED, TaskState.FAILED)
-
-
-async def _poll_to_the_end(job: Job) -> None:
-    row, tools, clock = job.row, job.tools, job.clock
-    assert row is not None
+async def _poll_to_the_end(job: Job, accepted: Accepted) -> tuple[TaskStatus, float | None] | Left:
+    """The gateway's last word, and the seconds that the task took where polls could tell."""
+    row, tools, clock = accepted.row, job.tools, job.clock
     pending: float | None = None
-    from_start = job.created_at is not None  # only then can its duration be measured
-    if job.created_at is None:
-        job.created_at = clock.monotonic() - await job.age()
+    measurable = accepted.created_at is not None  # its duration, from the create on
+    job.created_at = began = clock.monotonic() - await job.age(row)
     history = await job.blocking(tools.durations.recent, row.type, row.size)
-    times, silence = poll_times(history, tools.chance()), tools.journal.silence
+    times, silence, said, missed = plan(history, tools.chance()), tools.journal.silence, job.answered, False
     while True:
-        if from_start or pending is not None:
-            await _pause(job, times)
+        if measurable:
+            missed = await _pause(job, began, times, said, missed)
         if tools.journal.silence != silence:
             silence = tools.journal.silence
             if not await job.blocking(tools.journal.claim, row.id):
-                raise TakenOver
-        status = await poll(job)
-        job.hear(status)
-        elapsed = clock.monotonic() - job.created_at
-        if _is_final(status):
-            succeeded = status.state is TaskState.SUCCEEDED  # how soon a task fails says nothing of how long others run
-            if succeeded and (from_start or pending is not None):
-                job.seconds = measured(pending, elapsed, aimed=bool(history))
-                tools.durations.add(row.type, row.size, job.seconds)
-            return
-        pending = elapsed
-        if status.state is not row.state:
-            row = await job.note(tools.journal.progress, status.state)
-        if not job.handles and (job.quiet or elapsed > SLOT_PATIENCE):
-            raise StillRunning
+                return Left.TAKEN_OVER
+        said = await ask(job, row)
+        job.keep_answer(said)
+        elapsed = clock.monotonic() - began
+        if said.state is TaskState.SUCCEEDED and measurable:
+            seconds = measured(pending, elapsed, aimed=bool(history))
+            tools.durations.add(row.type, row.size, seconds)
+            return said, seconds
+        if said.is_final:  # how soon a task fails says nothing of how long others run
+            return said, None
+        pending, measurable = elapsed, True
+        if said.state is not row.state:
+            row = await job.note(row, tools.journal.progress, said.state)
+        if not job.handles and (isinstance(job.wanted, TaskRow) or elapsed > SLOT_PATIENCE):
+            return Left.STILL_RUNNING
 
 
-async def _pause(job: Job, times: Iterator[float]) -> None:
-    """Waits for the time of the next poll; somebody who begins to watch ends the wait."""
-    assert job.created_at is not None
-    elapsed = job.clock.monotonic() - job.created_at
+async def _pause(job: Job, began: float, times: Iterator[float], said: TaskStatus | None, missed: bool) -> bool:
+    """Waits for the time of the next poll; somebody who begins to wait ends the pause.
+
+    missed: whether the gateway's own progress has aimed too early; given again, as it stands after the pause.
+    """
+    elapsed = job.clock.monotonic() - began
     if elapsed > SLOT_PATIENCE:
         job.release_slot()
-    said = job.answered
-    at = next_poll(times, elapsed, said.progress if said else None, said.retry_after if said else None)
-    job.nudged.clear()
+    aimed = aim(elapsed, said.progress) if said and not missed else None
+    at = next_poll(times, elapsed, aimed, said.retry_after if said else None)
+    job.joined.clear()
     sleeping = asyncio.ensure_future(job.clock.sleep(at - elapsed))
-    nudged = asyncio.ensure_future(job.nudged.wait())
+    joined = asyncio.ensure_future(job.joined.wait())
     try:
-        await asyncio.wait({sleeping, nudged}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({sleeping, joined}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         sleeping.cancel()
-        nudged.cancel()
+        joined.cancel()
+    return missed or (aimed is not None and at >= aimed)
 
 
-async def poll(job: Job) -> TaskStatus:
-    """Asks until the gateway gives a readable answer; raises what asking again does not mend."""
+async def ask(job: Job, row: TaskRow | str) -> TaskStatus:
+    """Asks until the gateway gives a readable answer; raises what asking again does not mend.
+
+    row: the task's, or the id that somebody typed.
+    """
     tools, seen = job.tools, Counter[type[HunyuanError]]()
-    task_id = job.task_id or (job.row.task_id if job.row else None)
-    assert task_id is not None
+    known = row if isinstance(row, TaskRow) else None
+    task_id = row if isinstance(row, str) else row.task_id or job.task_id or row.id
     while True:
-        await tools.limiter.resume()
+        await tools.limiter.wait_to_poll()
         try:
-            _check_gateway(job)
+            _check_gateway(job, known)
             status = await job.remote(tools.client.status, task_id, job.input_urls)
         except HunyuanError as error:
             seen[type(error)] += 1
-            age = await job.age()
-            known = _is_known(job)
-            decision = after_poll(error, seen[type(error)], tools.chance(), age=age, known=known)
-            await job.heed(error)
-            given_up = decision.next is not Next.AGAIN or (not job.handles and seen.total() >= ALONE_TRIES)
-            await troubled(job, error, for_good=decision.next is not Next.AGAIN)
-            if given_up:
-                raise await _last_word(job, error, decision.next, age) from error.__cause__
+            age = await job.age(known)
+            decision = after_poll(error, seen[type(error)], tools.chance(), age=age, known=_how_known(job, known))
+            await job.pause_after_429(error)
+            again = decision.next is Next.AGAIN
+            await note_trouble(job, error, for_good=not again)
+            if not again or (not job.handles and seen.total() >= ALONE_TRIES):
+                raise await _told(job, known, error, decision.next, age) from error.__cause__
             if age > SLOT_PATIENCE:
                 job.release_slot()
             await job.clock.sleep(decision.delay)
         else:
-            await heard(job, status)
+            await note_answer(job, status)
             return status
 
 
-def _check_gateway(job: Job) -> None:
+def _check_gateway(job: Job, row: TaskRow | None) -> None:
     """Another gateway knows nothing of the task, and what it says of the id must not count."""
-    row, base_url = job.row, job.tools.settings().base_url
+    base_url = job.tools.settings().base_url
     if row is not None and row.base_url and row.base_url != base_url:
         raise SettingsError(
             f"This task was created at {row.base_url}; the base URL is {base_url} now.",
@@ -170,19 +129,18 @@ def _check_gateway(job: Job) -> None:
         )
 
 
-def _is_known(job: Job) -> Known:
+def _how_known(job: Job, row: TaskRow | None) -> Known:
     """What this process knows of the task, by which a 404 is judged: another key's says nothing."""
-    if job.row is None:
+    if row is None:
         return Known.BY_NAME
-    return Known.AS_OURS if job.row.account == job.tools.settings().account else Known.AS_ANOTHER_KEYS
+    return Known.AS_OURS if row.account == job.tools.settings().account else Known.AS_ANOTHER_KEYS
 
 
-async def _last_word(job: Job, error: HunyuanError, then: Next, age: float) -> HunyuanError:
+async def _told(job: Job, row: TaskRow | None, error: HunyuanError, then: Next, age: float) -> HunyuanError:
     """What is raised where no further poll follows. A task that is gone is still counted, and not asked for again."""
-    row = job.row
     if not isinstance(error, UnknownTaskError) or row is None or then is Next.AGAIN:
         return error
-    if _is_known(job) is Known.AS_ANOTHER_KEYS:
+    if _how_known(job, row) is Known.AS_ANOTHER_KEYS:
         return AuthenticationError(
             "The gateway does not give this task to the API key that is set: it was created with another one.",
             do="Set that key again to collect it.",
@@ -196,126 +154,24 @@ async def _last_word(job: Job, error: HunyuanError, then: Next, age: float) -> H
             money=Money.MAYBE_SPENT,
         )
     if not row.urls:  # else its link is known and may still work
-        await job.note(job.tools.journal.lost, error.what)
+        await job.note(row, job.tools.journal.lost, error.what)
     return error.but(money=Money.MAYBE_SPENT)
 
 
-async def _heed(job: Job) -> None:
-    """Writes down how the task ended."""
-    status = job.answered
-    assert status is not None and job.row is not None
+async def _write_end(job: Job, row: TaskRow, status: TaskStatus, seconds: float | None) -> Finished:
+    """Writes down how the task ended. An image that is only in the answer has no state of its own: it goes to the
+    disk."""
+    journal, urls = job.tools.journal, [url for url in status.images if not url.startswith("data:")]
     try:
-        await job.note_charged()
-        row = await _write_end(job, job.row, status)
+        row = await job.note_charged(row)
+        if status.state is TaskState.FAILED:
+            row = await job.note(row, journal.failed, status.gateway_code or "task_failed", status.words, True)
+        elif urls:
+            row = await job.note(row, journal.succeeded, urls, seconds)
     finally:
         job.release_slot()  # only now: who gets it must not find this task still running in the journal
-    if status.state is TaskState.FAILED:
-        if row.error_code == "1402":
-            await job.forget_inputs()
-        raise error_of_row(row)
-
-
-async def _write_end(job: Job, row: TaskRow, status: TaskStatus) -> TaskRow:
-    """The row then. An image that is only in the answer has no state of its own: it goes to the disk."""
-    journal = job.tools.journal
-    urls = [url for url in status.images if not url.startswith("data:")]
-    if status.state is TaskState.FAILED:
-        return await job.note(journal.failed, status.gateway_code or "task_failed", status.words, True)
-    return await job.note(journal.succeeded, urls, job.seconds) if urls else row
-
-
-async def collect(job: Job) -> list[Decoded]:
-    """Fetches every image of a finished task, verifies it by decoding and puts its bytes on disk."""
-    job.phase = Phase.DOWNLOADING
-    assert job.row is not None
-    images = job.answered.images if job.answered else job.row.urls
-    if not images:
-        raise LinkDeadError("The gateway gives no link to this task's image any more.", task_id=job.known_id)
-    got = await asyncio.gather(*(_collect_one(job, k, url) for k, url in enumerate(images)))
-    await job.note(job.tools.journal.collected, [stored for stored, _ in got])
-    await job.blocking(job.tools.results.evict)
-    return [decoded for _, decoded in got]
-
-
-async def _collect_one(job: Job, index: int, url: str) -> tuple[StoredImage, Decoded]:
-    tools, seen, since = job.tools, Counter[type[HunyuanError]](), job.clock.monotonic()
-    while True:
-        await tools.limiter.resume()
-        try:
-            return await job.remote(_fetch, job, index, url)
-        except HunyuanError as error:
-            seen[type(error)] += 1
-            waited = job.clock.monotonic() - since
-            decision = after_download(error, seen[type(error)], tools.chance(), since=waited)
-            await job.heed(error)
-            job.asked = job.asked or isinstance(error, DownloadError)  # the gateway's link was tried, to no good
-            if decision.next is not Next.AGAIN or (not job.handles and seen.total() >= ALONE_TRIES):
-                if isinstance(error, LinkDeadError):
-                    again = "Run the node again while the task is young: it asks the gateway for the link anew."
-                    do = f"{again} For a new image instead, for new credits, turn reuse off."
-                    raise error.but(do=do) from error.__cause__
-                raise
-            await job.clock.sleep(decision.delay)
-            if isinstance(error, LinkDeadError):
-                url = await _fresh_link(job, index, url)
-
-
-async def keep_inline(job: Job) -> None:
-    """Where the road ends with an image that is only in memory, the journal takes it: no id could fetch it again."""
-    while job.is_only_here:
-        assert job.row is not None and job.answered is not None
-        try:
-            await job.note(job.tools.journal.succeeded, job.answered.images, job.seconds)
-        except JournalError as unwritten:
-            job.tools.warn(f"An image that is paid for is only in memory, trying on: {unwritten.what}")
-            await job.clock.sleep(JOURNAL_PAUSE)
-
-
-async def _fresh_link(job: Job, index: int, url: str) -> str:
-    """The task's link as the gateway gives it now: a dead one may have been signed anew."""
-    if job.row is None or job.row.task_id is None:
-        return url
-    try:
-        status = await poll(job)
-    except (UnknownTaskError, UnreadableAnswerError):
-        return url  # the gateway gives none, but the one that is known may still come to life
-    return status.images[index] if index < len(status.images) else url
-
-
-def _fetch(job: Job, index: int, url: str) -> tuple[StoredImage, Decoded]:
-    """Blocking: download, decode (which verifies), store, and remember which content has which link."""
-    tools, row = job.tools, job.row
-    assert row is not None
-    data = b""
-    try:
-        data = tools.client.download(url, DOWNLOAD_DEADLINE)
-        decoded = tools.decode(data)
-    except DownloadError as error:
-        do, rejected = error.do, data or (error.body if isinstance(error, NotAnImageError) else b"")
-        if rejected:
-            kept = tools.results.keep_rejected(row.task_id or row.id, index, rejected)
-            do = f"{do} The bytes are kept for a look in {kept}.".strip()
-        raise error.but(task_id=row.task_id or row.id, do=do) from error.__cause__
-    link = "" if url.startswith("data:") else url
-    stored = tools.results.store(row.task_id or row.id, index, data, decoded.mime, link)
-    if link and decoded.opaque:
-        tools.sources.remember(f"pixels:{decoded.digest}", link)
-    return stored, decoded
-
-
-async def load(job: Job) -> list[Decoded]:
-    """The images of a collected task, from the disk alone; fetched again where the files are gone."""
-    tools, row = job.tools, job.row
-    assert row is not None
-
-    def read() -> list[Decoded]:
-        return [tools.decode(tools.results.read(stored)) for stored in row.files]
-
-    job.phase = Phase.DOWNLOADING
-    try:
-        return await job.remote(read)
-    except (OSError, HunyuanError) as error:
-        tools.warn(f"The files of task {row.task_id or row.id} cannot be read ({error}); fetching them again.")
-    # The known link first: a gateway that no longer knows the task, or one server of it, must not cost a new image.
-    job.answered = None if row.urls or row.task_id is None else await poll(job)
-    return await collect(job)
+    if status.state is not TaskState.FAILED:
+        return Finished(row, status.images)
+    if row.error_code == "1402":
+        await job.forget_inputs()
+    raise error_of_row(row)

@@ -1,4 +1,4 @@
-"""All tasks of the process: nodes submit and watch, the sweeper goes on with what nobody watches.
+"""All tasks of the process: nodes submit and wait, the sweeper goes on with what nobody waits for.
 
 The runner keeps one job a task. The same request twice, from two nodes or two prompts, is one job
 with two handles; what another process has in hand is followed through the journal.
@@ -9,25 +9,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from ..errors import (
-    HunyuanError,
-    JournalError,
-    LinkDeadError,
-    Money,
-    ShuttingDownError,
-    TaskFailedError,
-    UnknownTaskError,
-)
-from ..journal.record_errors import error_of_row
+from ..errors import HunyuanError, JournalError, ShuttingDownError
 from ..journal.records import Limits, RunContext, TaskRow
-from ..models import GenerationRequest, ImageInput, TaskState, check_task_id
+from ..models import GenerationRequest, ImageInput, check_task_id
 from .closing import PATIENCE
-from .create import obtain_row
-from .handle import Decoded, Handle, Phase
-from .job import HandedOver, Job, Options, StillRunning, TakenBack, TakenOver, Tools
+from .flow import run
+from .handle import Handle, Phase
+from .job import Job, Options, Tools
 from .limiter import Clock
-from .poll import await_success, collect, follow, keep_inline, load, poll
+from .steps import Left, Requested, TypedId
 from .sweeper import Sweeper
+from .timeouts import closing_error, timeout_error
 
 
 class TaskRunner:
@@ -40,7 +32,7 @@ class TaskRunner:
         self._jobs: set[Job] = set()
         self._admitting = asyncio.Lock()  # of the background loop
         self._sent_off: set[Job] = set()  # told to end, since the process does
-        self._told = False  # what the end waits for
+        self._said = False  # what the end waits for
         self.sweeper = Sweeper(tools, self._look_quietly, self._rows_in_hand)
 
     @property
@@ -53,7 +45,7 @@ class TaskRunner:
     def submit(
         self, requests: Sequence[tuple[GenerationRequest, Sequence[ImageInput]]], options: Options
     ) -> list[Handle]:
-        """Watches one task a request; those that are new are created, together within the credit limits.
+        """A handle on one task for each request; those that are new are created, together within the credit limits.
 
         Each handle fails by itself: CreditLimitError, JournalError, InputImageError, what the create or the
         task failed with, TaskTimeoutError.
@@ -65,12 +57,12 @@ class TaskRunner:
         return handles
 
     def attach(self, task_id: str, options: Options) -> Handle:
-        """Watches a task by its id; raises InvalidTaskIdError for what can never be one."""
+        """A handle on a task by its id; raises InvalidTaskIdError for what can never be one."""
         checked = check_task_id(task_id)
         handle = Handle(options.timeout_s)
         if self._refuse([handle]):
             return handle
-        job = Job(self.tools, options, task_id=checked)
+        job = Job(self.tools, options.context, TypedId(checked), task_id=checked)
         self.tools.background.post(lambda: self._start(job, handle))
         return handle
 
@@ -113,16 +105,16 @@ class TaskRunner:
             out = sum(job.must_finish for job in self._jobs)
             if not out:
                 return
-            if not self._told:
+            if not self._said:
                 self.tools.warn(f"ComfyUI ends: waiting up to {PATIENCE:g} s for {out} tasks to be written down.")
-            self._told = True
+            self._said = True
             await self.clock.sleep(0.02)
 
     def _send_off(self) -> None:
         """Ends what can go on at the next start. An image that came without a task id is written down by its job."""
         self.sweeper.stop()
         for job in self._jobs - self._sent_off:
-            if job.is_only_here or not job.must_finish:
+            if job.only_here or not job.must_finish:
                 self._sent_off.add(job)
                 job.leave()
 
@@ -163,8 +155,8 @@ class TaskRunner:
                 if running is not None and options.reuse:
                     self._add_handle(running, handle)
                     continue
-                counts = fingerprint in new
-                job = Job(self.tools, options, request, inputs, reuse=options.reuse, first=handle, counts=counts)
+                wanted = Requested(request, inputs, options.reuse, counts=fingerprint in new)
+                job = Job(self.tools, options.context, wanted, first=handle)
                 self._by_fingerprint[fingerprint] = job
                 self._start(job, handle)
 
@@ -191,15 +183,13 @@ class TaskRunner:
 
         return await blocking(admit)
 
-    def _start(self, job: Job, handle: Handle | None) -> None:
-        if self._refuse([handle] if handle else []):
+    def _start(self, job: Job, handle: Handle) -> None:
+        if self._refuse([handle]):
             self._unlist(job)
             return
         self._jobs.add(job)
-        task = self.tools.background.spawn(self._run(job))
-        job.leave = task.cancel
-        if handle is not None:
-            self._add_handle(job, handle)
+        job.leave = self.tools.background.spawn(self._run(job)).cancel
+        self._add_handle(job, handle)
 
     def _add_handle(self, job: Job, handle: Handle) -> None:
         job.add(handle)
@@ -207,30 +197,33 @@ class TaskRunner:
 
         async def expire() -> None:
             await self.clock.sleep(handle.timeout_s)
-            holder = self._holder(handle)
+            holder = self._remove(handle)
             if holder is not None:
-                holder.expire(handle)
-                self._left(holder)
+                handle.fail(timeout_error(holder, handle.timeout_s))
+                self._leave_unsent(holder)
 
         timer = background.spawn(expire())
         handle.done.add_done_callback(lambda _: background.post(timer.cancel))
 
         def let_go() -> None:
             timer.cancel()
-            holder = self._holder(handle)
+            holder = self._remove(handle)
             if holder is not None:
-                holder.remove(handle)
-                self._left(holder)
+                self._leave_unsent(holder)
 
         handle.let_go = lambda: background.post(let_go)
         if handle.left:  # in the same moment, from another thread
             let_go()
 
-    def _holder(self, handle: Handle) -> Job | None:
-        return next((job for job in self._jobs if handle in job.handles), None)
+    def _remove(self, handle: Handle) -> Job | None:
+        """Takes the handle from its job, which is given; None where the job has ended."""
+        holder = next((job for job in self._jobs if handle in job.handles), None)
+        if holder is not None:
+            holder.remove(handle)
+        return holder
 
-    def _left(self, job: Job) -> None:
-        """Nobody watches any more: what was not sent is dropped."""
+    def _leave_unsent(self, job: Job) -> None:
+        """Where nobody waits any more, what was not sent is dropped."""
         if not job.handles and job.phase.is_free and not job.paid:
             self._jobs.discard(job)
             self._unlist(job)  # at once: who comes in this moment must not join what is about to end
@@ -238,11 +231,10 @@ class TaskRunner:
 
     async def _run(self, job: Job) -> None:
         try:
-            job.succeed(await self._road(job))
-        except (HandedOver, StillRunning):
-            pass  # somebody else goes on: another job, or the sweeper at its next sweep
+            if await run(job, self._by_row) is Left.UNWANTED:
+                job.fail(closing_error(job))
         except asyncio.CancelledError:
-            job.shut_down()
+            job.fail(closing_error(job))
             raise
         except Exception as error:  # noqa: BLE001 - a defect must reach the node, not vanish in the background
             if not job.handles:
@@ -259,82 +251,6 @@ class TaskRunner:
             for key in [key for key, held in index.items() if held is job]:
                 del index[key]
 
-    async def _road(self, job: Job) -> Sequence[Decoded]:
-        try:
-            return await self._way(job)
-        except (Exception, asyncio.CancelledError):
-            await keep_inline(job)
-            raise
-
-    async def _way(self, job: Job) -> Sequence[Decoded]:
-        if job.row is None:
-            await (obtain_row(job) if job.request is not None else self._find(job))
-        self._settle_on(job)
-        assert job.row is not None
-        row, in_hand = job.row, job.paid
-        while True:
-            try:
-                if not in_hand:
-                    await follow(job)
-                job.mark_created()
-                if job.row.state is TaskState.COLLECTED:
-                    return await self._reload(job)
-                await await_success(job)
-                return await collect(job)
-            except TakenBack:
-                return await self._anew(job, row)
-            except TakenOver:
-                job.release_slot()
-                in_hand = False
-
-    async def _reload(self, job: Job) -> Sequence[Decoded]:
-        """A collected task's images; where they can be had no more, the request is created anew."""
-        row = job.row
-        assert row is not None
-        try:
-            return await load(job)
-        except (LinkDeadError, UnknownTaskError) as error:
-            await job.note(self.tools.journal.lost, error.what)
-            if job.request is None:
-                raise
-        job.reuse = False
-        return await self._anew(job, row)
-
-    async def _anew(self, job: Job, row: TaskRow) -> Sequence[Decoded]:
-        """The request's task is none any more: it begins from the start."""
-        self._by_row.pop(row.id, None)
-        if job.request is None:
-            raise TaskFailedError("This task was taken back before it was sent.", money=Money.NOT_SPENT)
-        job.row, job.answered, job.created_at, job.phase = None, None, None, Phase.LOOKING
-        return await self._way(job)
-
-    def _settle_on(self, job: Job) -> None:
-        """One job a row: the later one hands its handles over."""
-        assert job.row is not None
-        held = self._by_row.setdefault(job.row.id, job)
-        if held is not job:
-            for handle in job.handles:
-                held.add(handle)
-            job.handles.clear()
-            raise HandedOver
-
-    async def _find(self, job: Job) -> None:
-        """A typed id: a row of ours, else a task created elsewhere that the gateway must know."""
-        assert job.task_id is not None
-        journal, task_id = self.tools.journal, job.task_id
-        row = await job.blocking(journal.by_task_id, task_id) or await job.blocking(journal.get, task_id)
-        if row is None:
-            job.hear(await poll(job))
-            settings, context = self.tools.settings(), job.options.context
-
-            def adopt() -> TaskRow:
-                return journal.adopt(task_id, base_url=settings.base_url, account=settings.account, context=context)
-
-            row = await job.blocking(adopt)
-        job.row = row
-        if row.state in (TaskState.FAILED, TaskState.UNKNOWN):
-            raise error_of_row(row)
-
     # --- for the sweeper ---------------------------------------------------------------------------------
 
     def _rows_in_hand(self) -> set[str]:
@@ -342,14 +258,13 @@ class TaskRunner:
         return {job.row.id for job in self._jobs if job.row is not None}
 
     async def _look_quietly(self, row: TaskRow) -> bool:
-        """Looks once at an open task that nobody watches; whether the gateway answered for it."""
+        """Looks once at an open task that nobody waits for; whether the gateway answered for it."""
         if self.tools.closing.begun:
             return False
-        context = RunContext(row.prompt_id, row.node_id, row.session)
-        job = Job(self.tools, Options(context), row=row, quiet=True)
+        job = Job(self.tools, RunContext(row.prompt_id, row.node_id, row.session), row, row=row)
         task = asyncio.current_task()
-        assert task is not None
-        job.leave = task.cancel
+        if task is not None:
+            job.leave = task.cancel
         self._jobs.add(job)
         await self._run(job)
         return job.asked

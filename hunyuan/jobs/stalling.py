@@ -12,24 +12,24 @@ from typing import TYPE_CHECKING
 from ..errors import HunyuanError, JournalError, RateLimitedError, UnknownTaskError, UnreadableAnswerError
 from ..journal.records import STALLED
 from ..models import TaskState, TaskStatus
+from .job import Job
 
 if TYPE_CHECKING:
     from ..journal.records import TaskRow
-    from .job import Job
 
 # Seconds without a usable answer. A restart of the gateway takes less, and its tasks go on meanwhile.
 STALLS_AFTER = 60.0
 
 
-async def heard(job: Job, status: TaskStatus) -> None:
+async def note_answer(job: Job, status: TaskStatus) -> None:
     """A poll was answered with the task's state: while it runs, it is in flight again."""
     job.heard_at, job.trouble, job.asked = job.clock.monotonic(), None, True
     row = job.row
     if row is not None and row.error_code == STALLED and status.state in (TaskState.SUBMITTED, TaskState.RUNNING):
-        await _write(job, job.tools.journal.resumed)
+        await _write(job, row, job.tools.journal.resumed)
 
 
-async def troubled(job: Job, error: HunyuanError, *, for_good: bool) -> None:
+async def note_trouble(job: Job, error: HunyuanError, *, for_good: bool) -> None:
     """A poll failed. for_good: asking again soon does not mend it."""
     job.trouble = error
     job.asked = job.asked or _is_answer(job, error)
@@ -41,12 +41,12 @@ async def troubled(job: Job, error: HunyuanError, *, for_good: bool) -> None:
     job.release_slot()
     row = job.row
     if row is not None and not row.error_code and row.state in (TaskState.SUBMITTED, TaskState.RUNNING):
-        await _write(job, job.tools.journal.stalled, error.what)
+        await _write(job, row, job.tools.journal.stalled, error.what)
 
 
-async def _write(job: Job, step: Callable[..., TaskRow | None], *arguments: object) -> None:
+async def _write(job: Job, row: TaskRow, step: Callable[..., TaskRow | None], *arguments: object) -> None:
     try:
-        await job.note(step, *arguments)
+        await job.note(row, step, *arguments)
     except JournalError as unwritten:  # what counts as in flight is wrong for a while, no more
         job.tools.warn(f"Whether task {job.known_id} takes a slot could not be written down: {unwritten.what}")
 

@@ -1,4 +1,4 @@
-"""The sweeper: open tasks that nobody watches go on being asked for, quietly, until their images are on disk.
+"""The sweeper: open tasks that nobody waits for go on being asked for, quietly, until their images are on disk.
 
 It also says that this process lives, and clears up after those that do not. It sends nothing that costs.
 """
@@ -14,7 +14,7 @@ from ..journal.records import TaskRow
 from ..models import SLOT_PATIENCE
 from .job import Tools
 from .limiter import Clock
-from .retry import quiet_gap
+from .poll_times import quiet_gap
 
 BEAT = 5.0  # seconds between rounds; well under the journal's 30 s after which a worker counts as dead
 AT_ONCE = 4  # unwatched tasks that are asked for at the same time
@@ -49,7 +49,7 @@ class Sweeper:
             self._rounds = self._tools.background.spawn(self._go_round())
 
     def stop(self) -> None:
-        """Ends; what is being driven goes on."""
+        """Ends; what is under way goes on."""
         if self._rounds is not None:
             self._rounds.cancel()
             self._rounds = None
