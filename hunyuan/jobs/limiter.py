@@ -19,8 +19,8 @@ Group = tuple[str, str]  # prompt id, node id
 
 # Seconds after a 429, doubled with each in a row: the floor of what the gateway asks for, which may be nothing.
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
-POLLS_A_SECOND = 4.0  # of all tasks together, whatever the gateway says of their progress
-POLLS_A_SLOT = 2.0  # a second, where that is more: a hundred short tasks must be noticed when they end
+POLLS_A_SECOND = 4  # of all tasks together, whatever the gateway says of their progress
+POLLS_A_SLOT = 2  # a second, where that is more: a hundred short tasks must be noticed when they end
 FORGOTTEN_AFTER = 120.0  # seconds since a pause ended after which the next 429 is a first one
 
 
@@ -100,7 +100,7 @@ class Limiter:
         self._paused_until = 0.0
         self._waker: asyncio.Task[None] | None = None
         self._queue = _Queue()
-        self._polls, self._polls_at = POLLS_A_SECOND, clock.monotonic()  # that may go out at once, and since when
+        self._polls: deque[float] = deque()  # monotonic seconds of those of the last second
         self._crowd: tuple[int, float] | None = None  # the journal's count where it is full, and since when the oldest
         self.slots: set[Slot] = set()  # nodes read it from their own threads
         self.refusal: str | None = None  # the gateway's words at the last 429, until a create is accepted
@@ -166,14 +166,16 @@ class Limiter:
             await self._clock.sleep(self.paused_for)
 
     async def wait_to_poll(self) -> None:
-        """Waits out the 429 pause, and until a poll more is within what the gateway may be asked in a second."""
-        await self.resume()
-        rate = max(POLLS_A_SECOND, POLLS_A_SLOT * self.in_flight)
-        self._polls = min(rate, self._polls + (self.now - self._polls_at) * rate) - 1
-        self._polls_at = self.now
-        if self._polls < 0:  # who comes later waits longer: each has taken its turn already
-            await self._clock.sleep(-self._polls / rate)
+        """Waits out the 429 pause, and until one poll more is within what the gateway may be asked in a second."""
+        while True:
             await self.resume()
+            most = max(POLLS_A_SECOND, POLLS_A_SLOT * self.in_flight)
+            while self._polls and self._polls[0] + 1.0 <= self.now:
+                self._polls.popleft()
+            if len(self._polls) < most:
+                self._polls.append(self.now)
+                return
+            await self._clock.sleep(max(0.001, self._polls[-most] + 1.0 - self.now))
 
     def throttled(self, retry_after: float | None, words: str = "") -> None:
         """The gateway said 429: everybody pauses, and fewer may be in flight. One narrowing a pause."""

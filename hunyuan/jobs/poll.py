@@ -18,6 +18,7 @@ from .stalling import note_answer, note_trouble
 from .steps import Accepted, Finished, Left
 from .timeouts import ago
 
+AIM_LATE = 1.0075  # of a gateway's progress: in whole percent it may be rounded up, and an aim too early is a miss
 ALONE_TRIES = 3  # of a step that nobody waits for; the sweeper comes back to it
 
 
@@ -75,6 +76,7 @@ async def _pause(job: Job, began: float, times: Iterator[float], said: TaskStatu
     if elapsed > SLOT_PATIENCE:
         job.release_slot()
     aimed = aim(elapsed, said.progress) if said and not missed else None
+    aimed = None if aimed is None else aimed * AIM_LATE
     at = next_poll(times, elapsed, aimed, said.retry_after if said else None)
     job.joined.clear()
     sleeping = asyncio.ensure_future(job.clock.sleep(at - elapsed))
