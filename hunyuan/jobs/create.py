@@ -33,7 +33,7 @@ async def create(job: Job, reserved: Reserved) -> Accepted | Again:
 
     job.phase = Phase.SENDING
     try:
-        status = await job.remote(send)
+        status = await job.background.remote(send)
     except HunyuanError as error:
         return await _not_accepted(job, reserved, error)
     except Exception as defect:

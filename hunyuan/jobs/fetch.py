@@ -33,7 +33,7 @@ async def fetch(job: Job, finished: Finished) -> Stored:
         raise LinkDeadError("The gateway gives no link to this task's image any more.", task_id=job.known_id)
     got = await asyncio.gather(*(_fetch_one(job, finished.row, k, url) for k, url in enumerate(finished.images)))
     row = await job.note(finished.row, job.tools.journal.collected, [stored for stored, _ in got])
-    await job.blocking(job.tools.results.evict)
+    await job.background.blocking(job.tools.results.evict)
     return Stored(row, tuple(decoded for _, decoded in got))
 
 
@@ -46,7 +46,7 @@ async def load(job: Job, row: TaskRow) -> Stored | Left:
 
     job.phase = Phase.DOWNLOADING
     try:
-        return Stored(row, await job.remote(read))
+        return Stored(row, await job.background.remote(read))
     except (OSError, HunyuanError) as error:
         tools.warn(f"The files of task {row.storage_id} cannot be read ({error}); fetching them again.")
     try:
@@ -76,7 +76,7 @@ async def _fetch_one(job: Job, row: TaskRow, index: int, url: str) -> tuple[Stor
     while True:
         await tools.limiter.resume()
         try:
-            return await job.remote(_download, job, row, index, url)
+            return await job.background.remote(_download, job, row, index, url)
         except HunyuanError as error:
             seen[type(error)] += 1
             waited = job.clock.monotonic() - since

@@ -92,14 +92,14 @@ async def _find(job: Job) -> Accepted | Requested:
         return await _find_by_id(job, wanted.task_id)
     if wanted.reuse and not wanted.counts:  # what counts as new was looked up for the limits
         fingerprint = wanted.request.fingerprint(job.tools.settings().base_url)
-        job.row = await job.blocking(job.tools.journal.find_reusable, fingerprint)
+        job.row = await job.background.blocking(job.tools.journal.find_reusable, fingerprint)
     return wanted if job.row is None else Accepted(job.row)
 
 
 async def _find_by_id(job: Job, task_id: str) -> Accepted:
     """A row of ours, else a task created elsewhere that the gateway must know. Raises what it failed with."""
-    journal, status = job.tools.journal, None
-    row = await job.blocking(journal.by_task_id, task_id) or await job.blocking(journal.get, task_id)
+    blocking, journal, status = job.background.blocking, job.tools.journal, None
+    row = await blocking(journal.by_task_id, task_id) or await blocking(journal.get, task_id)
     if row is None:
         status = await ask(job, task_id)
         job.keep_answer(status)
@@ -108,7 +108,7 @@ async def _find_by_id(job: Job, task_id: str) -> Accepted:
         def adopt() -> TaskRow:
             return journal.adopt(task_id, base_url=settings.base_url, account=settings.account, context=job.context)
 
-        row = await job.blocking(adopt)
+        row = await blocking(adopt)
     job.row = row
     if row.state in (TaskState.FAILED, TaskState.UNKNOWN):
         raise error_of_row(row)
@@ -126,13 +126,13 @@ async def _follow(job: Job, accepted: Accepted) -> Accepted | Left:
         now = job.clock.monotonic()
         if now - looked >= CLAIM_GAP and row.state.is_open:
             looked = now
-            if await job.blocking(journal.claim, row.id):
+            if await job.background.blocking(journal.claim, row.id):
                 break
         if not job.handles:
             return Left.STILL_RUNNING  # whoever has it in hand goes on
         job.phase = Phase.FOLLOWING
         await job.clock.sleep(FOLLOW_GAP)
-        fresh = await job.blocking(journal.get, row.id)
+        fresh = await job.background.blocking(journal.get, row.id)
         if fresh is None:
             return Left.TAKEN_BACK
         row = job.row = fresh

@@ -92,13 +92,9 @@ class Handle:
     created: Future[TaskRow] = field(default_factory=_begun)
     done: Future[Collected] = field(default_factory=_begun)
     paid: bool = False  # whether it was this handle's node that paid, once `created` has ended
-    look: Callable[[], Progress] = lambda: Progress(Phase.LOOKING, 0.0)
+    progress: Callable[[], Progress] = lambda: Progress(Phase.LOOKING, 0.0)  # where the task stands now
     let_go: Callable[[], None] = lambda: None
     left: bool = False  # let go of, perhaps before the runner had it
-
-    def progress(self) -> Progress:
-        """Where the task stands now."""
-        return self.look()
 
     def detach(self) -> None:
         """Lets go: what was not sent is dropped, what was sent goes on by itself to the disk."""

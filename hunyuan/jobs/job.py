@@ -11,7 +11,7 @@ import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 from ..errors import HunyuanError, JournalError, Money, RateLimitedError, TaskFailedError
 from ..models import GenerationRequest, ResolvedImage, TaskState, TaskStatus
@@ -19,7 +19,7 @@ from .background_loop import BackgroundLoop
 from .closing import Closing
 from .durations import PRIOR, Durations
 from .handle import Collected, Decoded, Handle, Phase, Progress
-from .limiter import Limiter, Slot
+from .limiter import Clock, Limiter, Slot
 from .steps import Requested, Stored, TypedId
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from ..sources import SourceChain
     from ..storage.results import ResultStore
 
-T = TypeVar("T")
 MOST_ODD_WORDS = 50  # of a gateway that makes up a new status every time
 
 
@@ -93,7 +92,11 @@ class Job:
     asked: bool = False  # whether the gateway has answered for it at all, be it that there is no such task
 
     @property
-    def clock(self) -> Any:
+    def background(self) -> BackgroundLoop:
+        return self.tools.background
+
+    @property
+    def clock(self) -> Clock:
         return self.tools.background.clock
 
     @property
@@ -143,21 +146,13 @@ class Job:
             return True
         return self.paid and self.row is not None and self.row.state is TaskState.INTENDED
 
-    async def blocking(self, call: Callable[..., T], *arguments: object) -> T:
-        """Runs a short blocking call of the library away from the loop."""
-        return await self.tools.background.blocking(call, *arguments)
-
-    async def remote(self, call: Callable[..., T], *arguments: object) -> T:
-        """Runs a call over the network away from the loop."""
-        return await self.tools.background.remote(call, *arguments)
-
     # --- handles -------------------------------------------------------------------------------------------
 
     def add(self, handle: Handle) -> None:
         """A node begins to wait."""
         began = self.clock.monotonic()
         self.handles.append(handle)
-        handle.look = lambda: self._view(began)
+        handle.progress = lambda: self._view(began)
         if self.row is not None and self.row.state.is_attachable:
             handle.mark_created(self.row, paid=self._is_paid_by(handle))
         self.joined.set()
@@ -225,10 +220,10 @@ class Job:
 
     async def note(self, row: TaskRow, step: Callable[..., TaskRow | None], *arguments: object) -> TaskRow:
         """Takes a step of the journal's with this task; the page is told how it stands then."""
-        fresh = await self.blocking(step, row.id, *arguments)
+        fresh = await self.background.blocking(step, row.id, *arguments)
         if fresh is None:  # the journal was set aside or deleted meanwhile, and the row with it
-            await self.blocking(self.tools.journal.restore, row)
-            fresh = await self.blocking(step, row.id, *arguments)
+            await self.background.blocking(self.tools.journal.restore, row)
+            fresh = await self.background.blocking(step, row.id, *arguments)
         self.row = fresh or row
         self.tools.on_change(self.row)
         return self.row
@@ -258,10 +253,10 @@ class Job:
     async def age(self, row: TaskRow | None) -> float:
         """Seconds since the create's answer, by the journal where another process had it; 0 where nobody knows."""
         if self.created_at is not None:
-            return float(self.clock.monotonic() - self.created_at)
+            return self.clock.monotonic() - self.created_at
         if row is None:
             return 0.0
-        now = await self.blocking(self.tools.journal.now)  # this machine's own clock may differ
+        now = await self.background.blocking(self.tools.journal.now)  # this machine's own clock may differ
         return max(0.0, now - (row.submitted_at or row.created_at))
 
     async def pause_after_429(self, error: HunyuanError) -> None:
@@ -270,7 +265,7 @@ class Job:
             self.tools.limiter.throttled(error.retry_after, error.words)
             account, seconds = self.tools.settings().account, self.tools.limiter.paused_for
             try:
-                await self.blocking(self.tools.journal.pause, account, seconds)
+                await self.background.blocking(self.tools.journal.pause, account, seconds)
             except JournalError as unwritten:
                 self.tools.warn(f"The pause after a 429 is this process's alone: {unwritten.what}")
 
@@ -278,7 +273,7 @@ class Job:
         """The gateway could not fetch the inputs' URLs: they go another way next time."""
         for image in self.resolved:
             try:
-                await self.blocking(self.tools.sources.forget, image.url)
+                await self.background.blocking(self.tools.sources.forget, image.url)
             except JournalError as unwritten:  # the failure that is being told matters more
                 self.tools.warn(f"An input's URL that the gateway cannot reach is still remembered: {unwritten.what}")
 

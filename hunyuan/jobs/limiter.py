@@ -100,7 +100,7 @@ class Limiter:
         self._paused_until = 0.0
         self._waker: asyncio.Task[None] | None = None
         self._queue = _Queue()
-        self._polls: deque[float] = deque()  # monotonic seconds of those of the last second
+        self._polls: deque[tuple[float, int]] = deque()  # of the last second: monotonic seconds, tasks in flight then
         self._crowd: tuple[int, float] | None = None  # the journal's count where it is full, and since when the oldest
         self.slots: set[Slot] = set()  # nodes read it from their own threads
         self.refusal: str | None = None  # the gateway's words at the last 429, until a create is accepted
@@ -169,13 +169,14 @@ class Limiter:
         """Waits out the 429 pause, and until one poll more is within what the gateway may be asked in a second."""
         while True:
             await self.resume()
-            most = max(POLLS_A_SECOND, POLLS_A_SLOT * self.in_flight)
-            while self._polls and self._polls[0] + 1.0 <= self.now:
+            while self._polls and self._polls[0][0] + 1.0 <= self.now:
                 self._polls.popleft()
+            in_flight = max(self.in_flight, *(count for _, count in self._polls), 0)
+            most = max(POLLS_A_SECOND, POLLS_A_SLOT * in_flight)
             if len(self._polls) < most:
-                self._polls.append(self.now)
+                self._polls.append((self.now, self.in_flight))
                 return
-            await self._clock.sleep(max(0.001, self._polls[-most] + 1.0 - self.now))
+            await self._clock.sleep(max(0.001, self._polls[-most][0] + 1.0 - self.now))
 
     def throttled(self, retry_after: float | None, words: str = "") -> None:
         """The gateway said 429: everybody pauses, and fewer may be in flight. One narrowing a pause."""

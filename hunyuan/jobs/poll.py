@@ -42,14 +42,14 @@ async def _poll_to_the_end(job: Job, accepted: Accepted) -> tuple[TaskStatus, fl
     pending: float | None = None
     measurable = accepted.created_at is not None  # its duration, from the create on
     job.created_at = began = clock.monotonic() - await job.age(row)
-    history = await job.blocking(tools.durations.recent, row.type, row.size)
+    history = await job.background.blocking(tools.durations.recent, row.type, row.size)
     times, silence, said, missed = plan(history, tools.chance()), tools.journal.silence, job.answered, False
     while True:
         if measurable:
             missed = await _pause(job, began, times, said, missed)
         if tools.journal.silence != silence:
             silence = tools.journal.silence
-            if not await job.blocking(tools.journal.claim, row.id):
+            if not await job.background.blocking(tools.journal.claim, row.id):
                 return Left.TAKEN_OVER
         said = await ask(job, row)
         job.keep_answer(said)
@@ -101,7 +101,7 @@ async def ask(job: Job, row: TaskRow | str) -> TaskStatus:
         await tools.limiter.wait_to_poll()
         try:
             _check_gateway(job, known)
-            status = await job.remote(tools.client.status, task_id, job.input_urls)
+            status = await job.background.remote(tools.client.status, task_id, job.input_urls)
         except HunyuanError as error:
             seen[type(error)] += 1
             age = await job.age(known)

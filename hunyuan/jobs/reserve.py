@@ -19,7 +19,7 @@ async def prepare_inputs(job: Job, requested: Requested) -> tuple[str, ...]:
         job.phase = Phase.PREPARING
 
         async def resolve(image: ImageInput) -> ResolvedImage:
-            return await job.remote(job.tools.sources.resolve, image)
+            return await job.background.remote(job.tools.sources.resolve, image)
 
         job.resolved = tuple(await asyncio.gather(*(resolve(image) for image in requested.inputs)))
     return tuple(image.url for image in job.resolved)
@@ -93,7 +93,7 @@ async def _begin(job: Job, requested: Requested, waited: float) -> Begun | Attac
             return Left.UNWANTED
 
     job.phase = Phase.RESERVING
-    return await job.blocking(begin)
+    return await job.background.blocking(begin)
 
 
 def _make_room(job: Job, found: Busy, busy: int) -> float:
@@ -112,7 +112,7 @@ def _make_room(job: Job, found: Busy, busy: int) -> float:
 async def take_back(job: Job, row: TaskRow) -> None:
     """The row of what was certainly not sent leaves the list, also one that the page has read meanwhile."""
     job.phase = Phase.RESERVING
-    gone = await job.blocking(job.tools.journal.dropped, row.id)
+    gone = await job.background.blocking(job.tools.journal.dropped, row.id)
     job.tools.on_change(gone or replace(row, hidden=True))  # None: it went with its journal
 
 

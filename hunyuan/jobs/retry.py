@@ -48,7 +48,7 @@ class Next(Enum):
     FAILED = "failed"  # certainly not accepted: nothing billed
     UNKNOWN = "unknown"  # may have been billed: never sent again by itself
     GONE = "gone"  # the gateway knows the task no more
-    TELL = "tell"  # the watching nodes are told; the task stays collectable
+    TELL = "tell"  # the nodes that wait are told; the task stays collectable
 
 
 class Known(Enum):

@@ -144,7 +144,7 @@ class TaskRunner:
             except asyncio.CancelledError:
                 self._refuse(handles)
                 raise
-            except Exception as error:  # noqa: BLE001 - whatever it is, the nodes must hear of it, or they wait for ever
+            except Exception as error:  # noqa: BLE001 - whatever it is, else the nodes would wait for ever
                 for handle in handles:
                     handle.fail(error.but() if isinstance(error, HunyuanError) else error)  # to each its own
                 return

@@ -17,7 +17,7 @@ from .limiter import Clock
 from .poll_times import quiet_gap
 
 BEAT = 5.0  # seconds between rounds; well under the journal's 30 s after which a worker counts as dead
-AT_ONCE = 4  # unwatched tasks that are asked for at the same time
+AT_ONCE = 4  # tasks that nobody waits for, asked for at the same time
 GIVEN_UP_AFTER = 8 * 86400.0  # seconds; upstream keeps results 7 days
 
 
