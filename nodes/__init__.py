@@ -75,7 +75,7 @@ def hook_into(server: Any) -> None:
     handlers.register(server, holder.get)
 
     async def on_startup(_: object) -> None:
-        holder.process_end.handle(asyncio.get_running_loop())
+        holder.process_end.watch(asyncio.get_running_loop())
         make_lenient()  # the streams as the other packs have left them
         threading.Thread(target=_start, args=(holder,), name="hunyuan-start", daemon=True).start()
 

@@ -1,4 +1,4 @@
-"""What the task nodes do when they run: submit, watch, convert. Everything slow happens on the background loop."""
+"""What the task nodes do when they run: submit, wait, convert. Everything slow happens on the background loop."""
 
 from __future__ import annotations
 

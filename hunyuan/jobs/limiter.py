@@ -20,7 +20,7 @@ Group = tuple[str, str]  # prompt id, node id
 # Seconds after a 429, doubled with each in a row: the floor of what the gateway asks for, which may be nothing.
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
 POLLS_A_SECOND = 4  # of all tasks together, whatever the gateway says of their progress
-POLLS_A_SLOT = 2  # a second, where that is more: a hundred short tasks must be noticed when they end
+POLLS_A_SLOT = 3  # a second, where that is more: a hundred short tasks must be noticed when they end
 FORGOTTEN_AFTER = 120.0  # seconds since a pause ended after which the next 429 is a first one
 
 

@@ -42,7 +42,7 @@ async def test_eight_that_are_nearly_done_for_ever_share_what_may_be_asked_in_a_
     rig.submit(*range(8), timeout_s=1000)
     await rig.clock.sleep(60)
     times = sorted(time for each in asked(rig) for time in each)
-    assert most_in_a_second(times) <= 16
+    assert most_in_a_second(times) <= 24
     assert len(times) <= 8 * 24
 
 
