@@ -19,8 +19,9 @@ Group = tuple[str, str]  # prompt id, node id
 
 # Seconds after a 429, doubled with each in a row: the floor of what the gateway asks for, which may be nothing.
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
-POLLS_A_SECOND = 4  # of all tasks together, whatever the gateway says of their progress
-POLLS_A_SLOT = 3  # a second, where that is more: a hundred short tasks must be noticed when they end
+# Polls that go out in any second, of all tasks together, whatever the gateway says of their progress: so many, or so
+# many for each task in flight where that is more. 200 tasks of 2 s in 16 slots take 17 polls a second to be noticed.
+POLLS_A_SECOND, POLLS_A_SLOT = 4, 3
 FORGOTTEN_AFTER = 120.0  # seconds since a pause ended after which the next 429 is a first one
 
 
