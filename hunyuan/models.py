@@ -16,7 +16,7 @@ MAX_PROMPT_CHARACTERS = 2000  # vendor's model page
 MIN_SIDE, MAX_SIDE = 256, 1536  # pixels a side (upstream's documentation)
 MAX_SEED = 2**31 - 1  # a sibling upstream model's bound; ours is undocumented
 SLOT_PATIENCE = 600.0  # seconds after which a task that is still open no longer counts as in flight
-LONGEST_HEEDED = 900.0  # seconds of a Retry-After that are believed: a wrong clock must not stop everything for days
+LONGEST_RETRY_AFTER = 900.0  # seconds that are believed: a wrong clock must not stop everything for days
 MAX_INPUT_IMAGES = 2  # of an edit (vendor's model page)
 
 _TASK_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-.:/]{0,511}")
@@ -188,6 +188,11 @@ class TaskStatus:
     is_older: bool = False
     odd_word: str = ""
     odd_answer: str = field(default="", repr=False)
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the task has ended."""
+        return self.state in (TaskState.SUCCEEDED, TaskState.FAILED)
 
 
 @dataclass(frozen=True)

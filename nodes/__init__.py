@@ -21,7 +21,7 @@ LOG = logging.getLogger("hunyuan")
 
 
 class HunyuanExtension(ComfyExtension):
-    """What ComfyUI loads: the nodes, and at the server's start the collector behind them."""
+    """What ComfyUI loads: the nodes, and at the server's start the sweeper behind them."""
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         from .edit import HunyuanEdit
@@ -62,7 +62,7 @@ async def comfy_entrypoint() -> ComfyExtension:
 
 
 def hook_into(server: Any) -> None:
-    """Called while ComfyUI loads the pack: hooks the routes and the start of the collector into the server."""
+    """Called while ComfyUI loads the pack: hooks the routes and the start of the sweeper into the server."""
     from .comfyui import prompt_origin
     from .comfyui.consoles import make_lenient
     from .routes import handlers

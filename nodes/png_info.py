@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 KEY = "hunyuan_image_3"
 
 
-def tell(extra_pnginfo: object, node_id: str, outcomes: Sequence[Outcome]) -> None:
+def write(extra_pnginfo: object, node_id: str, outcomes: Sequence[Outcome]) -> None:
     """Adds these tasks to what the prompt's pictures are told, where its client lets them be told anything.
 
     A node that runs once for each item of a list adds to what the earlier items told.

@@ -1,4 +1,4 @@
-"""What the task nodes do when they run: submit, watch, convert. Everything slow happens on the engine."""
+"""What the task nodes do when they run: submit, wait, convert. Everything slow happens on the background loop."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from comfy_api.latest import io
 
 from ..hunyuan.errors import HunyuanError, InvalidRequestError, InvalidTaskIdError
-from ..hunyuan.jobs.handle import Collected, Watch
+from ..hunyuan.jobs.handle import Collected, Handle
 from ..hunyuan.jobs.job import Options
 from ..hunyuan.journal.records import RunContext, TaskRow
 from . import png_info
@@ -58,41 +58,41 @@ async def create_and_collect(run: Run, build: Callable[[Runtime], Prepared]) -> 
         return _refused(run, error)
     context = _context(here)
     try:
-        prepared, watches = await _submit(here, build, Options(context, run.reuse, run.timeout_s))
+        prepared, handles = await _submit(here, build, Options(context, run.reuse, run.timeout_s))
     except HunyuanError as error:
         return _failed(here, run, context, [error])
     if prepared.seed_given == -1:
         here.again[context.node_id] += 1
-    outcomes = await _watch(here, context, watches, [request.seed for request, _ in prepared.requests], run.wait)
+    outcomes = await _wait_for(here, context, handles, [request.seed for request, _ in prepared.requests], run.wait)
     return await _finish(here, run, context, outcomes, prepared.notes)
 
 
 async def _submit(
     here: Runtime, build: Callable[[Runtime], Prepared], options: Options
-) -> tuple[Prepared, list[Watch]]:
+) -> tuple[Prepared, list[Handle]]:
     """Builds and submits in one go on a worker: a synchronous node may hold this loop before it turns again."""
-    watches: list[Watch] = []
+    handles: list[Handle] = []
     left = threading.Event()
 
     def begin() -> Prepared:
         prepared = build(here)
         if not left.is_set():
-            watches.extend(here.runner.submit(prepared.requests, options))
+            handles.extend(here.runner.submit(prepared.requests, options))
             if left.is_set():
-                _let_go(watches)
+                _let_go(handles)
         return prepared
 
     try:
-        return await here.run(begin), watches
+        return await here.run(begin), handles
     except BaseException:
         left.set()
-        _let_go(watches)
+        _let_go(handles)
         raise
 
 
-def _let_go(watches: Sequence[Watch]) -> None:
-    for watch in watches:
-        watch.detach()
+def _let_go(handles: Sequence[Handle]) -> None:
+    for handle in handles:
+        handle.detach()
 
 
 async def collect_by_id(run: Run, task_ids: str) -> io.NodeOutput:
@@ -110,20 +110,20 @@ async def collect_by_id(run: Run, task_ids: str) -> io.NodeOutput:
             raise InvalidTaskIdError("task_ids is empty.", do="Type task ids, one a line, or link task_ids.")
         if len(ids) > MAX_TASK_IDS:
             raise InvalidRequestError(f"At most {MAX_TASK_IDS} task ids at once, got {len(ids)}.")
-        watches = [_attach(here, each, options) for each in ids]
+        handles = [_attach(here, each, options) for each in ids]
     except HunyuanError as error:
         return _failed(here, run, context, [error])
-    outcomes = await _watch(here, context, watches, [None] * len(watches), wait=True)
+    outcomes = await _wait_for(here, context, handles, [None] * len(handles), wait=True)
     return await _finish(here, run, context, outcomes, [])
 
 
-def _attach(here: Runtime, task_id: str, options: Options) -> Watch:
+def _attach(here: Runtime, task_id: str, options: Options) -> Handle:
     try:
         return here.runner.attach(task_id, options)
     except InvalidTaskIdError as error:
-        watch = Watch(options.timeout_s)
-        watch.fail(error)
-        return watch
+        handle = Handle(options.timeout_s)
+        handle.fail(error)
+        return handle
 
 
 def run_mark(seed: int | None) -> str:
@@ -153,21 +153,21 @@ def _context(here: Runtime) -> RunContext:
     return RunContext(context.prompt_id if context else "", context.node_id if context else "", here.session)
 
 
-async def _watch(
-    here: Runtime, context: RunContext, watches: Sequence[Watch], seeds: Sequence[int | None], wait: bool
+async def _wait_for(
+    here: Runtime, context: RunContext, handles: Sequence[Handle], seeds: Sequence[int | None], wait: bool
 ) -> list[Outcome]:
     """Waits for all; an interrupt, or another node's failure, lets go of them and passes on."""
-    futures = [asyncio.wrap_future(watch.done if wait else watch.created) for watch in watches]
+    futures = [asyncio.wrap_future(handle.done if wait else handle.created) for handle in handles]
     try:
-        async with here.boards.join(context, watches, costs=any(seed is not None for seed in seeds)) as board:
+        async with here.boards.join(context, handles, costs=any(seed is not None for seed in seeds)) as board:
             await board.wait(futures)
     except BaseException:
-        _let_go(watches)
+        _let_go(handles)
         raise
     finally:
         for future in futures:
             future.cancel()
-    return [Outcome.of(future, seed, watch) for future, seed, watch in zip(futures, seeds, watches, strict=True)]
+    return [Outcome.of(future, seed, handle) for future, seed, handle in zip(futures, seeds, handles, strict=True)]
 
 
 async def _finish(
@@ -192,7 +192,7 @@ async def _finish(
     urls = "\n".join(url for each in collected for url in each.row.urls)
     ui, unshown = await _shown_on_node(here, [each.row for each in collected])
     here.runner.delivered(_whole(collected))
-    png_info.tell(run.extra_pnginfo, context.node_id, outcomes)
+    png_info.write(run.extra_pnginfo, context.node_id, outcomes)
     return io.NodeOutput(
         images, urls, ids, info_json(outcomes, [*notes, *size_notes(collected), *sized, *unshown]), ui=ui
     )

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from ..hunyuan.gateway.client import Client
-    from ..hunyuan.jobs.background_loop import ThreadEngine
+    from ..hunyuan.jobs.background_loop import ThreadLoop
     from ..hunyuan.jobs.runner import TaskRunner
     from ..hunyuan.journal import Journal
     from ..hunyuan.journal.records import TaskRow
@@ -47,7 +47,7 @@ class Runtime:
     directory: Path
     session: str
     settings_store: SettingsStore
-    engine: ThreadEngine
+    background: ThreadLoop
     journal: Journal
     results: ResultStore
     client: Client
@@ -64,7 +64,7 @@ class Runtime:
         return self.settings_store.load()
 
     def stop(self) -> None:
-        """The end of the process: what is being sent is written down, the collector ends, the leases are freed.
+        """The end of the process: what is being sent is written down, the sweeper ends, the leases are freed.
 
         Takes up to eight seconds from the first sign of the end (`TaskRunner.close`) and one for the journal. A second
         call does nothing.
@@ -75,21 +75,22 @@ class Runtime:
             return
         self._stopped = True
         self.runner.close()
-        self.engine.stop(self.runner.farewell, self.runner.tools.closing.left(self.runner.clock.monotonic()))
+        left = self.runner.tools.closing.left(self.runner.clock.monotonic())
+        self.background.stop(self.runner.wait_for_unwritten, left)
         try:
-            self.engine.call(self.journal.close).result(CLOSING_SECONDS)
+            self.background.call(self.journal.close).result(CLOSING_SECONDS)
         except (JournalError, TimeoutError) as error:  # the leases then end by themselves
             LOG.warning("The journal could not be closed: %s", error or "it is locked")
 
     def call(self, work: Callable[..., T], *arguments: object) -> Future[T]:
-        """Starts a blocking call on a worker of the engine."""
-        return self.engine.call(work, *arguments)
+        """Starts a blocking call on a worker of the background loop."""
+        return self.background.call(work, *arguments)
 
     async def run(self, work: Callable[..., T], *arguments: object) -> T:
-        """Runs a blocking call on a worker of the engine; ComfyUI's interrupt ends the waiting."""
+        """Runs a blocking call on a worker of the background loop; ComfyUI's interrupt ends the waiting."""
         from .status.interrupt import interruptible
 
-        return await interruptible(asyncio.wrap_future(self.engine.call(work, *arguments)))
+        return await interruptible(asyncio.wrap_future(self.background.call(work, *arguments)))
 
 
 class Holder:
@@ -113,7 +114,7 @@ class Holder:
             if built is None:
                 built = self._runtime = _build()
                 atexit.register(built.stop)
-                built.runner.start_collector()
+                built.runner.start_sweeper()
                 if self._closed:  # while it was built
                     built.runner.close()
             return built
@@ -188,7 +189,7 @@ def _build() -> Runtime:
 def _compose(directory: Path) -> Runtime:
     from ..hunyuan.gateway.client import Client
     from ..hunyuan.http.requests_transport import RequestsTransport
-    from ..hunyuan.jobs.background_loop import ThreadEngine
+    from ..hunyuan.jobs.background_loop import ThreadLoop
     from ..hunyuan.jobs.durations import Durations
     from ..hunyuan.jobs.job import Tools
     from ..hunyuan.jobs.limiter import Limiter
@@ -204,16 +205,16 @@ def _compose(directory: Path) -> Runtime:
 
     store = SettingsStore(directory / "settings.json", os.environ)
     settings = store.load()
-    engine = ThreadEngine()
-    database = Database(directory, settings.journal_url, clock=engine.clock, announce=LOG.error)
+    background = ThreadLoop()
+    database = Database(directory, settings.journal_url, clock=background.clock, announce=LOG.error)
     journal = Journal(
         database,
         worker_id=secrets.token_hex(8),
-        clock=engine.clock,
+        clock=background.clock,
         hash_prompts=lambda: store.load().journal_prompts == "hash",
     )
     results_directory = Path(settings.results_dir) if settings.results_dir else directory / "results"
-    copies = S3Results(store.load, engine.call, LOG.warning)
+    copies = S3Results(store.load, background.call, LOG.warning)
     results = ResultStore(
         results_directory,
         lambda: store.load().results_max_bytes,
@@ -226,22 +227,24 @@ def _compose(directory: Path) -> Runtime:
     sources = SourceChain(store.load, journal, transport, client.download)
     listeners: list[Callable[[TaskRow], None]] = []
     tools = Tools(
-        engine=engine,
+        background=background,
         client=client,
         journal=journal,
         results=results,
         sources=sources,
-        limiter=Limiter(engine.clock, lambda: store.load().max_in_flight),
+        limiter=Limiter(background.clock, lambda: store.load().max_in_flight),
         durations=Durations(partial(journal.durations, limit=20)),
         settings=store.load,
         decode=decode,
-        on_change=partial(_tell, listeners),
+        on_change=partial(_notify, listeners),
         warn=LOG.warning,
     )
     runner, session = TaskRunner(tools), secrets.token_hex(8)
-    return Runtime(directory, session, store, engine, journal, results, client, sources, runner, Boards(), listeners)
+    return Runtime(
+        directory, session, store, background, journal, results, client, sources, runner, Boards(), listeners
+    )
 
 
-def _tell(listeners: list[Callable[[TaskRow], None]], row: TaskRow) -> None:
+def _notify(listeners: list[Callable[[TaskRow], None]], row: TaskRow) -> None:
     for listener in list(listeners):
         listener(row)

@@ -1,1 +1,1 @@
-"""A paid task's life: from a request to its image on disk, whoever watches."""
+"""A paid task's life: from a request to its image on disk, whoever waits."""

@@ -24,7 +24,7 @@ LAST_WORDS = 0.2  # seconds in which what is cancelled tells whoever waits for i
 REMOTE_WORKERS = 64  # threads for calls over the network, which may hang: they must not hold up the heartbeat
 
 
-class Engine(Protocol):
+class BackgroundLoop(Protocol):
     """Where the runner's coroutines run."""
 
     @property
@@ -33,11 +33,11 @@ class Engine(Protocol):
         ...
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Starts a coroutine; only on the engine's own loop."""
+        """Starts a coroutine; only on the background loop."""
         ...
 
     def post(self, call: Callable[[], object]) -> None:
-        """Runs `call` on the engine's loop soon; from any thread."""
+        """Runs `call` on the background loop soon; from any thread."""
         ...
 
     async def blocking(self, call: Callable[..., T], *arguments: object) -> T:
@@ -103,14 +103,14 @@ def _submit(workers: _Workers, work: Callable[..., T], *arguments: object) -> Fu
     return future
 
 
-class ThreadEngine:
+class ThreadLoop:
     """An event loop on a daemon thread of its own."""
 
     def __init__(self) -> None:
         self.clock: Clock = SystemClock()
         self._loop = asyncio.new_event_loop()
         self._short, self._remote = _Workers(WORKERS), _Workers(REMOTE_WORKERS)
-        self._thread = threading.Thread(target=self._run, name="hunyuan-engine", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="hunyuan-background", daemon=True)
         self._tasks: set[asyncio.Task[None]] = set()
         self._thread.start()
 
@@ -137,11 +137,11 @@ class ThreadEngine:
         """Runs a blocking call of any length on a worker; from any thread."""
         return _submit(self._remote, work, *arguments)
 
-    def stop(self, farewell: Callable[[], Coroutine[Any, Any, None]], patience: float = PATIENCE) -> None:
-        """Ends the loop after `farewell`, which has `patience` seconds: an answer under way is written down."""
+    def stop(self, last: Callable[[], Coroutine[Any, Any, None]], patience: float = PATIENCE) -> None:
+        """Ends the loop after `last`, which has `patience` seconds: an answer under way is written down."""
 
         async def wind_down() -> None:
-            await asyncio.wait([self._loop.create_task(farewell())], timeout=patience)
+            await asyncio.wait([self._loop.create_task(last())], timeout=patience)
             cancelled = set(self._tasks)
             for task in cancelled:
                 task.cancel()

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..models import ResolvedImage, TaskState
+from ..models import ResolvedImage
 
 if TYPE_CHECKING:
     from ..journal.records import TaskRow
 
 
 class Phase(str, Enum):
-    """Where a task stands on its road, finer than its state in the journal."""
+    """Where a task stands, finer than its state in the journal."""
 
     LOOKING = "looking"  # is there already such a task?
     PREPARING = "preparing"  # input images become URLs
@@ -29,7 +29,7 @@ class Phase(str, Enum):
 
     @property
     def is_free(self) -> bool:
-        """Whether the road can still be left without anything having been sent."""
+        """Whether it can still be left without anything having been sent."""
         return self in (Phase.LOOKING, Phase.PREPARING, Phase.QUEUED)
 
 
@@ -51,7 +51,7 @@ class Decoded(Protocol):
 
 @dataclass(frozen=True)
 class Progress:
-    """A view for the node. seconds: since the node began to watch. fraction: 0..1, a guess before the end."""
+    """A view for the node. seconds: since the node began to wait. fraction: 0..1, a guess before the end."""
 
     phase: Phase
     seconds: float
@@ -75,14 +75,14 @@ class Collected:
 
 
 def _begun() -> Future[Any]:
-    """A future that the engine alone ends: an asyncio wrapper that is cancelled would otherwise cancel it too."""
+    """A future that only the background loop ends: else an asyncio wrapper that is cancelled would cancel it too."""
     future: Future[Any] = Future()
     future.set_running_or_notify_cancel()
     return future
 
 
 @dataclass(eq=False)
-class Watch:
+class Handle:
     """A node's hold on a task. `created` ends when the gateway has accepted it, `done` when its image is on disk.
 
     Both end with the failure, if there is one. Safe to use from any thread.
@@ -91,41 +91,30 @@ class Watch:
     timeout_s: float
     created: Future[TaskRow] = field(default_factory=_begun)
     done: Future[Collected] = field(default_factory=_begun)
-    paid: bool = False  # whether it was this watch's node that paid, once `created` has ended
-    look: Callable[[], Progress] = lambda: Progress(Phase.LOOKING, 0.0)
+    paid: bool = False  # whether it was this handle's node that paid, once `created` has ended
+    progress: Callable[[], Progress] = lambda: Progress(Phase.LOOKING, 0.0)  # where the task stands now
     let_go: Callable[[], None] = lambda: None
     left: bool = False  # let go of, perhaps before the runner had it
 
-    def progress(self) -> Progress:
-        """Where the task stands now."""
-        return self.look()
-
     def detach(self) -> None:
-        """Stops watching: what was not sent is dropped, what was sent goes on by itself to the disk."""
+        """Lets go: what was not sent is dropped, what was sent goes on by itself to the disk."""
         self.left = True
         self.let_go()
 
-    def settle_created(self, row: TaskRow, *, paid: bool) -> None:
+    def mark_created(self, row: TaskRow, *, paid: bool) -> None:
         """The gateway has it."""
         if not self.created.done():
             self.paid = paid
             self.created.set_result(row)
 
-    def settle(self, collected: Collected) -> None:
+    def mark_done(self, collected: Collected) -> None:
         """The image is here."""
-        self.settle_created(collected.row, paid=collected.paid)
+        self.mark_created(collected.row, paid=collected.paid)
         if not self.done.done():
             self.done.set_result(collected)
 
     def fail(self, error: BaseException) -> None:
-        """The watching ends with a failure."""
+        """Both end with a failure."""
         for future in (self.created, self.done):
             if not future.done():
                 future.set_exception(error)
-
-
-def phase_of(state: TaskState) -> Phase:
-    """The phase that goes with a state of the journal."""
-    if state in (TaskState.SUBMITTED, TaskState.RUNNING):
-        return Phase.WAITING
-    return Phase.DOWNLOADING if state is TaskState.SUCCEEDED else Phase.ENDED

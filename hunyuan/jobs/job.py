@@ -1,7 +1,7 @@
-"""One task on its road: request → row in the journal → create → wait → download → file on disk.
+"""One task in hand: what is known of it, who waits for it, and where it stands for whoever looks on.
 
-A driver belongs to the task, not to a node: many watches may look on, and when the last lets go the road
-goes on to the disk, unless nothing has been sent yet. The steps stand in `creating.py` and `collecting.py`.
+A job belongs to the task, not to a node: many handles may look on, and when the last lets go it goes on to the disk,
+unless nothing has been sent yet. How it goes from step to step is said in `flow.py`.
 """
 
 from __future__ import annotations
@@ -9,25 +9,18 @@ from __future__ import annotations
 import asyncio
 import math
 import random
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
-from ..errors import (
-    BillingUnknownError,
-    HunyuanError,
-    JournalError,
-    Money,
-    RateLimitedError,
-    ShuttingDownError,
-    TaskTimeoutError,
-)
-from ..models import GenerationRequest, ImageInput, ResolvedImage, TaskState, TaskStatus
-from .background_loop import Engine
+from ..errors import HunyuanError, JournalError, Money, RateLimitedError, TaskFailedError
+from ..models import GenerationRequest, ResolvedImage, TaskState, TaskStatus
+from .background_loop import BackgroundLoop
 from .closing import Closing
-from .handle import Collected, Decoded, Phase, Progress, Watch
-from .limiter import Limiter, Slot
-from .timeouts import trouble_of, why_unsent
+from .durations import PRIOR, Durations
+from .handle import Collected, Decoded, Handle, Phase, Progress
+from .limiter import Clock, Limiter, Slot
+from .steps import Requested, Stored, TypedId
 
 if TYPE_CHECKING:
     from ..gateway.client import Client
@@ -36,17 +29,15 @@ if TYPE_CHECKING:
     from ..settings.store import Settings
     from ..sources import SourceChain
     from ..storage.results import ResultStore
-    from .durations import Durations
 
-T = TypeVar("T")
-MOST_TOLD_WORDS = 50  # of a gateway that makes up a new status every time
+MOST_ODD_WORDS = 50  # of a gateway that makes up a new status every time
 
 
 @dataclass(frozen=True)
 class Tools:
-    """What every driver works with; built once in the composition root."""
+    """What every job works with; built once in the composition root."""
 
-    engine: Engine
+    background: BackgroundLoop
     client: Client
     journal: Journal
     results: ResultStore
@@ -59,7 +50,7 @@ class Tools:
     warn: Callable[[str], None] = lambda text: None
     chance: Callable[[], float] = random.random
     closing: Closing = field(default_factory=Closing)
-    told_words: set[str] = field(default_factory=set)  # status words that nobody knows: each is told once
+    odd_words: set[str] = field(default_factory=set)  # status words that nobody knows: each is said once
 
 
 @dataclass(frozen=True)
@@ -71,61 +62,53 @@ class Options:
     timeout_s: float = 600.0
 
 
-class HandedOver(Exception):
-    """Another driver of this process has the same task in hand and took the watches."""
-
-
-class TakenBack(Exception):
-    """Another process had the task in hand and did not send it after all."""
-
-
-class StillRunning(Exception):
-    """Not done, and nobody watches: the collector looks again later."""
-
-
-class TakenOver(Exception):
-    """Another process has the task in hand: this one was silent for so long that it counted as dead."""
-
-
 @dataclass(eq=False)
-class Driver:
-    """The state of one task's road. All fields are touched on the engine's loop only, read from anywhere."""
+class Job:
+    """What is known of one task. All fields are touched on the background loop only, and read from anywhere.
+
+    The steps hand on values of their own (`steps.py`); what is optional here is for whoever looks on meanwhile.
+    wanted: what it begins with; a row is an open task that nobody waits for, at which the sweeper looks once.
+    """
 
     tools: Tools
-    options: Options
-    request: GenerationRequest | None = None
-    inputs: Sequence[ImageInput] = ()
-    task_id: str | None = None  # typed by the user, not yet known to the journal
-    row: TaskRow | None = None
-    intent: str = ""  # the id of the row that is being written, or was last
-    reuse: bool = True
+    context: RunContext
+    wanted: Requested | TypedId | TaskRow
+    first: Handle | None = None  # of the node that asked for it: the one to whom it costs
     phase: Phase = Phase.LOOKING
-    counts: bool = False  # let in as a new task by the credit limits
-    paid: bool = False
-    quiet: bool = False  # begun by the collector: looks once, unless somebody begins to watch
-    first: Watch | None = None  # of the node that asked for it: the one to whom it costs
-    leave: Callable[[], object] = lambda: None  # ends the road; what is only in memory is written down on the way out
+    row: TaskRow | None = None  # as it was last read or written
+    intent: str = ""  # the id of the row that is being written, or was last
+    task_id: str | None = None  # typed by the user, or given by the gateway
+    paid: bool = False  # its create is this job's
+    leave: Callable[[], object] = lambda: None  # ends it; what is only in memory is written down on the way out
     slot: Slot | None = None
     resolved: tuple[ResolvedImage, ...] = ()
     answered: TaskStatus | None = None  # the gateway's last word
     charged: int | None = None  # credits that the gateway says it cost
     created_at: float | None = None  # monotonic seconds at the create's answer
-    seconds: float | None = None  # how long the task took, where polls could tell
-    watches: list[Watch] = field(default_factory=list)
-    nudged: asyncio.Event = field(default_factory=asyncio.Event)  # somebody began to watch
+    handles: list[Handle] = field(default_factory=list)
+    joined: asyncio.Event = field(default_factory=asyncio.Event)  # somebody began to wait
     heard_at: float | None = None  # monotonic seconds at the gateway's last usable word of the task
     trouble: HunyuanError | None = None  # what its last poll failed with
     asked: bool = False  # whether the gateway has answered for it at all, be it that there is no such task
 
     @property
-    def clock(self) -> Any:
-        return self.tools.engine.clock
+    def background(self) -> BackgroundLoop:
+        return self.tools.background
+
+    @property
+    def clock(self) -> Clock:
+        return self.tools.background.clock
+
+    @property
+    def request(self) -> GenerationRequest | None:
+        """What is asked for, where it is not an id or an open task."""
+        return self.wanted.request if isinstance(self.wanted, Requested) else None
 
     @property
     def known_id(self) -> str | None:
         """The gateway's id, else the journal's where the gateway gave none."""
         if self.row is not None and not self.task_id and self.row.state.is_attachable:
-            return self.row.task_id or self.row.id
+            return self.row.storage_id
         return self.task_id or (self.row.task_id if self.row else None)
 
     @property
@@ -138,89 +121,84 @@ class Driver:
     @property
     def is_promised(self) -> bool:
         """Whether its credits are let in by the limits, and not yet counted by the journal."""
-        return self.counts and self.row is None and self.phase is not Phase.ENDED
+        counts = isinstance(self.wanted, Requested) and self.wanted.counts
+        return counts and self.row is None and self.phase is not Phase.ENDED
 
     @property
-    def is_only_here(self) -> bool:
-        """Whether a finished image, or its link, came inside the create's answer and stands nowhere but in memory."""
-        done = self.answered is not None and self.answered.state is TaskState.SUCCEEDED
-        row = self.row if done and not self.task_id else None
-        return row is not None and row.task_id is None and not row.state.is_attachable
+    def only_here(self) -> tuple[TaskRow, TaskStatus] | None:
+        """The row and the answer, where a finished image, or its link, came inside the create's answer and stands
+        nowhere but in memory."""
+        row, status = self.row, self.answered
+        if row is None or status is None or status.state is not TaskState.SUCCEEDED:
+            return None
+        return None if self.task_id or row.task_id or row.state.is_attachable else (row, status)
 
     @property
     def is_wanted(self) -> bool:
         """Whether what was not sent yet still is to be: somebody waits for it, and the process is not about to end."""
-        return any(not watch.left for watch in self.watches) and not self.tools.closing.begun
+        return any(not handle.left for handle in self.handles) and not self.tools.closing.begun
 
     @property
     def must_finish(self) -> bool:
         """Whether it holds what stands nowhere else, so that the process may not end yet: a row that is being written
         or taken back, a create under way, an answer (task id, end, finished image) that is not written down."""
-        if self.phase is Phase.RESERVING or self.is_only_here:
+        if self.phase is Phase.RESERVING or self.only_here:
             return True
         return self.paid and self.row is not None and self.row.state is TaskState.INTENDED
 
-    async def blocking(self, call: Callable[..., T], *arguments: object) -> T:
-        """Runs a short blocking call of the library away from the loop."""
-        return await self.tools.engine.blocking(call, *arguments)
+    # --- handles -------------------------------------------------------------------------------------------
 
-    async def remote(self, call: Callable[..., T], *arguments: object) -> T:
-        """Runs a call over the network away from the loop."""
-        return await self.tools.engine.remote(call, *arguments)
-
-    # --- watches -------------------------------------------------------------------------------------------
-
-    def add(self, watch: Watch) -> None:
-        """A node begins to watch."""
+    def add(self, handle: Handle) -> None:
+        """A node begins to wait."""
         began = self.clock.monotonic()
-        self.watches.append(watch)
-        watch.look = lambda: self._view(began)
+        self.handles.append(handle)
+        handle.progress = lambda: self._view(began)
         if self.row is not None and self.row.state.is_attachable:
-            watch.settle_created(self.row, paid=self._is_paid_by(watch))
-        self.nudged.set()
+            handle.mark_created(self.row, paid=self._is_paid_by(handle))
+        self.joined.set()
 
-    def remove(self, watch: Watch) -> None:
-        """A node no longer watches; who asked next pays for what is not yet created."""
-        self.watches.remove(watch)
-        if watch is self.first and not watch.created.done() and self.watches:
-            self.first = self.watches[0]
+    def remove(self, handle: Handle) -> None:
+        """A node no longer waits; who asked next pays for what is not yet created."""
+        self.handles.remove(handle)
+        if handle is self.first and not handle.created.done() and self.handles:
+            self.first = self.handles[0]
 
-    def expire(self, watch: Watch) -> None:
-        """The watch's time is up: the node is told, the task stays."""
-        if watch in self.watches and not watch.done.done():
-            self.remove(watch)
-            watch.fail(self._timeout_error(watch.timeout_s))
+    def take_over_handles(self, other: Job) -> None:
+        """Whoever waits for the other job waits for this one, which has the same task."""
+        for handle in other.handles:
+            self.add(handle)
+        other.handles.clear()
 
-    def settled(self) -> None:
+    def mark_created(self, row: TaskRow) -> None:
         """The gateway has accepted the task: who only wanted that goes on. A create may be answered with a failure."""
         if self.answered is not None and self.answered.state is TaskState.FAILED:
             return
-        for watch in self.watches:
-            if self.row is not None:
-                watch.settle_created(self.row, paid=self._is_paid_by(watch))
+        for handle in self.handles:
+            handle.mark_created(row, paid=self._is_paid_by(handle))
 
-    def succeed(self, images: Sequence[Decoded]) -> None:
-        """The image is on disk: every watch gets it."""
-        assert self.row is not None
+    def deliver(self, stored: Stored) -> None:
+        """The image is on disk: every handle gets it."""
         self.phase = Phase.ENDED
-        for watch in self.watches:
-            watch.settle(Collected(self.row, tuple(images), self.resolved, self._is_paid_by(watch)))
-        self.watches.clear()
+        for handle in self.handles:
+            handle.mark_done(Collected(stored.row, stored.images, self.resolved, self._is_paid_by(handle)))
+        self.handles.clear()
 
-    def _is_paid_by(self, watch: Watch) -> bool:
-        return self.paid and watch is self.first
+    def _is_paid_by(self, handle: Handle) -> bool:
+        return self.paid and handle is self.first
 
     def fail(self, error: BaseException) -> None:
-        """Every watch is told."""
+        """Every handle is told."""
         self.phase = Phase.ENDED
         if isinstance(error, HunyuanError):
             money = error.money
             if money is Money.NOT_SPENT and self.row is not None and self.row.state.is_attachable:
                 money = Money.SPENT  # whatever failed now, the task was accepted before
             error = error.but(task_id=error.task_id or self.known_id, money=money)
-        for watch in self.watches:
-            watch.fail(error.but() if isinstance(error, HunyuanError) else error)  # to each its own
-        self.watches.clear()
+        for handle in self.handles:
+            handle.fail(error.but() if isinstance(error, HunyuanError) else error)  # to each its own
+        self.handles.clear()
+
+    # --- what steps write down -----------------------------------------------------------------------------
 
     def release_slot(self) -> None:
         """The gateway is done with the task."""
@@ -228,54 +206,66 @@ class Driver:
             self.slot.release()
             self.slot = None
 
-    async def note(self, step: Callable[..., TaskRow | None], *arguments: object) -> TaskRow:
+    def unsent(self) -> None:
+        """Nothing of it is at the gateway: nodes may leave."""
+        self.row, self.paid, self.phase = None, False, Phase.QUEUED
+
+    def start_over(self, *, reuse: bool) -> None:
+        """The task no longer exists; the request begins from the start."""
+        if not isinstance(self.wanted, Requested):
+            raise TaskFailedError("This task was taken back before it was sent.", money=Money.NOT_SPENT)
+        self.wanted = replace(self.wanted, reuse=self.wanted.reuse and reuse)
+        self.row, self.answered, self.task_id, self.created_at = None, None, None, None
+        self.paid, self.phase = False, Phase.LOOKING
+
+    async def note(self, row: TaskRow, step: Callable[..., TaskRow | None], *arguments: object) -> TaskRow:
         """Takes a step of the journal's with this task; the page is told how it stands then."""
-        assert self.row is not None
-        fresh = await self.blocking(step, self.row.id, *arguments)
+        fresh = await self.background.blocking(step, row.id, *arguments)
         if fresh is None:  # the journal was set aside or deleted meanwhile, and the row with it
-            await self.blocking(self.tools.journal.restore, self.row)
-            fresh = await self.blocking(step, self.row.id, *arguments)
-        self.row = fresh or self.row
+            await self.background.blocking(self.tools.journal.restore, row)
+            fresh = await self.background.blocking(step, row.id, *arguments)
+        self.row = fresh or row
         self.tools.on_change(self.row)
         return self.row
 
-    def hear(self, status: TaskStatus) -> None:
+    def keep_answer(self, status: TaskStatus) -> None:
         """Keeps what the gateway said last. A status word that nobody knows is told, each once."""
         self.answered = status
         self.charged = self.charged if status.credits is None else status.credits
-        word, told = status.odd_word, self.tools.told_words
-        if word and word not in told and len(told) < MOST_TOLD_WORDS:
-            told.add(word)
+        word, said = status.odd_word, self.tools.odd_words
+        if word and word not in said and len(said) < MOST_ODD_WORDS:
+            said.add(word)
             self.tools.warn(
                 f'The gateway gave the status "{word}", which this pack does not know: the task counts as still '
                 f"running. The answer began: {status.odd_answer}"
             )
 
-    async def note_charged(self) -> None:
+    async def note_charged(self, row: TaskRow) -> TaskRow:
         """Writes down what the gateway says it cost, where that is not what is written already."""
-        if self.charged is None or self.row is None or not self.row.fingerprint or self.row.credits == self.charged:
-            return
+        if self.charged is None or not row.fingerprint or row.credits == self.charged:
+            return row
         try:
-            await self.note(self.tools.journal.charged, self.charged)
+            return await self.note(row, self.tools.journal.charged, self.charged)
         except JournalError as unwritten:  # the image matters more than its price
             self.tools.warn(f"That the task cost {self.charged} credits could not be written down: {unwritten.what}")
+            return row
 
-    async def age(self) -> float:
+    async def age(self, row: TaskRow | None) -> float:
         """Seconds since the create's answer, by the journal where another process had it; 0 where nobody knows."""
         if self.created_at is not None:
-            return float(self.clock.monotonic() - self.created_at)
-        if self.row is None:
+            return self.clock.monotonic() - self.created_at
+        if row is None:
             return 0.0
-        now = await self.blocking(self.tools.journal.now)  # this machine's own clock may differ
-        return max(0.0, now - (self.row.submitted_at or self.row.created_at))
+        now = await self.background.blocking(self.tools.journal.now)  # this machine's own clock may differ
+        return max(0.0, now - (row.submitted_at or row.created_at))
 
-    async def heed(self, error: HunyuanError) -> None:
+    async def pause_after_429(self, error: HunyuanError) -> None:
         """After a 429 everything of this key rests, in this process and in all others on the journal."""
         if isinstance(error, RateLimitedError):
             self.tools.limiter.throttled(error.retry_after, error.words)
             account, seconds = self.tools.settings().account, self.tools.limiter.paused_for
             try:
-                await self.blocking(self.tools.journal.pause, account, seconds)
+                await self.background.blocking(self.tools.journal.pause, account, seconds)
             except JournalError as unwritten:
                 self.tools.warn(f"The pause after a 429 is this process's alone: {unwritten.what}")
 
@@ -283,7 +273,7 @@ class Driver:
         """The gateway could not fetch the inputs' URLs: they go another way next time."""
         for image in self.resolved:
             try:
-                await self.blocking(self.tools.sources.forget, image.url)
+                await self.background.blocking(self.tools.sources.forget, image.url)
             except JournalError as unwritten:  # the failure that is being told matters more
                 self.tools.warn(f"An input's URL that the gateway cannot reach is still remembered: {unwritten.what}")
 
@@ -313,36 +303,5 @@ class Driver:
             return 0.0
         if self.answered is not None and self.answered.progress is not None:
             return min(0.95, self.answered.progress)
-        usual = self.tools.durations.usual(self.request.type, self.request.size) if self.request else 10.0
+        usual = self.tools.durations.usual(self.request.type, self.request.size) if self.request else PRIOR
         return 0.9 * (1 - math.exp(-1.5 * (self.clock.monotonic() - self.created_at) / usual))
-
-    def shut_down(self) -> None:
-        """The process ends: every watch is told what became of its task."""
-        if self.row is None or self.phase is Phase.RESERVING:
-            money, do = Money.NOT_SPENT, "Nothing was sent. Run the node again after the start."
-        elif self.row.state is TaskState.INTENDED and self.answered is None:
-            money, do = Money.MAYBE_SPENT, "The create was sent and is not answered: look at your usage at the gateway."
-        else:
-            money = Money.SPENT if self.paid else Money.UNTOUCHED
-            do = "Its image is collected after ComfyUI's next start; the same request then costs nothing."
-        self.fail(ShuttingDownError("ComfyUI is shutting down.", do=do, money=money))
-
-    def _timeout_error(self, timeout_s: float) -> HunyuanError:
-        said = f"Not done within timeout_s = {timeout_s:g} s"
-        seed = self.request.seed if self.request else None  # named, since -1 would draw another, for new credits
-        again = "" if seed is None else f": run the same inputs again with seed = {seed} to get it"
-        if self.phase is Phase.SENDING:
-            return BillingUnknownError(
-                f"{said}: the create was sent and is not yet answered.",
-                do=f"When the answer comes, the image is collected in the background{again}.",
-            )
-        if self.phase.is_free or self.phase is Phase.RESERVING or self.row is None:
-            why, do = why_unsent(self)
-            return TaskTimeoutError(f"{said}.", why=why, do=do, money=Money.NOT_SPENT)
-        return TaskTimeoutError(
-            f"{said}: the task is {self.row.state.value}.",
-            why=trouble_of(self),
-            do=f"It is collected in the background{again}, or put its id into Hunyuan Task Wait.",
-            task_id=self.known_id,
-            money=None if self.row.state.is_attachable else Money.MAYBE_SPENT,
-        )

@@ -1,6 +1,6 @@
 """The slots of all tasks in flight and the 429 pause, shared by every node of the process.
 
-Lives on the engine's event loop: no lock is needed, and none may be taken from elsewhere.
+Lives on the background loop: no lock is needed, and none may be taken from elsewhere.
 Fair: slots go round over the prompts that wait, and within a prompt over its nodes.
 """
 
@@ -13,17 +13,20 @@ from contextlib import suppress
 from typing import Protocol
 
 from ..errors import HunyuanError
-from ..models import LONGEST_HEEDED
+from ..models import LONGEST_RETRY_AFTER
 
 Group = tuple[str, str]  # prompt id, node id
 
 # Seconds after a 429, doubled with each in a row: the floor of what the gateway asks for, which may be nothing.
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
+# Polls that go out in any second, of all tasks together, whatever the gateway says of their progress: so many, or so
+# many for each task in flight where that is more. 200 tasks of 2 s in 16 slots take 17 polls a second to be noticed.
+POLLS_A_SECOND, POLLS_A_SLOT = 4, 3
 FORGOTTEN_AFTER = 120.0  # seconds since a pause ended after which the next 429 is a first one
 
 
 class Clock(Protocol):
-    """Time as the engine sees it: seconds that only grow, unix seconds, and an awaitable sleep."""
+    """Time as the background loop sees it: seconds that only grow, unix seconds, and an awaitable sleep."""
 
     def monotonic(self) -> float: ...
 
@@ -98,6 +101,7 @@ class Limiter:
         self._paused_until = 0.0
         self._waker: asyncio.Task[None] | None = None
         self._queue = _Queue()
+        self._polls: deque[tuple[float, int]] = deque()  # of the last second: monotonic seconds, tasks in flight then
         self._crowd: tuple[int, float] | None = None  # the journal's count where it is full, and since when the oldest
         self.slots: set[Slot] = set()  # nodes read it from their own threads
         self.refusal: str | None = None  # the gateway's words at the last 429, until a create is accepted
@@ -162,6 +166,19 @@ class Limiter:
         while self.paused_for > 0:
             await self._clock.sleep(self.paused_for)
 
+    async def wait_to_poll(self) -> None:
+        """Waits out the 429 pause, and until one poll more is within what the gateway may be asked in a second."""
+        while True:
+            await self.resume()
+            while self._polls and self._polls[0][0] + 1.0 <= self.now:
+                self._polls.popleft()
+            in_flight = max(self.in_flight, *(count for _, count in self._polls), 0)
+            most = max(POLLS_A_SECOND, POLLS_A_SLOT * in_flight)
+            if len(self._polls) < most:
+                self._polls.append((self.now, self.in_flight))
+                return
+            await self._clock.sleep(max(0.001, self._polls[-most][0] + 1.0 - self.now))
+
     def throttled(self, retry_after: float | None, words: str = "") -> None:
         """The gateway said 429: everybody pauses, and fewer may be in flight. One narrowing a pause."""
         self.refusal = words
@@ -172,7 +189,7 @@ class Limiter:
             self._accepted = 0
             self._refusals += 1
         own = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(self._refusals - 1, 30))
-        self.pause(max(own, min(retry_after or 0.0, LONGEST_HEEDED)))
+        self.pause(max(own, min(retry_after or 0.0, LONGEST_RETRY_AFTER)))
 
     def pause(self, seconds: float) -> None:
         """Nothing is sent for so long (also what another process was told); a longer pause is not shortened."""

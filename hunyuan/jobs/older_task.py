@@ -7,41 +7,41 @@ from dataclasses import replace
 from ..errors import JournalError
 from ..journal.records import TaskRow
 from ..models import TaskState
-from .job import Driver
+from .job import Job
+from .steps import Accepted
 
 
-async def attach_to_older(driver: Driver, task_id: str) -> bool:
-    """Gives the driver the older task's row in place of its own, which was not billed; False where there is none.
+async def attach_to_older(job: Job, own: TaskRow, task_id: str) -> Accepted | None:
+    """The older task in place of the job's own row, which was not billed; None where there is no row of it.
 
-    Without one it is a task of another machine or journal: the driver's own row then stands for it, and counts it.
-    So it does where the journal cannot be asked: the id must not be lost.
+    Then it is a task of another machine or journal: the job's own row stands for it, and counts it. So it does where
+    the journal cannot be asked: the id must not be lost.
     """
     try:
-        return await _attach(driver, task_id)
+        return await _attach(job, own, task_id)
     except JournalError:
-        return False
+        return None
 
 
-async def _attach(driver: Driver, task_id: str) -> bool:
-    journal, own = driver.tools.journal, driver.row
-    assert own is not None
-    older = await driver.blocking(journal.by_task_id, task_id, own.base_url) or await _answer_was_lost(driver, own)
+async def _attach(job: Job, own: TaskRow, task_id: str) -> Accepted | None:
+    journal = job.tools.journal
+    older = await job.background.blocking(journal.by_task_id, task_id, own.base_url) or await _answer_was_lost(job, own)
     if older is None or older.id == own.id:
-        return False
+        return None
     if older.task_id is None:
-        older = await driver.blocking(journal.submitted, older.id, task_id)
+        older = await job.background.blocking(journal.submitted, older.id, task_id)
     if older is None or not older.state.is_attachable:
-        return False
-    gone = await driver.blocking(journal.dropped, own.id)
-    driver.tools.on_change(gone or replace(own, hidden=True))
-    driver.row, driver.paid = older, False
-    driver.tools.on_change(older)
-    driver.release_slot()
-    return True
+        return None
+    gone = await job.background.blocking(journal.dropped, own.id)
+    job.tools.on_change(gone or replace(own, hidden=True))
+    job.row, job.paid = older, False
+    job.tools.on_change(older)
+    job.release_slot()
+    return Accepted(older)
 
 
-async def _answer_was_lost(driver: Driver, own: TaskRow) -> TaskRow | None:
+async def _answer_was_lost(job: Job, own: TaskRow) -> TaskRow | None:
     """The newest task of the same request whose create was never answered: this is what became of it."""
-    unknown = await driver.blocking(driver.tools.journal.list_tasks, TaskState.UNKNOWN)
+    unknown = await job.background.blocking(job.tools.journal.list_tasks, TaskState.UNKNOWN)
     alike = (row for row in unknown if (row.fingerprint, row.account) == (own.fingerprint, own.account))
     return next((row for row in alike if row.task_id is None), None)

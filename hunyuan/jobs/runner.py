@@ -1,7 +1,7 @@
-"""All tasks of the process: nodes submit and watch, the collector goes on with what nobody watches.
+"""All tasks of the process: nodes submit and wait, the sweeper goes on with what nobody waits for.
 
-The runner keeps one driver a task. The same request twice, from two nodes or two prompts, is one driver
-with two watches; what another process has in hand is followed through the journal.
+The runner keeps one job a task. The same request twice, from two nodes or two prompts, is one job
+with two handles; what another process has in hand is followed through the journal.
 """
 
 from __future__ import annotations
@@ -9,25 +9,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from ..errors import (
-    HunyuanError,
-    JournalError,
-    LinkDeadError,
-    Money,
-    ShuttingDownError,
-    TaskFailedError,
-    UnknownTaskError,
-)
-from ..journal.record_errors import error_of_row
+from ..errors import HunyuanError, JournalError, ShuttingDownError
 from ..journal.records import Limits, RunContext, TaskRow
-from ..models import GenerationRequest, ImageInput, TaskState, check_task_id
+from ..models import GenerationRequest, ImageInput, check_task_id
 from .closing import PATIENCE
-from .create import obtain_row
-from .handle import Decoded, Phase, Watch
-from .job import Driver, HandedOver, Options, StillRunning, TakenBack, TakenOver, Tools
+from .flow import run
+from .handle import Handle, Phase
+from .job import Job, Options, Tools
 from .limiter import Clock
-from .poll import await_success, collect, follow, keep_inline, load, poll
-from .sweeper import Collector
+from .steps import Left, Requested, TypedId
+from .sweeper import Sweeper
+from .timeouts import closing_error, timeout_error
 
 
 class TaskRunner:
@@ -35,44 +27,44 @@ class TaskRunner:
 
     def __init__(self, tools: Tools) -> None:
         self.tools = tools
-        self._by_fingerprint: dict[str, Driver] = {}
-        self._by_row: dict[str, Driver] = {}
-        self._drivers: set[Driver] = set()
-        self._admitting = asyncio.Lock()  # of the engine's loop
-        self._sent_off: set[Driver] = set()  # told to end, since the process does
-        self._told = False  # what the end waits for
-        self.collector = Collector(tools, self._drive_quietly, self._driven)
+        self._by_fingerprint: dict[str, Job] = {}
+        self._by_row: dict[str, Job] = {}
+        self._jobs: set[Job] = set()
+        self._admitting = asyncio.Lock()  # of the background loop
+        self._sent_off: set[Job] = set()  # told to end, since the process does
+        self._said = False  # what the end waits for
+        self.sweeper = Sweeper(tools, self._look_quietly, self._rows_in_hand)
 
     @property
     def clock(self) -> Clock:
-        """The engine's clock."""
-        return self.tools.engine.clock
+        """The background loop's clock."""
+        return self.tools.background.clock
 
     # --- what nodes call -----------------------------------------------------------------------------------
 
     def submit(
         self, requests: Sequence[tuple[GenerationRequest, Sequence[ImageInput]]], options: Options
-    ) -> list[Watch]:
-        """Watches one task a request; those that are new are created, together within the credit limits.
+    ) -> list[Handle]:
+        """A handle on one task for each request; those that are new are created, together within the credit limits.
 
-        Each watch fails by itself: CreditLimitError, JournalError, InputImageError, what the create or the
+        Each handle fails by itself: CreditLimitError, JournalError, InputImageError, what the create or the
         task failed with, TaskTimeoutError.
         """
-        watches = [Watch(options.timeout_s) for _ in requests]
-        if self._refuse(watches):
-            return watches
-        self.tools.engine.post(lambda: self.tools.engine.spawn(self._admit(requests, options, watches)))
-        return watches
+        handles = [Handle(options.timeout_s) for _ in requests]
+        if self._refuse(handles):
+            return handles
+        self.tools.background.post(lambda: self.tools.background.spawn(self._admit(requests, options, handles)))
+        return handles
 
-    def attach(self, task_id: str, options: Options) -> Watch:
-        """Watches a task by its id; raises InvalidTaskIdError for what can never be one."""
+    def attach(self, task_id: str, options: Options) -> Handle:
+        """A handle on a task by its id; raises InvalidTaskIdError for what can never be one."""
         checked = check_task_id(task_id)
-        watch = Watch(options.timeout_s)
-        if self._refuse([watch]):
-            return watch
-        driver = Driver(self.tools, options, task_id=checked)
-        self.tools.engine.post(lambda: self._start(driver, watch))
-        return watch
+        handle = Handle(options.timeout_s)
+        if self._refuse([handle]):
+            return handle
+        job = Job(self.tools, options.context, TypedId(checked), task_id=checked)
+        self.tools.background.post(lambda: self._start(job, handle))
+        return handle
 
     def delivered(self, rows: Sequence[TaskRow]) -> None:
         """These tasks' images have reached a graph: they may be evicted from the disk when space is needed."""
@@ -80,16 +72,16 @@ class TaskRunner:
         async def note() -> None:
             try:
                 for row in rows:
-                    fresh = await self.tools.engine.blocking(self.tools.journal.delivered, row.id)
+                    fresh = await self.tools.background.blocking(self.tools.journal.delivered, row.id)
                     self.tools.on_change(fresh or row)
             except JournalError as error:  # an image that counts as undelivered is only kept longer
                 self.tools.warn(f"That images were delivered could not be written down: {error}")
 
-        self.tools.engine.post(lambda: self.tools.engine.spawn(note()))
+        self.tools.background.post(lambda: self.tools.background.spawn(note()))
 
-    def start_collector(self) -> None:
-        """Goes on with the open tasks of earlier runs, quietly, until `farewell`."""
-        self.tools.engine.post(self.collector.start)
+    def start_sweeper(self) -> None:
+        """Goes on with the open tasks of earlier runs, quietly, until `wait_for_unwritten`."""
+        self.tools.background.post(self.sweeper.start)
 
     def close(self) -> None:
         """From now on nothing new begins: no slot, no row, no create. A second call does nothing.
@@ -98,51 +90,51 @@ class TaskRunner:
         """
         if not self.tools.closing.begun:
             self.tools.closing.begin(self.clock.monotonic())
-            self.tools.engine.post(lambda: self.tools.engine.spawn(self.farewell()))
+            self.tools.background.post(lambda: self.tools.background.spawn(self.wait_for_unwritten()))
 
     def hurry(self) -> None:
         """The end waits for nothing any more. From any thread, also inside a signal handler."""
         self.tools.closing.hurried = True
 
-    async def farewell(self) -> None:
+    async def wait_for_unwritten(self) -> None:
         """Closes, and ends when nothing is held any more that stands nowhere else (or at once, where that is hurried):
         every answer that came is written down before the process ends."""
         self.close()
         while not self.tools.closing.hurried:
             self._send_off()
-            out = sum(driver.must_finish for driver in self._drivers)
+            out = sum(job.must_finish for job in self._jobs)
             if not out:
                 return
-            if not self._told:
+            if not self._said:
                 self.tools.warn(f"ComfyUI ends: waiting up to {PATIENCE:g} s for {out} tasks to be written down.")
-            self._told = True
+            self._said = True
             await self.clock.sleep(0.02)
 
     def _send_off(self) -> None:
-        """Ends what can go on at the next start. An image that came without a task id is written down by its driver."""
-        self.collector.stop()
-        for driver in self._drivers - self._sent_off:
-            if driver.is_only_here or not driver.must_finish:
-                self._sent_off.add(driver)
-                driver.leave()
+        """Ends what can go on at the next start. An image that came without a task id is written down by its job."""
+        self.sweeper.stop()
+        for job in self._jobs - self._sent_off:
+            if job.only_here or not job.must_finish:
+                self._sent_off.add(job)
+                job.leave()
 
-    def _refuse(self, watches: Sequence[Watch]) -> bool:
+    def _refuse(self, handles: Sequence[Handle]) -> bool:
         """Fails these where the process is about to end."""
         if not self.tools.closing.begun:
             return False
-        for watch in watches:
-            watch.fail(
+        for handle in handles:
+            handle.fail(
                 ShuttingDownError("ComfyUI is shutting down.", do="Nothing was sent. Run again after the start.")
             )
         return True
 
-    # --- on the engine's loop ------------------------------------------------------------------------------
+    # --- on the background loop ------------------------------------------------------------------------------
 
     async def _admit(
         self,
         requests: Sequence[tuple[GenerationRequest, Sequence[ImageInput]]],
         options: Options,
-        watches: Sequence[Watch],
+        handles: Sequence[Handle],
     ) -> None:
         """The whole of a node's requests must fit into the credit limits before the first is sent."""
         async with self._admitting:  # another node's check must count what this one lets in
@@ -150,33 +142,33 @@ class TaskRunner:
                 prints = [request.fingerprint(self.tools.settings().base_url) for request, _ in requests]
                 new = await self._check_limits(prints, options)
             except asyncio.CancelledError:
-                self._refuse(watches)
+                self._refuse(handles)
                 raise
-            except Exception as error:  # noqa: BLE001 - whatever it is, the nodes must hear of it, or they wait for ever
-                for watch in watches:
-                    watch.fail(error.but() if isinstance(error, HunyuanError) else error)  # to each its own
+            except Exception as error:  # noqa: BLE001 - whatever it is, else the nodes would wait for ever
+                for handle in handles:
+                    handle.fail(error.but() if isinstance(error, HunyuanError) else error)  # to each its own
                 return
-            for (request, inputs), fingerprint, watch in zip(requests, prints, watches, strict=True):
-                if watch.left:
+            for (request, inputs), fingerprint, handle in zip(requests, prints, handles, strict=True):
+                if handle.left:
                     continue
                 running = self._by_fingerprint.get(fingerprint)
                 if running is not None and options.reuse:
-                    self._watch(running, watch)
+                    self._add_handle(running, handle)
                     continue
-                counts = fingerprint in new
-                driver = Driver(self.tools, options, request, inputs, reuse=options.reuse, first=watch, counts=counts)
-                self._by_fingerprint[fingerprint] = driver
-                self._start(driver, watch)
+                wanted = Requested(request, inputs, options.reuse, counts=fingerprint in new)
+                job = Job(self.tools, options.context, wanted, first=handle)
+                self._by_fingerprint[fingerprint] = job
+                self._start(job, handle)
 
     async def _check_limits(self, prints: Sequence[str], options: Options) -> set[str]:
         """Which of these requests will cost credits, where there are limits; raises CreditLimitError if too many."""
-        blocking, journal, settings = self.tools.engine.blocking, self.tools.journal, self.tools.settings()
+        blocking, journal, settings = self.tools.background.blocking, self.tools.journal, self.tools.settings()
         limits = Limits(settings.credit_limit_per_day, settings.credit_limit_per_session)
         if not limits.has_credits:
             return set()
         unknown = [each for each in prints if not (options.reuse and each in self._by_fingerprint)]
-        promised = [driver for driver in self._drivers if driver.is_promised]
-        writing = [driver.intent for driver in promised if driver.intent]
+        promised = [job for job in self._jobs if job.is_promised]
+        writing = [job.intent for job in promised if job.intent]
 
         def admit() -> set[str]:
             return journal.admit(
@@ -191,165 +183,88 @@ class TaskRunner:
 
         return await blocking(admit)
 
-    def _start(self, driver: Driver, watch: Watch | None) -> None:
-        if self._refuse([watch] if watch else []):
-            self._unlist(driver)
+    def _start(self, job: Job, handle: Handle) -> None:
+        if self._refuse([handle]):
+            self._unlist(job)
             return
-        self._drivers.add(driver)
-        task = self.tools.engine.spawn(self._drive(driver))
-        driver.leave = task.cancel
-        if watch is not None:
-            self._watch(driver, watch)
+        self._jobs.add(job)
+        job.leave = self.tools.background.spawn(self._run(job)).cancel
+        self._add_handle(job, handle)
 
-    def _watch(self, driver: Driver, watch: Watch) -> None:
-        driver.add(watch)
-        engine = self.tools.engine
+    def _add_handle(self, job: Job, handle: Handle) -> None:
+        job.add(handle)
+        background = self.tools.background
 
         async def expire() -> None:
-            await self.clock.sleep(watch.timeout_s)
-            holder = self._holder(watch)
+            await self.clock.sleep(handle.timeout_s)
+            holder = self._remove(handle)
             if holder is not None:
-                holder.expire(watch)
-                self._left(holder)
+                handle.fail(timeout_error(holder, handle.timeout_s))
+                self._leave_unsent(holder)
 
-        timer = engine.spawn(expire())
-        watch.done.add_done_callback(lambda _: engine.post(timer.cancel))
+        timer = background.spawn(expire())
+        handle.done.add_done_callback(lambda _: background.post(timer.cancel))
 
         def let_go() -> None:
             timer.cancel()
-            holder = self._holder(watch)
+            holder = self._remove(handle)
             if holder is not None:
-                holder.remove(watch)
-                self._left(holder)
+                self._leave_unsent(holder)
 
-        watch.let_go = lambda: engine.post(let_go)
-        if watch.left:  # in the same moment, from another thread
+        handle.let_go = lambda: background.post(let_go)
+        if handle.left:  # in the same moment, from another thread
             let_go()
 
-    def _holder(self, watch: Watch) -> Driver | None:
-        return next((driver for driver in self._drivers if watch in driver.watches), None)
+    def _remove(self, handle: Handle) -> Job | None:
+        """Takes the handle from its job, which is given; None where the job has ended."""
+        holder = next((job for job in self._jobs if handle in job.handles), None)
+        if holder is not None:
+            holder.remove(handle)
+        return holder
 
-    def _left(self, driver: Driver) -> None:
-        """Nobody watches any more: what was not sent is dropped."""
-        if not driver.watches and driver.phase.is_free and not driver.paid:
-            self._drivers.discard(driver)
-            self._unlist(driver)  # at once: who comes in this moment must not join what is about to end
-            driver.leave()
+    def _leave_unsent(self, job: Job) -> None:
+        """Where nobody waits any more, what was not sent is dropped."""
+        if not job.handles and job.phase.is_free and not job.paid:
+            self._jobs.discard(job)
+            self._unlist(job)  # at once: who comes in this moment must not join what is about to end
+            job.leave()
 
-    async def _drive(self, driver: Driver) -> None:
+    async def _run(self, job: Job) -> None:
         try:
-            driver.succeed(await self._road(driver))
-        except (HandedOver, StillRunning):
-            pass  # somebody else goes on: another driver, or the collector at its next sweep
+            if await run(job, self._by_row) is Left.UNWANTED:
+                job.fail(closing_error(job))
         except asyncio.CancelledError:
-            driver.shut_down()
+            job.fail(closing_error(job))
             raise
         except Exception as error:  # noqa: BLE001 - a defect must reach the node, not vanish in the background
-            if not driver.watches:
-                self.tools.warn(f"Task {driver.known_id or 'without an id'} in the background: {error!r}")
-            driver.fail(error)
+            if not job.handles:
+                self.tools.warn(f"Task {job.known_id or 'without an id'} in the background: {error!r}")
+            job.fail(error)
         finally:
-            driver.phase = Phase.ENDED
-            self._drivers.discard(driver)
-            self._unlist(driver)
-            driver.release_slot()
+            job.phase = Phase.ENDED
+            self._jobs.discard(job)
+            self._unlist(job)
+            job.release_slot()
 
-    def _unlist(self, driver: Driver) -> None:
+    def _unlist(self, job: Job) -> None:
         for index in (self._by_fingerprint, self._by_row):
-            for key in [key for key, held in index.items() if held is driver]:
+            for key in [key for key, held in index.items() if held is job]:
                 del index[key]
 
-    async def _road(self, driver: Driver) -> Sequence[Decoded]:
-        try:
-            return await self._way(driver)
-        except (Exception, asyncio.CancelledError):
-            await keep_inline(driver)
-            raise
+    # --- for the sweeper ---------------------------------------------------------------------------------
 
-    async def _way(self, driver: Driver) -> Sequence[Decoded]:
-        if driver.row is None:
-            await (obtain_row(driver) if driver.request is not None else self._find(driver))
-        self._settle_on(driver)
-        assert driver.row is not None
-        row, in_hand = driver.row, driver.paid
-        while True:
-            try:
-                if not in_hand:
-                    await follow(driver)
-                driver.settled()
-                if driver.row.state is TaskState.COLLECTED:
-                    return await self._reload(driver)
-                await await_success(driver)
-                return await collect(driver)
-            except TakenBack:
-                return await self._anew(driver, row)
-            except TakenOver:
-                driver.release_slot()
-                in_hand = False
+    def _rows_in_hand(self) -> set[str]:
+        """The rows that a job of this process has in hand."""
+        return {job.row.id for job in self._jobs if job.row is not None}
 
-    async def _reload(self, driver: Driver) -> Sequence[Decoded]:
-        """A collected task's images; where they can be had no more, the request is created anew."""
-        row = driver.row
-        assert row is not None
-        try:
-            return await load(driver)
-        except (LinkDeadError, UnknownTaskError) as error:
-            await driver.note(self.tools.journal.lost, error.what)
-            if driver.request is None:
-                raise
-        driver.reuse = False
-        return await self._anew(driver, row)
-
-    async def _anew(self, driver: Driver, row: TaskRow) -> Sequence[Decoded]:
-        """The request's task is none any more: it begins from the start."""
-        self._by_row.pop(row.id, None)
-        if driver.request is None:
-            raise TaskFailedError("This task was taken back before it was sent.", money=Money.NOT_SPENT)
-        driver.row, driver.answered, driver.created_at, driver.phase = None, None, None, Phase.LOOKING
-        return await self._way(driver)
-
-    def _settle_on(self, driver: Driver) -> None:
-        """One driver a row: the later one hands its watches over."""
-        assert driver.row is not None
-        held = self._by_row.setdefault(driver.row.id, driver)
-        if held is not driver:
-            for watch in driver.watches:
-                held.add(watch)
-            driver.watches.clear()
-            raise HandedOver
-
-    async def _find(self, driver: Driver) -> None:
-        """A typed id: a row of ours, else a task created elsewhere that the gateway must know."""
-        assert driver.task_id is not None
-        journal, task_id = self.tools.journal, driver.task_id
-        row = await driver.blocking(journal.by_task_id, task_id) or await driver.blocking(journal.get, task_id)
-        if row is None:
-            driver.hear(await poll(driver))
-            settings, context = self.tools.settings(), driver.options.context
-
-            def adopt() -> TaskRow:
-                return journal.adopt(task_id, base_url=settings.base_url, account=settings.account, context=context)
-
-            row = await driver.blocking(adopt)
-        driver.row = row
-        if row.state in (TaskState.FAILED, TaskState.UNKNOWN):
-            raise error_of_row(row)
-
-    # --- for the collector ---------------------------------------------------------------------------------
-
-    def _driven(self) -> set[str]:
-        """The rows that a driver of this process has in hand."""
-        return {driver.row.id for driver in self._drivers if driver.row is not None}
-
-    async def _drive_quietly(self, row: TaskRow) -> bool:
-        """Looks once at an open task that nobody watches; whether the gateway answered for it."""
+    async def _look_quietly(self, row: TaskRow) -> bool:
+        """Looks once at an open task that nobody waits for; whether the gateway answered for it."""
         if self.tools.closing.begun:
             return False
-        context = RunContext(row.prompt_id, row.node_id, row.session)
-        driver = Driver(self.tools, Options(context), row=row, quiet=True)
+        job = Job(self.tools, RunContext(row.prompt_id, row.node_id, row.session), row, row=row)
         task = asyncio.current_task()
-        assert task is not None
-        driver.leave = task.cancel
-        self._drivers.add(driver)
-        await self._drive(driver)
-        return driver.asked
+        if task is not None:
+            job.leave = task.cancel
+        self._jobs.add(job)
+        await self._run(job)
+        return job.asked

@@ -12,47 +12,47 @@ from typing import TYPE_CHECKING
 from ..errors import HunyuanError, JournalError, RateLimitedError, UnknownTaskError, UnreadableAnswerError
 from ..journal.records import STALLED
 from ..models import TaskState, TaskStatus
+from .job import Job
 
 if TYPE_CHECKING:
     from ..journal.records import TaskRow
-    from .job import Driver
 
 # Seconds without a usable answer. A restart of the gateway takes less, and its tasks go on meanwhile.
 STALLS_AFTER = 60.0
 
 
-async def heard(driver: Driver, status: TaskStatus) -> None:
+async def note_answer(job: Job, status: TaskStatus) -> None:
     """A poll was answered with the task's state: while it runs, it is in flight again."""
-    driver.heard_at, driver.trouble, driver.asked = driver.clock.monotonic(), None, True
-    row = driver.row
+    job.heard_at, job.trouble, job.asked = job.clock.monotonic(), None, True
+    row = job.row
     if row is not None and row.error_code == STALLED and status.state in (TaskState.SUBMITTED, TaskState.RUNNING):
-        await _write(driver, driver.tools.journal.resumed)
+        await _write(job, row, job.tools.journal.resumed)
 
 
-async def troubled(driver: Driver, error: HunyuanError, *, for_good: bool) -> None:
+async def note_trouble(job: Job, error: HunyuanError, *, for_good: bool) -> None:
     """A poll failed. for_good: asking again soon does not mend it."""
-    driver.trouble = error
-    driver.asked = driver.asked or _is_answer(driver, error)
-    if driver.heard_at is None:
-        driver.heard_at = driver.clock.monotonic() if driver.created_at is None else driver.created_at
-    silent = driver.clock.monotonic() - driver.heard_at >= STALLS_AFTER
+    job.trouble = error
+    job.asked = job.asked or _is_answer(job, error)
+    if job.heard_at is None:
+        job.heard_at = job.clock.monotonic() if job.created_at is None else job.created_at
+    silent = job.clock.monotonic() - job.heard_at >= STALLS_AFTER
     if isinstance(error, RateLimitedError) or not (for_good or silent):
         return  # a 429 keeps back by itself all that is new
-    driver.release_slot()
-    row = driver.row
+    job.release_slot()
+    row = job.row
     if row is not None and not row.error_code and row.state in (TaskState.SUBMITTED, TaskState.RUNNING):
-        await _write(driver, driver.tools.journal.stalled, error.what)
+        await _write(job, row, job.tools.journal.stalled, error.what)
 
 
-async def _write(driver: Driver, step: Callable[..., TaskRow | None], *arguments: object) -> None:
+async def _write(job: Job, row: TaskRow, step: Callable[..., TaskRow | None], *arguments: object) -> None:
     try:
-        await driver.note(step, *arguments)
+        await job.note(row, step, *arguments)
     except JournalError as unwritten:  # what counts as in flight is wrong for a while, no more
-        driver.tools.warn(f"Whether task {driver.known_id} takes a slot could not be written down: {unwritten.what}")
+        job.tools.warn(f"Whether task {job.known_id} takes a slot could not be written down: {unwritten.what}")
 
 
-def _is_answer(driver: Driver, error: HunyuanError) -> bool:
+def _is_answer(job: Job, error: HunyuanError) -> bool:
     """Whether the gateway has spoken of the task, though there is no such task, or nobody can read it."""
     if isinstance(error, UnknownTaskError):  # to another key it says nothing
-        return driver.row is None or driver.row.account == driver.tools.settings().account
+        return job.row is None or job.row.account == job.tools.settings().account
     return isinstance(error, UnreadableAnswerError) and error.is_json

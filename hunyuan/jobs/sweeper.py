@@ -1,4 +1,4 @@
-"""The collector: open tasks that nobody watches go on being asked for, quietly, until their images are on disk.
+"""The sweeper: open tasks that nobody waits for go on being asked for, quietly, until their images are on disk.
 
 It also says that this process lives, and clears up after those that do not. It sends nothing that costs.
 """
@@ -14,23 +14,23 @@ from ..journal.records import TaskRow
 from ..models import SLOT_PATIENCE
 from .job import Tools
 from .limiter import Clock
-from .retry import quiet_gap
+from .poll_times import quiet_gap
 
 BEAT = 5.0  # seconds between rounds; well under the journal's 30 s after which a worker counts as dead
-AT_ONCE = 4  # unwatched tasks that are asked for at the same time
+AT_ONCE = 4  # tasks that nobody waits for, asked for at the same time
 GIVEN_UP_AFTER = 8 * 86400.0  # seconds; upstream keeps results 7 days
 
 
-class Collector:
-    """Lives on the engine's loop. drive: looks once at an open task, and says whether the gateway answered for it;
+class Sweeper:
+    """Lives on the background loop. drive: looks once at an open task, and says whether the gateway answered for it;
     driven: ids of the rows already in hand."""
 
     def __init__(
-        self, tools: Tools, drive: Callable[[TaskRow], Awaitable[bool]], driven: Callable[[], set[str]]
+        self, tools: Tools, look: Callable[[TaskRow], Awaitable[bool]], rows_in_hand: Callable[[], set[str]]
     ) -> None:
         self._tools = tools
-        self._drive = drive
-        self._driven = driven
+        self._run = look
+        self._rows_in_hand = rows_in_hand
         # Row id → monotonic seconds, which no clock that is set moves: at the last look; and of a task that is too old
         # by the clock, at the first look at which the gateway answered for it.
         self._looked: dict[str, float] = {}
@@ -41,15 +41,15 @@ class Collector:
 
     @property
     def _clock(self) -> Clock:
-        return self._tools.engine.clock
+        return self._tools.background.clock
 
     def start(self) -> None:
         """Begins; a second call does nothing."""
         if self._rounds is None:
-            self._rounds = self._tools.engine.spawn(self._go_round())
+            self._rounds = self._tools.background.spawn(self._go_round())
 
     def stop(self) -> None:
-        """Ends; what is being driven goes on."""
+        """Ends; what is under way goes on."""
         if self._rounds is not None:
             self._rounds.cancel()
             self._rounds = None
@@ -64,26 +64,30 @@ class Collector:
             except Exception as error:  # noqa: BLE001 - told, and never the end of the collecting
                 words = str(error) if isinstance(error, HunyuanError) else repr(error)
                 if words != self._complaint:  # once, not every five seconds
-                    self._tools.warn(f"The collector rests until this is mended: {words}")
+                    self._tools.warn(f"The sweeper rests until this is mended: {words}")
                 self._complaint = words
             await self._clock.sleep(BEAT)
 
     async def _show_life(self) -> None:
         """Heartbeat, and what dead processes left about to be sent."""
-        blocking, journal, account = self._tools.engine.blocking, self._tools.journal, self._tools.settings().account
+        blocking, journal, account = (
+            self._tools.background.blocking,
+            self._tools.journal,
+            self._tools.settings().account,
+        )
         await blocking(journal.heartbeat, account)
         for row in await blocking(journal.recover):
             self._tools.on_change(row)
 
     async def _sweep(self, at_once: asyncio.Semaphore) -> None:
         """Keeps to the key's shared pause, and looks at each open task when it is due; sparser the older it is."""
-        blocking, journal, settings = self._tools.engine.blocking, self._tools.journal, self._tools.settings()
+        blocking, journal, settings = self._tools.background.blocking, self._tools.journal, self._tools.settings()
         found = await blocking(journal.survey, settings.account)
         self._tools.limiter.pause(found.paused_for)
         if not settings.api_key:
             return
         now, rows = found.now, found.open_rows
-        driven, moment = self._driven(), self._clock.monotonic()
+        rows_in_hand, moment = self._rows_in_hand(), self._clock.monotonic()
         self._looked, self._answered = _only(self._looked, rows), _only(self._answered, rows)
         for row in rows:
             if row.id in self._hopeless:
@@ -96,15 +100,15 @@ class Collector:
             # A clock that was wrong may have made it so old: who knows it for a minute looks as at one of a minute.
             gap = quiet_gap(moment - self._answered[row.id] if row.id in self._answered else age)
             due = row.id not in self._looked or self._looked[row.id] + gap <= moment
-            if due and row.base_url == settings.base_url and row.id not in driven:
+            if due and row.base_url == settings.base_url and row.id not in rows_in_hand:
                 self._looked[row.id] = moment
-                self._tools.engine.spawn(self._look(row, at_once, too_old))
+                self._tools.background.spawn(self._look(row, at_once, too_old))
 
     async def _look(self, row: TaskRow, at_once: asyncio.Semaphore, too_old: bool) -> None:
         async with at_once:
-            if row.id in self._driven():
+            if row.id in self._rows_in_hand():
                 return
-            answered = await self._drive(row)
+            answered = await self._run(row)
             if not answered or not too_old:
                 return
             moment = self._clock.monotonic()

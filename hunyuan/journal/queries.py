@@ -30,7 +30,7 @@ class Queries(Workers):
         return self._db.read(lambda connection: self._by_task_id(connection, task_id, base_url))
 
     def survey(self, account: str) -> Survey:
-        """All that a round of the collector looks at, read at once."""
+        """All that a round of the sweeper looks at, read at once."""
 
         def work(connection: Connection) -> Survey:
             now = self._db.backend.now(connection)

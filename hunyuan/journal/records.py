@@ -151,7 +151,7 @@ class Busy:
 
 @dataclass(frozen=True)
 class Survey:
-    """What a round of the collector looks at. now: unix seconds by the journal's clock.
+    """What a round of the sweeper looks at. now: unix seconds by the journal's clock.
 
     paused_for: seconds that the account's creates rest after a 429.
     open_rows: tasks whose image is still to be had and that no other living worker drives, oldest first.

@@ -9,7 +9,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, delete, or_, select, update
 
 from ..errors import Money
-from ..models import LONGEST_HEEDED, SLOT_PATIENCE
+from ..models import LONGEST_RETRY_AFTER, SLOT_PATIENCE
 from .database import DURABLE, PLAIN, SINGLE, Database, HasTime, Insert, Writing
 from .record_codec import row_from
 from .records import TaskRow
@@ -107,7 +107,7 @@ class Workers:
                 insert.on_conflict_do_update(
                     index_elements=[pauses.c.account],
                     set_={"until": now + seconds},
-                    where=or_(pauses.c.until < now + seconds, pauses.c.until > now + LONGEST_HEEDED),
+                    where=or_(pauses.c.until < now + seconds, pauses.c.until > now + LONGEST_RETRY_AFTER),
                 )
             )
 
@@ -216,7 +216,7 @@ class Workers:
 
 def pause_left(until: float, now: float) -> float:
     """Seconds of a pause after a 429 that are left; one longer than any was written by a clock that was wrong."""
-    return until - now if 0.0 < until - now <= LONGEST_HEEDED else 0.0
+    return until - now if 0.0 < until - now <= LONGEST_RETRY_AFTER else 0.0
 
 
 def row_of(connection: Connection, row_id: str) -> TaskRow | None:

@@ -25,7 +25,7 @@ LOG = logging.getLogger("hunyuan")
 
 
 class Feed:
-    """A listener of the runtime's: called on the engine's thread, sends on the server's loop."""
+    """A listener of the runtime's: called on the background loop's thread, sends on the server's loop."""
 
     def __init__(self, server: Any, get_runtime: Callable[[], Runtime]) -> None:
         self._server, self._get_runtime = server, get_runtime

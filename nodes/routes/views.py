@@ -55,7 +55,7 @@ def summary(runtime: Runtime) -> dict[str, Any]:
     left_behind: how many of the undelivered are of earlier starts. as_of: seconds of a clock that only goes forward,
     taken before anything is read: of two summaries of a session the one with the higher number knows more.
     """
-    as_of = runtime.engine.clock.monotonic()
+    as_of = runtime.background.clock.monotonic()
     journal, settings = runtime.journal, runtime.settings_store.load()
     counts = {state.value: count for state, count in journal.counts().items()}
     return {

@@ -11,23 +11,23 @@ from .interrupt import LOOK_SECONDS, check
 from .reporting import Reporter
 
 if TYPE_CHECKING:
-    from ...hunyuan.jobs.handle import Watch
+    from ...hunyuan.jobs.handle import Handle
     from ...hunyuan.journal.records import RunContext
 
 
 class Board:
-    """Tells how all watches of one node stand, ten times a second. Lives on the event loop of its prompt."""
+    """Tells how all handles of one node stand, ten times a second. Lives on the event loop of its prompt."""
 
     def __init__(self, context: RunContext, *, costs: bool) -> None:
-        self._watches: list[Watch] = []
-        self._reporter = Reporter(context, self._watches, costs=costs)
+        self._handles: list[Handle] = []
+        self._reporter = Reporter(context, self._handles, costs=costs)
         self._stopped: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._ticker = asyncio.ensure_future(self._tick())
         self.items = 0
 
-    def enter(self, watches: Sequence[Watch]) -> None:
+    def enter(self, handles: Sequence[Handle]) -> None:
         """An item of the node's list begins to wait for these."""
-        self._watches.extend(watches)
+        self._handles.extend(handles)
         self.items += 1
 
     async def wait(self, futures: Sequence[asyncio.Future[Any]]) -> None:
@@ -44,7 +44,7 @@ class Board:
         """The last item has what it waited for, or lets go; the line is left as it stands in the end."""
         self._ticker.cancel()
         if not self._stopped.done():
-            await self._reporter.tell()
+            await self._reporter.report()
         elif not self._stopped.cancelled():
             self._stopped.exception()  # seen, also where no item was waiting any more
 
@@ -52,7 +52,7 @@ class Board:
         try:
             while True:
                 check()
-                await self._reporter.tell()
+                await self._reporter.report()
                 await asyncio.sleep(LOOK_SECONDS)
         except asyncio.CancelledError:
             raise
@@ -67,13 +67,13 @@ class Boards:
         self._boards: dict[tuple[object, str, str], Board] = {}
 
     @asynccontextmanager
-    async def join(self, context: RunContext, watches: Sequence[Watch], *, costs: bool) -> AsyncIterator[Board]:
-        """The node's board while one item of its list waits for `watches`."""
+    async def join(self, context: RunContext, handles: Sequence[Handle], *, costs: bool) -> AsyncIterator[Board]:
+        """The node's board while one item of its list waits for `handles`."""
         key = (asyncio.get_running_loop(), context.prompt_id, context.node_id)
         board = self._boards.get(key)
         if board is None:
             board = self._boards[key] = Board(context, costs=costs)
-        board.enter(watches)
+        board.enter(handles)
         try:
             yield board
         finally:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ...hunyuan.jobs.handle import Collected, Progress, Watch
+from ...hunyuan.jobs.handle import Collected, Handle, Progress
 from ...hunyuan.journal.records import RunContext, TaskRow
 from ...hunyuan.models import CREDITS_PER_TASK, ImageSize
 from ..comfyui.prompt_origin import language
@@ -30,16 +30,16 @@ class Outcome:
     paid: bool = False
 
     @classmethod
-    def of(cls, future: Future[Any], seed: int | None, watch: Watch) -> Outcome:
-        """Reads a finished future of a watch."""
-        seconds = round(watch.progress().seconds, 2)
+    def of(cls, future: Future[Any], seed: int | None, handle: Handle) -> Outcome:
+        """Reads a finished future of a handle."""
+        seconds = round(handle.progress().seconds, 2)
         error = future.exception()
         if error is not None:
             return cls(seed, error=error, seconds=seconds)
         result = future.result()
         if isinstance(result, Collected):
             return cls(seed, result.row, result, seconds=seconds, paid=result.paid)
-        return cls(seed, result, seconds=seconds, paid=watch.paid)
+        return cls(seed, result, seconds=seconds, paid=handle.paid)
 
     @property
     def task_id(self) -> str:
@@ -92,36 +92,36 @@ def _failure(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def cost_of(watch: Watch) -> int:
+def cost_of(handle: Handle) -> int:
     """Credits of one task that costs: what the gateway charged as far as it said so, else the usual price."""
-    if not watch.created.done() or watch.created.exception() is not None:
+    if not handle.created.done() or handle.created.exception() is not None:
         return CREDITS_PER_TASK
-    if not watch.paid:
+    if not handle.paid:
         return 0
-    ended = watch.done.done() and watch.done.exception() is None
-    return watch.done.result().row.credits if ended else watch.created.result().credits
+    ended = handle.done.done() and handle.done.exception() is None
+    return handle.done.result().row.credits if ended else handle.created.result().credits
 
 
 class Reporter:
     """Tells the submitting client how a node's tasks stand, when that changed."""
 
-    def __init__(self, context: RunContext, watches: Sequence[Watch], *, costs: bool) -> None:
+    def __init__(self, context: RunContext, handles: Sequence[Handle], *, costs: bool) -> None:
         from server import PromptServer
 
         self._server = PromptServer.instance
         self._sid = submitter()  # whoever queued the prompt; later prompts may be another's
         self._context = context
-        self._watches = watches
+        self._handles = handles
         self._costs = costs
         self._language = language()
         self._said = ""
         self._bar = 0
 
-    async def tell(self) -> None:
+    async def report(self) -> None:
         """Sends the bar and the text where they differ from what was sent last."""
-        views = [watch.progress() for watch in self._watches]
-        done = [watch.done.done() for watch in self._watches]
-        await self._tell_bar(views, done)
+        views = [handle.progress() for handle in self._handles]
+        done = [handle.done.done() for handle in self._handles]
+        await self._send_bar(views, done)
         text = status_line(views, done, self._credits(), self._language)
         if text != self._said and self._context.node_id and is_page(self._sid):
             self._said = text
@@ -129,9 +129,9 @@ class Reporter:
 
     def _credits(self) -> int:
         """What the tasks cost, less what turned out to be paid for already."""
-        return sum(map(cost_of, self._watches)) if self._costs else 0
+        return sum(map(cost_of, self._handles)) if self._costs else 0
 
-    async def _tell_bar(self, views: Sequence[Progress], done: Sequence[bool]) -> None:
+    async def _send_bar(self, views: Sequence[Progress], done: Sequence[bool]) -> None:
         """Whole steps that only rise: an item that joins, or a task that starts over, holds the bar where it is."""
         from comfy_api.latest import ComfyAPI
 
@@ -141,9 +141,9 @@ class Reporter:
             self._bar = value
             # the class, since 0.3.75's ComfyAPI() has no `execution` of its own outside a synchronous wrapper
             await ComfyAPI.Execution().set_progress(value, BAR_STEPS, node_id=self._context.node_id)
-            self._tell_old_clients(value)
+            self._send_to_old_clients(value)
 
-    def _tell_old_clients(self, value: int) -> None:
+    def _send_to_old_clients(self, value: int) -> None:
         """The event that core's samplers send beside `progress_state`: older clients know only this one.
 
         Not by comfy.utils.ProgressBar, which sends both but clears the interrupt flag. Without a client it would go to

@@ -53,7 +53,7 @@ def test_comfyui_dies_in_the_middle_and_the_image_is_collected_from_the_sidebar(
     server.start(port=server.port)
 
     toast = tab.page.get_by_text("Paid images waiting for you: 1")
-    expect(toast).to_be_visible()  # the page found the new server, the collector the image
+    expect(toast).to_be_visible()  # the page found the new server, the sweeper the image
     tab.forget_the_unreachable()  # what was on its way when the server died
     badge = tab.page.locator(".hunyuan-tab-button .p-badge, .hunyuan-tab-button .sidebar-icon-badge")
     expect(badge).to_have_text("1")

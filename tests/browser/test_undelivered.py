@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from tests.kit.browser import Tab
 from tests.kit.tasks_page import open_tasks, tell, totals
 
-# The server was started anew. The page asks it for the totals, and meanwhile the collector fetches an image of before.
+# The server was started anew. The page asks it for the totals, and meanwhile the sweeper fetches an image of before.
 _RESTART = """async ({name, steps, answer, totals}) => {
   const {api, extensionManager} = window.app;
   const send = (event, detail) => api.dispatchEvent(new CustomEvent(event, {detail}));

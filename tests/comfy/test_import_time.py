@@ -29,4 +29,4 @@ def test_object_info_of_our_nodes_opens_nothing_and_calls_nobody(comfy: PaidServ
     assert look(comfy, ["LoadImage"]), "the watch must see ComfyUI list its input folder, or it sees nothing at all"
     assert look(comfy, OURS) == []
     asked = {request["event"] for request in comfy.sandbox.requests()}
-    assert asked <= {"poll"}, "at most the collector, for what an earlier test left behind"
+    assert asked <= {"poll"}, "at most the sweeper, for what an earlier test left behind"

@@ -76,7 +76,7 @@ def test_killed_at_every_step_and_started_again(pair: Pair) -> None:
     until("the lost answer is known as such", state_is(server, prompts[0], "unknown"))
     sandbox.finish()
     until("the one that ran", state_is(server, prompts[1], "collected"))
-    assert len(sandbox.requests("create")) == 4, "the collector sends nothing that costs"
+    assert len(sandbox.requests("create")) == 4, "the sweeper sends nothing that costs"
     for prompt in prompts[1:]:
         entry = server.run(saved(prompt))
         server.succeeded(entry)

@@ -128,7 +128,7 @@ def test_what_is_forgotten_leaves_the_list_and_stays_in_the_sums(comfy: PaidServ
     assert post(comfy, f"tasks/{row['id']}/forget").status_code == 200
     assert listed(comfy, search=mark) == []
     after = get(comfy, "summary").json()
-    # The sums are those of all tests: the collector may be moving what an earlier task cost from one to another.
+    # The sums are those of all tests: the sweeper may be moving what an earlier task cost from one to another.
     assert sum(after["credits"]["session"].values()) == sum(before["credits"]["session"].values())
     news = comfy.wait_for(lambda message: message.data.get("id") == row["id"] and message.data["hidden"])
     assert (news.type, news.data["money"], news.data["credits"]) == ("hunyuan.task", "spent", 25)

@@ -127,7 +127,7 @@ def write_settings(server: ComfyServer, content: bytes) -> None:
 def asked(server: PaidServer, event: str | None = None) -> list[dict[str, Any]]:
     """The requests to the gateway (of one event), without those for tasks of earlier tests.
 
-    The collector of a shared server may still look for them; a sandbox that was reset does not know their ids.
+    The sweeper of a shared server may still look for them; a sandbox that was reset does not know their ids.
     """
     own = {task["task_id"] for task in server.sandbox.state()["tasks"]}
     listed = server.get_json("/hunyuan/tasks?limit=1000")["tasks"]

@@ -23,7 +23,7 @@ from hunyuan.errors import AnswerLostError, HunyuanError, NotAnImageError, Setti
 from hunyuan.gateway.client import Client
 from hunyuan.http.transport import Exchange
 from hunyuan.jobs.durations import Durations
-from hunyuan.jobs.handle import Collected, Watch
+from hunyuan.jobs.handle import Collected, Handle
 from hunyuan.jobs.job import Options, Tools
 from hunyuan.jobs.limiter import Limiter
 from hunyuan.jobs.runner import TaskRunner
@@ -75,8 +75,8 @@ class Wire:
         return Exchange(reply.status, {name.lower(): value for name, value in reply.headers.items()}, reply.body)
 
 
-class VirtualEngine:
-    """The engine on the story's own loop: blocking calls are made at once and take the wire's time.
+class VirtualLoop:
+    """The background loop on the story's own loop: blocking calls are made at once and take the wire's time.
 
     journal_seconds: a slow disk. Each short call is made only after so many seconds, what is cancelled till then never.
     """
@@ -159,7 +159,7 @@ class Rig:
 
     def __post_init__(self) -> None:
         self.wire = Wire(self.gateway)
-        self.engine = VirtualEngine(self.clock, self.wire, self.latency)
+        self.background = VirtualLoop(self.clock, self.wire, self.latency)
         database = Database(self.directory, clock=self.clock, announce=self.warnings.append)
         self.journal = Journal(database, worker_id=self.worker, clock=self.clock)
         self.results = ResultStore(
@@ -172,7 +172,7 @@ class Rig:
         )
         self.runner = TaskRunner(
             Tools(
-                engine=self.engine,
+                background=self.background,
                 client=self.client,
                 journal=self.journal,
                 results=self.results,
@@ -200,8 +200,8 @@ class Rig:
         node: str = "7",
         prompt_id: str = "p",
         inputs: tuple[ImageInput, ...] = (),
-    ) -> list[Watch]:
-        """One watch a seed."""
+    ) -> list[Handle]:
+        """One handle a seed."""
         images = tuple(each.identity for each in inputs)
         requests = [(self.request(seed, images=images), inputs) for seed in seeds]
         return self.runner.submit(requests, self.options(reuse, timeout_s, node, prompt_id))
@@ -209,16 +209,16 @@ class Rig:
     def options(self, reuse: bool = True, timeout_s: float = 600.0, node: str = "7", prompt_id: str = "p") -> Options:
         return Options(RunContext(prompt_id, node, "s1"), reuse, timeout_s)
 
-    def attach(self, task_id: str, timeout_s: float = 600.0) -> Watch:
+    def attach(self, task_id: str, timeout_s: float = 600.0) -> Handle:
         return self.runner.attach(task_id, self.options(timeout_s=timeout_s))
 
-    async def collected(self, watch: Watch) -> Collected:
-        return await asyncio.wrap_future(watch.done)
+    async def collected(self, handle: Handle) -> Collected:
+        return await asyncio.wrap_future(handle.done)
 
-    async def failure(self, watch: Watch) -> HunyuanError:
-        """The error a watch ends with; fails where it ends well."""
+    async def failure(self, handle: Handle) -> HunyuanError:
+        """The error a handle ends with; fails where it ends well."""
         try:
-            got = await asyncio.wrap_future(watch.done)
+            got = await asyncio.wrap_future(handle.done)
         except HunyuanError as error:
             return error
         raise AssertionError(f"ended well: {got}")
@@ -230,9 +230,9 @@ class Rig:
             assert self.clock.monotonic() < deadline, f"not within {within:g} s"
             await self.clock.sleep(1)
 
-    async def ended(self, *watches: Watch) -> None:
+    async def ended(self, *handles: Handle) -> None:
         """Waits until all have ended, well or not."""
-        await asyncio.gather(*(asyncio.wrap_future(watch.done) for watch in watches), return_exceptions=True)
+        await asyncio.gather(*(asyncio.wrap_future(handle.done) for handle in handles), return_exceptions=True)
 
     def another(self, worker: str = "worker-2") -> Rig:
         """A second process on the same directory and gateway."""
@@ -240,8 +240,8 @@ class Rig:
 
     async def end(self, patience: float = 8.0) -> None:
         """The process ends in order, as after Ctrl+C."""
-        await asyncio.wait([asyncio.ensure_future(self.runner.farewell())], timeout=patience)
-        for task in list(self.engine._tasks):
+        await asyncio.wait([asyncio.ensure_future(self.runner.wait_for_unwritten())], timeout=patience)
+        for task in list(self.background._tasks):
             task.cancel()
         await self.clock.sleep(0.001)
 

@@ -23,7 +23,7 @@ from PIL import Image
 from hunyuan.errors import HunyuanError, NotAnImageError
 from hunyuan.gateway.client import Client
 from hunyuan.http.requests_transport import RequestsTransport
-from hunyuan.jobs.background_loop import ThreadEngine
+from hunyuan.jobs.background_loop import ThreadLoop
 from hunyuan.jobs.durations import Durations
 from hunyuan.jobs.handle import Collected
 from hunyuan.jobs.job import Options, Tools
@@ -67,13 +67,13 @@ def request(seed: int) -> GenerationRequest:
 def build(directory: Path) -> TaskRunner:
     """What nodes/runtime.py builds, without ComfyUI."""
     store = SettingsStore(directory / "settings.json", os.environ)
-    settings, engine = store.load(), ThreadEngine()
-    clock, warn = engine.clock, partial(print, file=sys.stderr, flush=True)
+    settings, background = store.load(), ThreadLoop()
+    clock, warn = background.clock, partial(print, file=sys.stderr, flush=True)
     database = Database(directory, settings.journal_url, clock=clock, announce=warn)
     journal = Journal(database, worker_id=secrets.token_hex(8), clock=clock)
     client = Client(transport := RequestsTransport(store.load), store.load)
     tools = Tools(
-        engine=engine,
+        background=background,
         client=client,
         journal=journal,
         results=ResultStore(Path(settings.results_dir), lambda: store.load().results_max_bytes, journal),
@@ -90,7 +90,7 @@ def build(directory: Path) -> TaskRunner:
 def main() -> None:
     """Until stdin ends."""
     runner = build(Path(sys.argv[1]))
-    runner.start_collector()
+    runner.start_sweeper()
     session, guard = secrets.token_hex(8), threading.Lock()
 
     def tell(seed: int, done: Future[Collected]) -> None:
@@ -109,8 +109,8 @@ def main() -> None:
 
     for line in sys.stdin:
         for seed in json.loads(line):
-            (watch,) = runner.submit([(request(seed), ())], Options(RunContext("", str(seed), session)))
-            watch.done.add_done_callback(partial(tell, seed))
+            (handle,) = runner.submit([(request(seed), ())], Options(RunContext("", str(seed), session)))
+            handle.done.add_done_callback(partial(tell, seed))
 
 
 if __name__ == "__main__":

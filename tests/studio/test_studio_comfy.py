@@ -79,7 +79,7 @@ def test_the_database_away_and_back(first: PaidServer, postgres: PostgresServer,
     assert [info_of(entry)["credits"] for entry in (before, after)] == [25, 25]
     assert server.sandbox.billed == 2
     for prompt in ("it is back", "away again"):
-        # A crash may take back every step since the task id was written down: the collector takes them again.
+        # A crash may take back every step since the task id was written down: the sweeper takes them again.
         (row,) = until(f"{prompt}, collected", state_is(server, prompt, "collected"))
         found = "SELECT prompt FROM tasks WHERE state = 'collected' AND task_id = '{}'".format(row["task_id"])
         assert postgres.run_sql(found, studio[0]) == [(prompt,)]

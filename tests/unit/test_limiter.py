@@ -200,3 +200,22 @@ def test_who_waits_can_tell_for_whom() -> None:
         return [*told, limiter.crowd]
 
     assert run(story) == [(0, 0.0), (2, 30.0), (1, 5.0), (8, 250.0), (1, 15.0)]
+
+
+@pytest.mark.parametrize(("slots", "most"), [(0, 4), (1, 4), (8, 24)])
+def test_at_most_four_polls_a_second_or_three_for_each_task_in_flight(slots: int, most: int) -> None:
+    async def story(clock: VirtualClock) -> list[float]:
+        limiter, times = Limiter(clock, lambda: 8), list[float]()
+        for node in range(slots):
+            await limiter.acquire(("p", str(node)))
+
+        async def poll() -> None:
+            await limiter.wait_to_poll()
+            times.append(clock.monotonic())
+
+        await asyncio.gather(*(poll() for _ in range(100)))
+        return sorted(times)
+
+    times = run(story)
+    assert max(sum(start <= time < start + 1 for time in times) for start in times) == most
+    assert times[-1] <= 100 / most + 0.1, "and no fewer"

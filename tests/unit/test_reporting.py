@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.kit.pack import load
 
-models, rows, watch = load("hunyuan.models"), load("hunyuan.journal.records"), load("hunyuan.jobs.handle")
+models, rows, handle = load("hunyuan.models"), load("hunyuan.journal.records"), load("hunyuan.jobs.handle")
 reporting = load("nodes.status.reporting")
 
 
@@ -26,7 +26,7 @@ def collected(size: tuple[int, int] | None, *came: tuple[int, int], credits: int
         size=models.ImageSize(*size) if size else None, model="", base_url="", account="", images=(), credits=credits,
         prompt_id="", node_id="", session="", owner="", created_at=0.0,
     )  # fmt: skip
-    return watch.Collected(row, tuple(Came(*each) for each in came), paid=True)
+    return handle.Collected(row, tuple(Came(*each) for each in came), paid=True)
 
 
 def test_a_size_that_was_not_asked_for_is_noted() -> None:
@@ -53,8 +53,8 @@ def test_the_credits_of_a_run_are_those_that_the_gateway_charged() -> None:
 
 
 def test_the_status_line_counts_what_was_charged_as_far_as_it_is_known() -> None:
-    done, created, waiting, free = (watch.Watch(60.0) for _ in range(4))
-    done.settle(collected((512, 512), (512, 512), credits=15))
-    created.settle_created(collected((512, 512), credits=40).row, paid=True)
-    free.settle_created(collected((512, 512)).row, paid=False)
+    done, created, waiting, free = (handle.Handle(60.0) for _ in range(4))
+    done.mark_done(collected((512, 512), (512, 512), credits=15))
+    created.mark_created(collected((512, 512), credits=40).row, paid=True)
+    free.mark_created(collected((512, 512)).row, paid=False)
     assert [reporting.cost_of(each) for each in (done, created, waiting, free)] == [15, 40, 25, 0]

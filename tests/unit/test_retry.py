@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from hunyuan import errors
-from hunyuan.jobs import retry
+from hunyuan.jobs import poll_times, retry
 from hunyuan.jobs.retry import Known, Next
 
 OURS = Known.AS_OURS
@@ -18,13 +18,13 @@ OURS = Known.AS_OURS
 
 def story(duration: float, history: list[float], phase: float) -> tuple[float, int, float]:
     """Polls one task of `duration` seconds; gives (seconds added, polls, what would be learned)."""
-    times = retry.poll_times(history, phase)
+    times = poll_times.plan(history, phase)
     elapsed, polls, pending = 0.0, 0, None
     while True:
-        elapsed = retry.next_poll(times, elapsed)
+        elapsed = poll_times.next_poll(times, elapsed)
         polls += 1
         if elapsed >= duration:
-            return elapsed - duration, polls, retry.measured(pending, elapsed, aimed=bool(history))
+            return elapsed - duration, polls, poll_times.measured(pending, elapsed, aimed=bool(history))
         pending = elapsed
 
 
@@ -98,21 +98,23 @@ def test_tasks_shorter_than_the_first_poll_are_learned_too(duration: float) -> N
 
 
 def test_polls_grow_sparser_and_never_crowd() -> None:
-    times = retry.poll_times([], 0.5)
-    seen = [retry.next_poll(times, 0.0)]
+    times = poll_times.plan([], 0.5)
+    seen = [poll_times.next_poll(times, 0.0)]
     while seen[-1] < 600:
-        seen.append(retry.next_poll(times, seen[-1]))
+        seen.append(poll_times.next_poll(times, seen[-1]))
     gaps = [later - earlier for earlier, later in itertools.pairwise(seen)]
-    assert min(gaps) >= retry.SHORTEST_POLL_GAP
-    assert max(gaps) <= retry.LONGEST_POLL_GAP + 1e-9
+    assert min(gaps) >= poll_times.SHORTEST_POLL_GAP
+    assert max(gaps) <= poll_times.LONGEST_POLL_GAP + 1e-9
     assert len(seen) < 90
 
 
 def test_progress_of_the_gateway_moves_the_aim() -> None:
-    assert retry.next_poll(retry.poll_times([], 0.5), 6.0, 0.75) == pytest.approx(8.0)
-    assert retry.next_poll(retry.poll_times([], 0.5), 6.0, 0.999) == pytest.approx(6.0 + retry.SHORTEST_POLL_GAP)
-    far = retry.next_poll(retry.poll_times([], 0.5), 6.0, 0.06)
-    assert far == pytest.approx(9.0), "a doubtful far aim is looked at in between"
+    def after(elapsed: float, progress: float) -> float:
+        return poll_times.next_poll(poll_times.plan([], 0.5), elapsed, poll_times.aim(elapsed, progress))
+
+    assert after(6.0, 0.75) == pytest.approx(8.0)
+    assert after(6.0, 0.999) == pytest.approx(6.0 + poll_times.SHORTEST_POLL_GAP)
+    assert after(6.0, 0.06) == pytest.approx(9.0), "a doubtful far aim is looked at in between"
 
 
 CREATE = [

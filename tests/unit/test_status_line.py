@@ -6,13 +6,13 @@ from typing import Any
 
 from tests.kit.pack import load
 
-texts, watch = load("nodes.status.texts"), load("hunyuan.jobs.handle")
-Phase = watch.Phase
+texts, handle = load("nodes.status.texts"), load("hunyuan.jobs.handle")
+Phase = handle.Phase
 BUSY = "The farm is at capacity"
 
 
 def view(phase: Any = Phase.QUEUED, **told: Any) -> Any:
-    return watch.Progress(phase, 12.0, **told)
+    return handle.Progress(phase, 12.0, **told)
 
 
 def line(*views: Any, lang: str = "en") -> str:

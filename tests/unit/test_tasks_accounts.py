@@ -25,11 +25,11 @@ CHANGES = {
 @pytest.mark.parametrize(("change", "most"), CHANGES.values(), ids=CHANGES)
 @story(task={"seconds": None}, keys=(KEY, OTHER))
 async def test_open_tasks_wait_for_their_own_key_and_gateway(rig: Rig, change: dict[str, Any], most: int) -> None:
-    rig.runner.start_collector()
-    watch = rig.submit(5)[0]
+    rig.runner.start_sweeper()
+    handle = rig.submit(5)[0]
     await rig.clock.sleep(2)
-    watch.detach()
-    await rig.clock.sleep(700)  # its own driver has ended; the collector looks after it
+    handle.detach()
+    await rig.clock.sleep(700)  # its own job has ended; the sweeper looks after it
     mine, rig.settings = rig.settings, replace(rig.settings, **change)
     rig.gateway.script.add(NOT_MINE)
     before = rig.count("requests")
@@ -46,11 +46,11 @@ async def test_open_tasks_wait_for_their_own_key_and_gateway(rig: Rig, change: d
 
 @story(task={"seconds": None}, keys=(KEY, OTHER))
 async def test_a_key_changed_while_a_node_waits_is_told_and_loses_nothing(rig: Rig) -> None:
-    watch = rig.submit(5)[0]
+    handle = rig.submit(5)[0]
     await rig.clock.sleep(12)
     mine, rig.settings = rig.settings, replace(rig.settings, api_key=OTHER)
     rig.gateway.script.add(NOT_MINE)
-    error = await rig.failure(watch)
+    error = await rig.failure(handle)
     assert isinstance(error, errors.HunyuanError)
     assert "key" in str(error)
     assert rig.rows()[0].state.is_open
@@ -64,7 +64,7 @@ async def test_a_key_changed_while_a_node_waits_is_told_and_loses_nothing(rig: R
 
 @story(keys=(KEY, OTHER))
 async def test_a_new_key_of_the_same_account_collects_what_the_old_one_paid(rig: Rig) -> None:
-    rig.runner.start_collector()
+    rig.runner.start_sweeper()
     await asyncio.wrap_future(rig.submit(5)[0].created)
     rig.settings = replace(rig.settings, api_key=OTHER)
     assert not (await rig.collected(rig.submit(5)[0])).paid

@@ -167,13 +167,13 @@ def test_a_paid_task_is_never_dropped_for_what_stands_around_its_id(tmp_path: Pa
 @pytest.mark.parametrize("status", [200, 500, 502, 504])
 @story({"on": "create", "status": 504, "billed": True, "delay_s": 5})
 async def test_an_id_in_a_create_that_is_answered_with_an_error_is_asked_for(rig: Rig, status: int) -> None:
-    watch = rig.submit(5)[0]
+    handle = rig.submit(5)[0]
     await rig.clock.sleep(1)
     task = rig.state["tasks"][0]["task_id"]
     assert rig.rows()[0].task_id is None, "not yet answered"
     body = {"error": {"code": status, "message": "upstream timed out"}, "task_id": task}
     rig.gateway.script.add({"on": "create", "status": status, "body": body, "billed": True})
-    assert isinstance(await rig.failure(watch), errors.BillingUnknownError)
+    assert isinstance(await rig.failure(handle), errors.BillingUnknownError)
     created = rig.client.create(rig.request(6), [], 30.0)
     assert created.task_id == task
 
@@ -199,8 +199,8 @@ async def test_a_price_that_a_create_names_counts_at_once_and_a_zero_of_a_runnin
     for credits in (40, 0):
         data = {"task_id": f"n68_{credits}", "status": "pending", "consumed_credits": credits}
         rig.gateway.script.add({"on": "create", "body": {"code": 200, "data": data}})
-        watch = rig.submit(credits)[0]
-        row = await asyncio.wrap_future(watch.created)
+        handle = rig.submit(credits)[0]
+        row = await asyncio.wrap_future(handle.created)
         assert row.credits == (credits or 25)
 
 

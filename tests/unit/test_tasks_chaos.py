@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hunyuan.jobs.handle import Watch
+from hunyuan.jobs.handle import Handle
 from hunyuan.journal.records import TaskRow
 from hunyuan.models import TaskState
 from tests.kit.rig import Rig, story
@@ -41,19 +41,19 @@ class Chaos:
 
     def __init__(self, rig: Rig, dice: random.Random) -> None:
         self.dice, self.rigs, self.started = dice, [rig], 1
-        self.watches: list[Watch] = []
-        rig.runner.start_collector()
+        self.handles: list[Handle] = []
+        rig.runner.start_sweeper()
         self.start()
 
     def start(self) -> None:
         self.started += 1
         self.rigs.append(self.rigs[0].another(f"worker-{self.started}"))
-        self.rigs[-1].runner.start_collector()
+        self.rigs[-1].runner.start_sweeper()
 
     def kill(self) -> None:
         """SIGKILL: what it does ends in the middle."""
         dead = self.rigs.pop(self.dice.randrange(len(self.rigs)))
-        for task in list(dead.engine._tasks):
+        for task in list(dead.background._tasks):
             task.cancel()
         self.start()
 
@@ -63,7 +63,7 @@ class Chaos:
             await self.rigs[0].clock.sleep(60)
             rows = self.rigs[0].rows()
             under_way = [row for row in rows if row.state is TaskState.INTENDED or row.state.is_open]
-            if not under_way and not any(rig.runner._drivers for rig in self.rigs):
+            if not under_way and not any(rig.runner._jobs for rig in self.rigs):
                 break
         return rows
 
@@ -71,14 +71,14 @@ class Chaos:
         what = self.dice.random()
         if what < 0.45:
             rig = self.dice.choice(self.rigs)
-            self.watches += rig.submit(
+            self.handles += rig.submit(
                 *self.dice.sample(range(6), self.dice.randint(1, 3)),
                 timeout_s=self.dice.choice([3.0, 20.0, 600.0]),
                 node=str(self.dice.randrange(4)),
                 prompt_id=str(self.dice.randrange(3)),
             )
-        elif what < 0.7 and self.watches:
-            self.watches.pop(self.dice.randrange(len(self.watches))).detach()
+        elif what < 0.7 and self.handles:
+            self.handles.pop(self.dice.randrange(len(self.handles))).detach()
         elif what < 0.95:
             self.rigs[0].gateway.script.add(self.dice.choice(FAULTS))
         else:

@@ -22,14 +22,14 @@ SHAPES = ["documented", "direct_b64", "direct_url"]  # the last two: a finished 
 @story(latency=1.0, task=lambda shape: {"shape": shape, "seconds": 3}, settings={"max_in_flight": 3})
 async def test_the_end_at_any_moment_with_a_slow_journal_loses_nothing(rig: Rig, at: float, shape: str) -> None:
     """Three slots, eight tasks asked for, half a second for each step of the journal, creates of one second."""
-    rig.engine.journal_seconds = 0.5
-    rig.runner.start_collector()
-    watches = rig.submit(*ASKED)
+    rig.background.journal_seconds = 0.5
+    rig.runner.start_sweeper()
+    handles = rig.submit(*ASKED)
     await rig.clock.sleep(at)
     creates = rig.count("creates")
     await rig.end()
     assert rig.count("creates") == rig.billed == creates, "nothing new is sent"
-    assert all(watch.done.done() for watch in watches)
+    assert all(handle.done.done() for handle in handles)
 
     left = rig.journal.list_tasks(limit=100)
     assert len(left) == creates, "no row of what was not sent"
@@ -39,7 +39,7 @@ async def test_the_end_at_any_moment_with_a_slow_journal_loses_nothing(rig: Rig,
 
     rig.journal.close()
     later = rig.another()
-    later.runner.start_collector()
+    later.runner.start_sweeper()
     await later.until(lambda: {row.state for row in later.rows()} <= {TaskState.COLLECTED}, 60)
     await later.ended(*later.submit(*ASKED))
     assert rig.billed == len(ASKED), "what was bought before the end is not bought again"
@@ -61,23 +61,23 @@ async def test_the_end_waits_until_it_is_written_how_a_create_ended(
     rig: Rig, rule: dict[str, Any], state: TaskState | None, at: float
 ) -> None:
     """The row is written till 1.0, the create is answered at 1.5, the row says so at 2.0."""
-    rig.engine.journal_seconds = 0.5
-    watch = rig.submit(5)[0]
+    rig.background.journal_seconds = 0.5
+    handle = rig.submit(5)[0]
     await rig.clock.sleep(at)
     await rig.end()
     assert rig.count("creates") <= 1
-    assert watch.done.done()
+    assert handle.done.done()
     assert [row.state for row in rig.journal.list_tasks()] == ([state] if state and at > 1 else [])
 
 
 @story({"on": "create", "delay_s": 60})
 async def test_an_answer_that_takes_longer_than_the_end_may_is_told_as_maybe_billed(rig: Rig) -> None:
-    watch = rig.submit(5)[0]
+    handle = rig.submit(5)[0]
     await rig.clock.sleep(1)
     began = rig.clock.monotonic()
     await rig.end()
     assert 7.9 < rig.clock.monotonic() - began < 8.1
-    error = await rig.failure(watch)
+    error = await rig.failure(handle)
     assert isinstance(error, errors.ShuttingDownError)
     assert error.money is errors.Money.MAYBE_SPENT
     assert [row.state for row in rig.journal.list_tasks()] == [TaskState.INTENDED]
@@ -87,7 +87,7 @@ async def test_an_answer_that_takes_longer_than_the_end_may_is_told_as_maybe_bil
 async def test_an_id_that_the_journal_does_not_take_in_time_is_kept_beside_it(rig: Rig) -> None:
     rig.submit(5)
     await rig.clock.sleep(0.5)
-    rig.engine.journal_seconds = 60.0
+    rig.background.journal_seconds = 60.0
     await rig.end()
     assert [row.state for row in rig.journal.list_tasks()] == [TaskState.INTENDED]
     rig.journal.close()
@@ -111,8 +111,8 @@ async def test_a_second_sign_ends_the_waiting(rig: Rig) -> None:
 async def test_after_the_first_sign_whoever_asks_is_refused_and_nothing_is_sent(rig: Rig) -> None:
     waits = rig.submit(4, inputs=(image(),))[0]
     rig.runner.close()
-    for watch in [waits, *rig.submit(5, 6), rig.attach("n68_somebodys_task")]:
-        error = await rig.failure(watch)
+    for handle in [waits, *rig.submit(5, 6), rig.attach("n68_somebodys_task")]:
+        error = await rig.failure(handle)
         assert isinstance(error, errors.ShuttingDownError)
         assert error.money is errors.Money.NOT_SPENT
     await rig.clock.sleep(60)
@@ -136,11 +136,11 @@ async def test_a_node_is_told_what_becomes_of_its_task(rig: Rig) -> None:
 @story
 async def test_a_timeout_while_the_row_is_written_says_that_nothing_was_sent(rig: Rig, timeout: float) -> None:
     """The row is looked for till 0.5 and written till 1.0."""
-    rig.engine.journal_seconds = 0.5
-    watch = rig.submit(5, timeout_s=timeout)[0]
+    rig.background.journal_seconds = 0.5
+    handle = rig.submit(5, timeout_s=timeout)[0]
     await rig.clock.sleep(timeout - 0.1)
-    assert watch.progress().phase is (Phase.LOOKING if timeout < 0.5 else Phase.RESERVING)
-    error = await rig.failure(watch)
+    assert handle.progress().phase is (Phase.LOOKING if timeout < 0.5 else Phase.RESERVING)
+    error = await rig.failure(handle)
     assert isinstance(error, errors.TaskTimeoutError)
     assert error.money is errors.Money.NOT_SPENT
     await rig.clock.sleep(60)
@@ -150,9 +150,9 @@ async def test_a_timeout_while_the_row_is_written_says_that_nothing_was_sent(rig
 
 @story({"on": "create", "status": 429, "retry_after": 1, "times": "always"}, latency=0.5)
 async def test_a_timeout_while_a_refused_create_is_taken_back_says_that_nothing_was_sent(rig: Rig) -> None:
-    rig.engine.journal_seconds = 0.5
-    watch = rig.submit(5, timeout_s=1.75)[0]
-    error = await rig.failure(watch)
+    rig.background.journal_seconds = 0.5
+    handle = rig.submit(5, timeout_s=1.75)[0]
+    error = await rig.failure(handle)
     assert isinstance(error, errors.TaskTimeoutError)
     assert error.money is errors.Money.NOT_SPENT
     await rig.clock.sleep(60)

@@ -66,11 +66,11 @@ async def test_what_cannot_be_written_down_is_not_sent(rig: Rig) -> None:
 @pytest.mark.parametrize("shape", ["documented", "direct_url", "direct_b64"])
 @story(task=lambda shape: {"shape": shape})
 async def test_a_full_results_disk_loses_no_image(rig: Rig, shape: str) -> None:
-    rig.runner.start_collector()
+    rig.runner.start_sweeper()
     store = FullStore(rig.results)
     rig.runner.tools = replace(rig.runner.tools, results=cast(ResultStore, store))
-    watch = rig.submit(5, timeout_s=60)[0]
-    error = await rig.failure(watch)
+    handle = rig.submit(5, timeout_s=60)[0]
+    error = await rig.failure(handle)
     assert isinstance(error, errors.HunyuanError)
     await rig.clock.sleep(600)
     store.full = False
@@ -83,13 +83,13 @@ async def test_a_full_results_disk_loses_no_image(rig: Rig, shape: str) -> None:
 @pytest.mark.parametrize("after", [0.0, 9.0])
 @story
 async def test_a_step_that_cannot_be_written_once(rig: Rig, step: str, after: float) -> None:
-    rig.runner.start_collector()
-    watch = rig.submit(5)[0]
+    rig.runner.start_sweeper()
+    handle = rig.submit(5)[0]
     await rig.clock.sleep(after)
     rig.runner.tools = replace(rig.runner.tools, journal=cast(Journal, FailingJournal(rig.journal, step, times=1)))
-    for driver in rig.runner._drivers:
-        driver.tools = rig.runner.tools
-    await rig.ended(watch)
+    for job in rig.runner._jobs:
+        job.tools = rig.runner.tools
+    await rig.ended(handle)
     await rig.clock.sleep(120)
     assert rig.rows()[0].state is TaskState.COLLECTED
     assert not (await rig.collected(rig.submit(5)[0])).paid
@@ -103,11 +103,11 @@ async def test_an_image_inside_the_creates_answer_outlives_a_journal_that_fails(
     rig: Rig, shape: str, step: str, after: int
 ) -> None:
     """No task id could fetch it again: until it is on disk, memory and the journal are all there is of it."""
-    rig.runner.start_collector()
+    rig.runner.start_sweeper()
     failing = FailingJournal(rig.journal, step, times=2, after=after)
     rig.runner.tools = replace(rig.runner.tools, journal=cast(Journal, failing))
-    watch = rig.submit(5)[0]
-    await rig.ended(watch)
+    handle = rig.submit(5)[0]
+    await rig.ended(handle)
     await rig.clock.sleep(120)
     assert rig.rows()[0].state is TaskState.COLLECTED
     assert not (await rig.collected(rig.submit(5)[0])).paid
@@ -126,7 +126,7 @@ CREATES = {
 async def test_nothing_that_fails_beside_a_refused_create_leaves_it_as_if_under_way(
     rig: Rig, rule: dict[str, Any], told: type[errors.HunyuanError]
 ) -> None:
-    watch = rig.submit(5, inputs=(image(),))[0]
+    handle = rig.submit(5, inputs=(image(),))[0]
     await rig.clock.sleep(1.5)  # after the upload, the create is under way
 
     def broken(*_: object) -> Any:
@@ -136,7 +136,7 @@ async def test_nothing_that_fails_beside_a_refused_create_leaves_it_as_if_under_
     rig.sources.forget = fails  # type: ignore[method-assign]
     rig.journal.get = fails  # type: ignore[method-assign]
     mine, rig.settings = rig.settings, cast(Settings, Unreadable())
-    assert isinstance(await rig.failure(watch), told)
+    assert isinstance(await rig.failure(handle), told)
     rig.settings, rig.journal.get = mine, get  # type: ignore[method-assign]
     assert rig.journal.credits().spent == 0
     assert [row.state for row in rig.rows()] in ([], [TaskState.FAILED], [TaskState.UNKNOWN])
@@ -147,12 +147,12 @@ async def test_nothing_that_fails_beside_a_refused_create_leaves_it_as_if_under_
 
 @story
 async def test_the_journal_is_damaged_while_a_task_runs(rig: Rig, tmp_path: Path) -> None:
-    rig.runner.start_collector()
-    watch = rig.submit(5)[0]
+    rig.runner.start_sweeper()
+    handle = rig.submit(5)[0]
     await rig.clock.sleep(5)
     for name in ("journal.sqlite3", "journal.sqlite3-wal"):
         (tmp_path / name).write_bytes(b"not a database at all " * 400)
-    got = await rig.collected(watch)
+    got = await rig.collected(handle)
     assert got.images[0].digest == "a lighthouse|5"
     (kept,) = rig.results.directory.rglob("*.png")
     assert kept.read_bytes() == DRAWN + b"a lighthouse|5", "whether or not its row could be rescued"
@@ -161,7 +161,7 @@ async def test_the_journal_is_damaged_while_a_task_runs(rig: Rig, tmp_path: Path
     assert rig.journal.credits().spent == 25
     assert rig.billed == rig.count("creates") == 1
     other = rig.another()
-    other.runner.start_collector()
+    other.runner.start_sweeper()
     assert (await other.collected(other.submit(6)[0])).paid, "and work goes on"
     said = [*rig.warnings, *other.warnings]
     (aside,) = tmp_path.glob("journal.sqlite3.damaged-*[0-9]")
@@ -171,10 +171,10 @@ async def test_the_journal_is_damaged_while_a_task_runs(rig: Rig, tmp_path: Path
 @pytest.mark.parametrize("after", [0.5, 5.0], ids=["while it is created", "while it is polled"])
 def test_the_whole_folder_vanishes_while_a_task_runs(tmp_path: Path, after: float) -> None:
     async def story(rig: Rig) -> None:
-        watch = rig.submit(5)[0]
+        handle = rig.submit(5)[0]
         await rig.clock.sleep(after)
         shutil.rmtree(rig.directory)
-        got = await rig.collected(watch)
+        got = await rig.collected(handle)
         assert got.images[0].digest == "a lighthouse|5"
         assert [(row.state, row.task_id) for row in rig.rows()] == [(TaskState.COLLECTED, got.row.task_id)]
         assert not (await rig.collected(rig.submit(5)[0])).paid

@@ -17,10 +17,10 @@ from tests.kit.rig import Rig, image, story
 @story(latency=1.0)
 async def test_an_interrupt_at_any_moment(rig: Rig, at: float) -> None:
     """Each exchange takes a second: create 0-1, polls from 3.1, done at 8, downloaded by 11."""
-    rig.runner.start_collector()
-    watch = rig.submit(5)[0]
+    rig.runner.start_sweeper()
+    handle = rig.submit(5)[0]
     await rig.clock.sleep(at)
-    watch.detach()
+    handle.detach()
     await rig.clock.sleep(60)
     rows = rig.rows()
     assert len(rows) == rig.billed == rig.count("creates")
@@ -32,8 +32,8 @@ async def test_an_interrupt_at_any_moment(rig: Rig, at: float) -> None:
 
 @story
 async def test_an_interrupt_before_the_first_step_sends_nothing(rig: Rig) -> None:
-    for watch in rig.submit(5, 6):
-        watch.detach()
+    for handle in rig.submit(5, 6):
+        handle.detach()
     await rig.clock.sleep(60)
     assert rig.count("requests") == 0
     assert rig.rows() == []
@@ -43,13 +43,13 @@ async def test_an_interrupt_before_the_first_step_sends_nothing(rig: Rig) -> Non
 async def test_leaving_while_another_process_has_all_slots_sends_nothing_later(rig: Rig) -> None:
     other = rig.another()
     for each in (rig, other):
-        each.runner.start_collector()
+        each.runner.start_sweeper()
     rig.submit(5)
     await rig.clock.sleep(0.5)
-    watch = other.submit(6)[0]
+    handle = other.submit(6)[0]
     for _ in range(40):  # let go in whatever step it is: also while it writes its intent down
         await asyncio.sleep(0)
-    watch.detach()
+    handle.detach()
     await rig.clock.sleep(300)
     assert rig.count("creates") == rig.billed == 1
 
@@ -57,11 +57,11 @@ async def test_leaving_while_another_process_has_all_slots_sends_nothing_later(r
 @pytest.mark.parametrize("turns", [*range(8), *(pytest.param(n, marks=pytest.mark.long) for n in range(8, 30))])
 @story
 async def test_leaving_while_the_intent_is_written_down(rig: Rig, turns: int) -> None:
-    watch = rig.submit(5)[0]
+    handle = rig.submit(5)[0]
     for _ in range(turns):
         await asyncio.sleep(0)
-    phase = watch.progress().phase
-    watch.detach()
+    phase = handle.progress().phase
+    handle.detach()
     await rig.clock.sleep(60)
     creates = rig.count("creates")
     assert creates == rig.billed == len(rig.rows())
@@ -111,10 +111,10 @@ async def test_only_the_node_that_paid_counts_the_credits(rig: Rig) -> None:
 
 @story
 async def test_an_upload_under_way_is_left_behind(rig: Rig) -> None:
-    watch = rig.submit(5, inputs=(image(),))[0]
-    while watch.progress().phase is Phase.LOOKING:
+    handle = rig.submit(5, inputs=(image(),))[0]
+    while handle.progress().phase is Phase.LOOKING:
         await asyncio.sleep(0)
-    assert watch.progress().phase is Phase.PREPARING
-    watch.detach()
+    assert handle.progress().phase is Phase.PREPARING
+    handle.detach()
     await rig.clock.sleep(60)
     assert rig.count("requests") == 0

@@ -136,10 +136,10 @@ async def test_a_malformed_id_forms_no_request(rig: Rig, text: str) -> None:
 @pytest.mark.long
 @story
 async def test_a_dead_gateway_frees_the_slot_and_is_not_hammered_for_a_task_nobody_waits_for(rig: Rig) -> None:
-    rig.runner.start_collector()
-    watch = rig.submit(5)[0]
+    rig.runner.start_sweeper()
+    handle = rig.submit(5)[0]
     await rig.clock.sleep(2)
-    watch.detach()
+    handle.detach()
     rig.wire.broken = lambda: errors.AnswerLostError("The wire is cut.", sent=True)
     await rig.clock.sleep(1200)
     assert rig.limiter.in_flight == 0
@@ -185,21 +185,21 @@ async def test_a_timeout_names_the_step_and_the_id(rig: Rig) -> None:
 @pytest.mark.long
 @story
 async def test_a_node_waits_through_an_outage_of_a_day(rig: Rig) -> None:
-    watch = rig.submit(5, timeout_s=86400)[0]
+    handle = rig.submit(5, timeout_s=86400)[0]
     await rig.clock.sleep(2)
     rig.wire.broken = lambda: errors.AnswerLostError("The wire is cut.", sent=True)
     await rig.clock.sleep(80_000)
-    assert not watch.done.done()
+    assert not handle.done.done()
     rig.wire.broken = None
-    assert (await rig.collected(watch)).paid
+    assert (await rig.collected(handle)).paid
     assert rig.billed == 1
 
 
 def test_a_link_that_is_dead_for_a_while_at_a_gateway_that_forgot_the_task_comes_back(tmp_path: Path) -> None:
     async def story(rig: Rig) -> None:
-        rig.runner.start_collector()
-        watch = rig.submit(5)[0]
-        await rig.failure(watch)
+        rig.runner.start_sweeper()
+        handle = rig.submit(5)[0]
+        await rig.failure(handle)
         assert rig.rows()[0].lost_at is None
         rig.gateway.script.clear()
         await rig.until(lambda: rig.rows()[0].state is TaskState.COLLECTED, within=600)

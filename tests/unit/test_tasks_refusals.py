@@ -35,7 +35,7 @@ def refuses(**fault: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("worthless", WORTHLESS.values(), ids=WORTHLESS)
 @story(lambda worthless: refuses(retry_after=worthless), latency=0.05)
 async def test_a_retry_after_that_says_nothing_is_no_licence_to_ask_on_and_on(rig: Rig, worthless: Any) -> None:
-    watches = rig.submit(*range(8), timeout_s=300)
+    handles = rig.submit(*range(8), timeout_s=300)
     counted = []
     for seconds in (10, 20, 30, 60, 60, 60, 55):
         await rig.clock.sleep(seconds)
@@ -43,7 +43,7 @@ async def test_a_retry_after_that_says_nothing_is_no_licence_to_ask_on_and_on(ri
     assert counted[0] <= 20, "creates in the first ten seconds"
     later = [after - before for before, after in itertools.pairwise(counted)]
     assert max(later[2:]) <= 5, "a minute, once the pause has grown"
-    error = await rig.failure(watches[0])
+    error = await rig.failure(handles[0])
     assert error.money is Money.NOT_SPENT
     assert "No credits were spent." in str(error)
     assert rig.billed == 0
@@ -51,10 +51,10 @@ async def test_a_retry_after_that_says_nothing_is_no_licence_to_ask_on_and_on(ri
 
 def test_a_date_in_retry_after_is_waited_for(tmp_path: Path) -> None:
     async def story(rig: Rig) -> None:
-        watch = rig.submit(1)[0]
+        handle = rig.submit(1)[0]
         await rig.clock.sleep(19)
         assert rig.count("creates") == 1
-        assert (await rig.collected(watch)).paid
+        assert (await rig.collected(handle)).paid
         assert rig.billed == 1
 
     until = {"Date": formatdate(1_780_000_000.0, usegmt=True), "Retry-After": formatdate(1_780_000_020.0, usegmt=True)}
@@ -65,12 +65,12 @@ def test_a_date_in_retry_after_is_waited_for(tmp_path: Path) -> None:
 async def test_a_429_that_lasts_says_the_gateways_words_on_the_node_and_in_the_timeout(rig: Rig) -> None:
     first, queued = rig.submit(1, 2, timeout_s=60)
     await rig.clock.sleep(10)
-    for watch in (first, queued):
-        view = watch.progress()
+    for handle in (first, queued):
+        view = handle.progress()
         assert view.paused_for > 0
         assert view.refusal == BUSY
-    for watch in (first, queued):
-        error = await rig.failure(watch)
+    for handle in (first, queued):
+        error = await rig.failure(handle)
         assert isinstance(error, errors.TaskTimeoutError)
         assert BUSY in str(error)
         assert "429" in str(error)
@@ -83,10 +83,10 @@ async def test_a_429_that_lasts_says_the_gateways_words_on_the_node_and_in_the_t
 
 @story({**refuses(), "on": "poll"})
 async def test_a_429_to_the_polls_is_told_in_the_timeout_too(rig: Rig) -> None:
-    watch = rig.submit(1, timeout_s=60)[0]
+    handle = rig.submit(1, timeout_s=60)[0]
     await rig.clock.sleep(30)
-    assert watch.progress().refusal == BUSY
-    error = await rig.failure(watch)
+    assert handle.progress().refusal == BUSY
+    error = await rig.failure(handle)
     assert BUSY in str(error)
     assert error.money is Money.SPENT
 
@@ -132,7 +132,7 @@ async def test_what_several_nodes_are_told_is_each_ones_own(rig: Rig) -> None:
 
 @story(settings={"credit_limit_per_day": 25})
 async def test_a_limit_of_credits_is_each_ones_own_error(rig: Rig) -> None:
-    told = [await rig.failure(watch) for watch in rig.submit(1, 2, 3)]
+    told = [await rig.failure(handle) for handle in rig.submit(1, 2, 3)]
     assert len({id(each) for each in told}) == 3
     assert len({str(each) for each in told}) == 1
     assert rig.count("creates") == 0

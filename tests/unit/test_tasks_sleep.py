@@ -35,11 +35,11 @@ def stop(rig: Rig, other: Rig, seconds: int, *, laptop: bool) -> None:
 async def test_a_minute_of_sleep_at_any_moment_loses_nothing(rig: Rig, at: float, laptop: bool) -> None:
     other = rig.another()
     for each in (rig, other):
-        each.runner.start_collector()
-    watch = rig.submit(5)[0]
+        each.runner.start_sweeper()
+    handle = rig.submit(5)[0]
     await rig.clock.sleep(at)
     stop(rig, other, 60, laptop=laptop)
-    assert (await rig.collected(watch)).row.state is TaskState.COLLECTED
+    assert (await rig.collected(handle)).row.state is TaskState.COLLECTED
     await rig.clock.sleep(60)
     assert rig.billed == rig.count("creates") == 1
     totals = rig.journal.credits()
@@ -50,13 +50,13 @@ async def test_a_minute_of_sleep_at_any_moment_loses_nothing(rig: Rig, at: float
 async def test_the_other_process_that_asked_for_the_same_meanwhile_pays_nothing(rig: Rig) -> None:
     """It is told that the answer may be lost, and gets the image once the first is awake."""
     other = rig.another()
-    rig.runner.start_collector()
-    watch = rig.submit(5)[0]
+    rig.runner.start_sweeper()
+    handle = rig.submit(5)[0]
     await rig.clock.sleep(0.5)
     followed = other.submit(5)[0]
     await rig.clock.sleep(0.2)
     stop(rig, other, 60, laptop=False)
-    got = await asyncio.gather(rig.collected(watch), rig.collected(followed), return_exceptions=True)
+    got = await asyncio.gather(rig.collected(handle), rig.collected(followed), return_exceptions=True)
     assert got[0].row.state is TaskState.COLLECTED  # type: ignore[union-attr]
     assert isinstance(got[1], BillingUnknownError) or not got[1].paid  # type: ignore[union-attr]
     assert not (await rig.collected(other.submit(5)[0])).paid

@@ -14,14 +14,14 @@ import pytest
 
 from hunyuan.errors import HunyuanError
 from hunyuan.jobs.durations import Durations
-from hunyuan.jobs.handle import Collected, Watch
+from hunyuan.jobs.handle import Collected, Handle
 from hunyuan.journal import Journal
 from tests.kit.rig import Rig, play, story
 
 
-async def ended(rig: Rig, watch: Watch) -> tuple[Collected, float]:
+async def ended(rig: Rig, handle: Handle) -> tuple[Collected, float]:
     """The task and the second at which its image was here."""
-    got = await rig.collected(watch)
+    got = await rig.collected(handle)
     return got, rig.clock.monotonic()
 
 
@@ -133,23 +133,23 @@ async def test_a_slot_that_another_process_frees_is_taken_within_a_second(rig: R
 @pytest.mark.long
 @story
 async def test_many_who_wait_for_another_process_do_not_storm_the_journal(rig: Rig) -> None:
-    for watch in rig.submit(*range(8)):
-        await asyncio.wrap_future(watch.created)
+    for handle in rig.submit(*range(8)):
+        await asyncio.wrap_future(handle.created)
     other = rig.another()
     asking = CountingJournal(other.journal)
     other.runner.tools = replace(other.runner.tools, journal=cast(Journal, asking))
-    watches = [other.submit(seed, node="list")[0] for seed in range(100, 150)]
+    handles = [other.submit(seed, node="list")[0] for seed in range(100, 150)]
     await rig.clock.sleep(5)
     assert asking.begins <= 8 * 2 * 5, "each of eight asks about once a second, however many wait"
     rig.finish()
-    await asyncio.gather(*map(other.collected, watches))
+    await asyncio.gather(*map(other.collected, handles))
     assert rig.state["max_in_flight"] == 8
 
 
 @story(latency=0.05)
 async def test_eight_nodes_lists_and_counts_all_run_at_once(rig: Rig) -> None:
-    watches = [rig.submit(seed, node=str(seed))[0] for seed in range(4)] + rig.submit(4, 5, 6, 7, node="n")
-    ends = [end for _, end in await asyncio.gather(*(ended(rig, watch) for watch in watches))]
+    handles = [rig.submit(seed, node=str(seed))[0] for seed in range(4)] + rig.submit(4, 5, 6, 7, node="n")
+    ends = [end for _, end in await asyncio.gather(*(ended(rig, handle) for handle in handles))]
     assert max(ends) <= 9.0 + 4 * 0.05
     assert rig.state["max_in_flight"] == 8
 
@@ -157,12 +157,12 @@ async def test_eight_nodes_lists_and_counts_all_run_at_once(rig: Rig) -> None:
 @pytest.mark.long
 @story(task={"seconds": 2.0}, settings={"max_in_flight": 16})
 async def test_two_hundred_prompts_of_an_unknown_kind_end_within_an_eighth_of_the_ideal(rig: Rig) -> None:
-    watches = [rig.submit(seed, node="list")[0] for seed in range(200)]
-    await asyncio.gather(*map(rig.collected, watches))
+    handles = [rig.submit(seed, node="list")[0] for seed in range(200)]
+    await asyncio.gather(*map(rig.collected, handles))
     assert rig.clock.monotonic() <= 1.125 * 200 * 2 / 16
     assert rig.state["max_in_flight"] == 16
     assert rig.billed == 200
-    assert not rig.runner._drivers, "nothing stays behind in memory"
+    assert not rig.runner._jobs, "nothing stays behind in memory"
 
 
 @pytest.mark.long
@@ -172,14 +172,14 @@ async def test_a_long_list_does_not_starve_another_prompt(rig: Rig) -> None:
     await rig.clock.sleep(0.5)
     _, end = await ended(rig, rig.submit(100, prompt_id="b")[0])
     assert end <= 3 * 4 * 1.14, "the other prompt waits for the next free slot, not for the list"
-    assert sum(watch.done.done() for watch in many) <= 24
+    assert sum(handle.done.done() for handle in many) <= 24
 
 
 @pytest.mark.long
 @story(task={"seconds": 4.0}, max_in_flight=3)
 async def test_a_429_pauses_all_and_all_get_through_without_a_storm(rig: Rig) -> None:
-    watches = rig.submit(*range(24))
-    got = await asyncio.gather(*map(rig.collected, watches))
+    handles = rig.submit(*range(24))
+    got = await asyncio.gather(*map(rig.collected, handles))
     assert len({each.row.task_id for each in got}) == 24
     refused = rig.count("creates") - 24
     assert refused <= 24, "fewer refusals than tasks: the width follows what the gateway bears"
@@ -244,7 +244,7 @@ async def test_tasks_that_never_end_do_not_hold_the_slots_for_ever(rig: Rig) -> 
 async def test_a_429_to_one_process_rests_all_of_them(rig: Rig) -> None:
     other = rig.another()
     for each in (rig, other):
-        each.runner.start_collector()
+        each.runner.start_sweeper()
     await rig.clock.sleep(1)
     first = rig.submit(1)[0]
     await rig.clock.sleep(0.5)

@@ -31,19 +31,19 @@ def stuck(rule: dict[str, Any], count: int = 8) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("rule", STUCK.values(), ids=STUCK)
 @story(lambda rule: stuck(rule))
 async def test_eight_stuck_tasks_leave_room_for_a_new_one(rig: Rig, rule: dict[str, Any]) -> None:
-    rig.runner.start_collector()
-    watches = rig.submit(*range(8), timeout_s=1000)
+    rig.runner.start_sweeper()
+    handles = rig.submit(*range(8), timeout_s=1000)
     await rig.clock.sleep(100)
     assert rig.limiter.in_flight == 0
     here = rig.submit(50, timeout_s=60)[0]
     other = rig.another()
-    other.runner.start_collector()
+    other.runner.start_sweeper()
     there = other.submit(51, timeout_s=60)[0]
     assert (await rig.collected(here)).paid
     assert (await other.collected(there)).paid, "the count that all processes share has room as well"
     assert rig.billed == 10
     rig.gateway.script.clear()
-    await rig.ended(*watches)
+    await rig.ended(*handles)
     got = await asyncio.gather(*map(rig.collected, rig.submit(*range(8))))
     assert not any(each.paid for each in got)
     assert rig.billed == 10
@@ -51,7 +51,7 @@ async def test_eight_stuck_tasks_leave_room_for_a_new_one(rig: Rig, rule: dict[s
 
 @story(task={"seconds": None}, settings={"max_in_flight": 1})
 async def test_a_task_that_is_worked_on_keeps_its_slot_and_gets_it_back(rig: Rig) -> None:
-    rig.runner.start_collector()
+    rig.runner.start_sweeper()
     rig.submit(1, timeout_s=1000)
     await rig.clock.sleep(50)
     other = rig.another()
@@ -77,17 +77,17 @@ async def test_a_blink_of_the_gateway_frees_no_slot(rig: Rig) -> None:
 
 @story(task={"seconds": None})
 async def test_who_waits_for_a_slot_is_told_for_whom_and_what_to_do(rig: Rig) -> None:
-    rig.runner.start_collector()
+    rig.runner.start_sweeper()
     rig.submit(*range(8), timeout_s=3000)
     await rig.clock.sleep(100)
     other = rig.another()
     waiting = (rig.submit(9, timeout_s=145)[0], other.submit(10, timeout_s=145)[0])
     await rig.clock.sleep(143)
-    for view in [watch.progress() for watch in waiting]:
+    for view in [handle.progress() for handle in waiting]:
         assert view.in_flight == 8
         assert view.oldest == pytest.approx(243, abs=3)
-    for watch in waiting:
-        error = await rig.failure(watch)
+    for handle in waiting:
+        error = await rig.failure(handle)
         assert "8 in flight, the oldest for 4 minutes" in str(error)
         assert "max_in_flight" in error.do
         assert error.money is Money.NOT_SPENT
@@ -115,12 +115,12 @@ async def test_a_task_that_is_unknown_for_two_minutes_is_not_lost(rig: Rig) -> N
 @pytest.mark.parametrize("ends", ["timeout", "stop", "kill"])
 @story(task={"known_after_s": 110.0})
 async def test_the_same_request_attaches_to_a_task_that_is_not_known_yet(rig: Rig, ends: str) -> None:
-    watch = rig.submit(5, timeout_s=20)[0]
+    handle = rig.submit(5, timeout_s=20)[0]
     await rig.clock.sleep(10)
     if ends == "stop":
-        watch.detach()
+        handle.detach()
     if ends == "kill":
-        for task in list(rig.engine._tasks):
+        for task in list(rig.background._tasks):
             task.cancel()
     await rig.clock.sleep(15)
     again = rig.another() if ends == "kill" else rig
@@ -132,7 +132,7 @@ async def test_the_same_request_attaches_to_a_task_that_is_not_known_yet(rig: Ri
 
 @story({**ALWAYS, "status": 404})
 async def test_a_task_that_stays_unknown_is_told_and_attached_to_as_long_as_it_may_come_back(rig: Rig) -> None:
-    rig.runner.start_collector()
+    rig.runner.start_sweeper()
     error = await rig.failure(rig.submit(5)[0])
     assert isinstance(error, errors.UnknownTaskError)
     assert 120 <= rig.clock.monotonic() < 150
@@ -153,9 +153,9 @@ YEAR = 366 * 86400.0
 
 async def killed(rig: Rig, *seeds: int) -> None:
     """Tasks whose process was killed."""
-    for watch in rig.submit(*seeds):
-        await asyncio.wrap_future(watch.created)
-    for task in list(rig.engine._tasks):
+    for handle in rig.submit(*seeds):
+        await asyncio.wrap_future(handle.created)
+    for task in list(rig.background._tasks):
         task.cancel()
 
 
@@ -164,7 +164,7 @@ async def test_a_clock_a_year_behind_that_is_set_right_loses_no_task(rig: Rig) -
     await killed(rig, 5)
     rig.clock.epoch += YEAR
     other = rig.another()
-    other.runner.start_collector()
+    other.runner.start_sweeper()
     await rig.until(lambda: other.rows()[0].state is TaskState.COLLECTED, within=60)
     assert other.rows()[0].lost_at is None
     assert not (await other.collected(other.submit(5)[0])).paid
@@ -185,7 +185,7 @@ async def test_nothing_is_given_up_before_the_gateway_answered_for_it(rig: Rig, 
         object.__setattr__(other.settings, "api_key", "aio_ffffffffffffffffffffffffffffffff")
     else:
         rig.gateway.script.add({**ALWAYS, "status": int(cut)})
-    other.runner.start_collector()
+    other.runner.start_sweeper()
     await rig.clock.sleep(900)
     assert other.rows()[0].lost_at is None
     assert rig.count("polls") <= 40, "looked for ever more rarely all the same"
@@ -196,7 +196,7 @@ async def test_a_running_task_of_eight_days_is_given_up_once_the_gateway_said_so
     await killed(rig, 5)
     rig.clock.epoch += YEAR
     other = rig.another()
-    other.runner.start_collector()
+    other.runner.start_sweeper()
     await rig.clock.sleep(590)
     assert other.rows()[0].lost_at is None, "it may be young, and the clock was wrong"
     await rig.until(lambda: other.rows()[0].lost_at is not None, within=120)
@@ -213,7 +213,7 @@ async def test_a_clock_that_is_set_back_stops_no_look_and_no_create(rig: Rig) ->
     await killed(rig, 5)
     await rig.clock.sleep(40)
     other = rig.another()
-    other.runner.start_collector()
+    other.runner.start_sweeper()
     await rig.clock.sleep(40)
     other.journal.pause(rig.settings.account, 30.0)
     rig.clock.epoch -= YEAR

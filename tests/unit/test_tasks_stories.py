@@ -33,8 +33,8 @@ async def test_a_task_from_request_to_file(rig: Rig) -> None:
 
 @story
 async def test_eight_tasks_run_at_the_same_time(rig: Rig) -> None:
-    watches = rig.submit(*range(8))
-    got = await asyncio.gather(*map(rig.collected, watches))
+    handles = rig.submit(*range(8))
+    got = await asyncio.gather(*map(rig.collected, handles))
     assert {image.images[0].digest for image in got} == {f"a lighthouse|{seed}" for seed in range(8)}
     assert rig.clock.monotonic() <= 9.1
     assert rig.state["max_in_flight"] == 8
@@ -93,10 +93,10 @@ async def test_429_is_waited_out_and_sent_again(rig: Rig) -> None:
 @story
 async def test_what_never_left_is_sent_again_and_then_said(rig: Rig) -> None:
     rig.wire.broken = lambda: errors.ConnectionRefusedByHostError("Refused.")
-    watch = rig.submit(5)[0]
+    handle = rig.submit(5)[0]
     await rig.clock.sleep(1.0)
     rig.wire.broken = None
-    assert (await rig.collected(watch)).paid
+    assert (await rig.collected(handle)).paid
     rig.wire.broken = lambda: errors.DnsError("No such host.")
     error = await rig.failure(rig.submit(6)[0])
     assert isinstance(error, errors.DnsError)
@@ -152,9 +152,9 @@ def test_a_create_that_is_answered_with_a_failure_is_no_created_task(tmp_path: P
     """A node that does not wait would else give out an id, and count the credits, of what has failed already."""
 
     async def story(rig: Rig) -> None:
-        watch = rig.submit(5)[0]
+        handle = rig.submit(5)[0]
         with pytest.raises(errors.TaskFailedError, match="the paint ran out"):
-            await asyncio.wrap_future(watch.created)
+            await asyncio.wrap_future(handle.created)
         assert rig.journal.credits().refunded == 25
 
     answer = {"code": 200, "data": {"task_id": "n68_born_dead", "status": "FAILED", "error": "the paint ran out"}}
@@ -187,9 +187,9 @@ async def test_a_timeout_leaves_the_task_and_the_background_collects_it(rig: Rig
 @pytest.mark.parametrize("at", [0.0, 2.0, 8.5])
 @story(latency=1.0)
 async def test_an_interrupt_loses_nothing(rig: Rig, at: float) -> None:
-    watch = rig.submit(5)[0]
+    handle = rig.submit(5)[0]
     await rig.clock.sleep(at)
-    watch.detach()
+    handle.detach()
     await rig.clock.sleep(60)
     assert rig.billed <= 1
     assert (await rig.collected(rig.submit(5)[0])).row.state is TaskState.COLLECTED
@@ -212,11 +212,11 @@ async def test_an_interrupt_in_the_queue_sends_nothing(rig: Rig) -> None:
 async def test_a_killed_process_is_taken_over_and_nothing_is_paid_twice(rig: Rig) -> None:
     rig.submit(5)
     await rig.clock.sleep(3)
-    for task in list(rig.engine._tasks):
+    for task in list(rig.background._tasks):
         task.cancel()  # the process is gone, in the middle of its wait
     await rig.clock.sleep(40)
     other = rig.another()
-    other.runner.start_collector()
+    other.runner.start_sweeper()
     await rig.clock.sleep(60)
     assert other.rows()[0].state is TaskState.COLLECTED
     assert not (await other.collected(other.submit(5)[0])).paid
@@ -226,8 +226,8 @@ async def test_a_killed_process_is_taken_over_and_nothing_is_paid_twice(rig: Rig
 @story(latency=0.2)
 async def test_two_processes_send_the_same_request_once(rig: Rig) -> None:
     other = rig.another()
-    rig.runner.start_collector()
-    other.runner.start_collector()
+    rig.runner.start_sweeper()
+    other.runner.start_sweeper()
     one, two = await asyncio.gather(rig.collected(rig.submit(5)[0]), other.collected(other.submit(5)[0]))
     assert one.row.id == two.row.id
     assert [one.paid, two.paid].count(True) == 1
@@ -275,11 +275,11 @@ async def test_an_input_that_is_echoed_after_a_restart_is_no_result(rig: Rig) ->
     assert encode is not None
     url = f"data:image/png;base64,{base64.b64encode(encode().data).decode()}"
     inputs = (ImageInput(f"url:{url}", url=url),)
-    watch = rig.submit(5, inputs=inputs)[0]
+    handle = rig.submit(5, inputs=inputs)[0]
     await rig.clock.sleep(2)
-    for task in list(rig.engine._tasks):  # the process is killed
+    for task in list(rig.background._tasks):  # the process is killed
         task.cancel()
-    await rig.ended(watch)
+    await rig.ended(handle)
     echo = {"code": 200, "data": {"status": "completed", "images": [url]}}
     rig.gateway.script.add({"on": "poll", "body": echo, "times": 2})
     got = await rig.collected(rig.another().submit(5, inputs=inputs)[0])
@@ -288,8 +288,8 @@ async def test_an_input_that_is_echoed_after_a_restart_is_no_result(rig: Rig) ->
 
 @story(settings={"credit_limit_per_day": 100})
 async def test_the_credit_limit_refuses_the_whole_batch_before_anything_is_sent(rig: Rig) -> None:
-    for watch in rig.submit(*range(8)):
-        error = await rig.failure(watch)
+    for handle in rig.submit(*range(8)):
+        error = await rig.failure(handle)
         assert isinstance(error, errors.CreditLimitError)
         assert "200" in str(error)
     assert rig.count("creates") == 0
@@ -303,8 +303,8 @@ async def test_the_credit_limit_refuses_the_whole_batch_before_anything_is_sent(
 async def test_the_credit_limit_refuses_the_whole_of_one_of_two_nodes_that_come_at_once(rig: Rig) -> None:
     first, second = rig.submit(*range(8), node="1"), rig.submit(*range(8, 16), node="2")
     await asyncio.gather(*map(rig.collected, first))
-    for watch in second:
-        error = await rig.failure(watch)
+    for handle in second:
+        error = await rig.failure(handle)
         assert isinstance(error, errors.CreditLimitError)
         counted, waiting = re.findall(r"(\d+) are counted already.*?(?:(\d+) wait|$)", str(error))[0]
         assert int(counted) + int(waiting or 0) == 200, "each of the eight is counted once, written down or not"
@@ -315,10 +315,10 @@ async def test_the_credit_limit_refuses_the_whole_of_one_of_two_nodes_that_come_
 
 @story({"on": "create", "seed": 2, "task": {"fail": "no"}})
 async def test_partial_success_gives_the_good_ones(rig: Rig) -> None:
-    watches = rig.submit(1, 2, 3)
-    assert (await rig.collected(watches[0])).paid
-    assert isinstance(await rig.failure(watches[1]), errors.TaskFailedError)
-    assert (await rig.collected(watches[2])).paid
+    handles = rig.submit(1, 2, 3)
+    assert (await rig.collected(handles[0])).paid
+    assert isinstance(await rig.failure(handles[1]), errors.TaskFailedError)
+    assert (await rig.collected(handles[2])).paid
 
 
 class FullDisk:
@@ -400,14 +400,14 @@ def test_the_page_hears_that_a_row_is_gone_that_was_written_down_and_not_sent(tm
             if not begun and why == "asleep":
                 rig.clock.epoch += 60
             if not begun and why == "left":
-                watch.detach()
+                handle.detach()
             begun.append(outcome.row.id)
             return outcome
 
         rig.journal.begin = begin_and_meanwhile  # type: ignore[method-assign]
         if why == "refused":
             rig.wire.broken = lambda: errors.ConnectionRefusedByHostError("Refused.")
-        watch = rig.submit(5)[0]
+        handle = rig.submit(5)[0]
         await rig.clock.sleep(0.2)  # a page may read its list now
         rig.wire.broken = None
         await rig.clock.sleep(30)
@@ -426,7 +426,7 @@ def test_the_page_hears_that_a_row_is_gone_that_was_written_down_and_not_sent(tm
 async def test_a_process_takes_its_create_back_and_the_one_that_followed_sends_it(rig: Rig, leaves: bool) -> None:
     other = rig.another()
     for each in (rig, other):
-        each.runner.start_collector()
+        each.runner.start_sweeper()
     mine = rig.submit(5)[0]
     await rig.clock.sleep(0.2)
     followed = other.submit(5)[0]
@@ -440,18 +440,18 @@ async def test_a_process_takes_its_create_back_and_the_one_that_followed_sends_i
 
 @pytest.mark.long
 @story(task={"seconds": None})
-async def test_the_collector_is_quiet_and_gives_up_when_upstream_has_thrown_it_away(rig: Rig) -> None:
-    watch = rig.submit(6)[0]
+async def test_the_sweeper_is_quiet_and_gives_up_when_upstream_has_thrown_it_away(rig: Rig) -> None:
+    handle = rig.submit(6)[0]
     await rig.clock.sleep(1)
-    watch.detach()
-    await rig.clock.sleep(700)  # its own driver has ended
-    rig.runner.start_collector()
+    handle.detach()
+    await rig.clock.sleep(700)  # its own job has ended
+    rig.runner.start_sweeper()
     before = rig.count("polls")
     await rig.clock.sleep(1200)
     assert 3 <= rig.count("polls") - before <= 15, "twenty minutes of a task that nobody waits for"
-    rig.runner.collector.stop()
+    rig.runner.sweeper.stop()
     await rig.clock.sleep(9 * 86400)
-    rig.runner.start_collector()
+    rig.runner.start_sweeper()
     await rig.clock.sleep(700)  # asked for once more: the clock may have been wrong
     assert rig.rows()[0].lost_at is not None
     before = rig.count("polls")

@@ -1,4 +1,4 @@
-"""The collector: quiet, patient, shares the limiter, and outlives whatever befalls it."""
+"""The sweeper: quiet, patient, shares the limiter, and outlives whatever befalls it."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from tests.kit.virtual_time import VirtualClock
 
 async def gone(rig: Rig, *seeds: int) -> None:
     """Tasks whose process was killed."""
-    for watch in rig.submit(*seeds):
-        await asyncio.wrap_future(watch.created)
-    for task in list(rig.engine._tasks):
+    for handle in rig.submit(*seeds):
+        await asyncio.wrap_future(handle.created)
+    for task in list(rig.background._tasks):
         task.cancel()
     await rig.clock.sleep(40)  # until it counts as dead
 
@@ -39,7 +39,7 @@ def sleep_through(rig: Rig, seconds: float) -> None:
 async def test_an_endless_task_takes_few_polls_and_fewer_with_time(rig: Rig) -> None:
     await gone(rig, 5)
     other = rig.another()
-    other.runner.start_collector()
+    other.runner.start_sweeper()
     before = rig.count("requests")
     await rig.clock.sleep(900)
     assert 5 <= rig.count("requests") - before <= 35
@@ -57,16 +57,16 @@ async def test_an_endless_task_takes_few_polls_and_fewer_with_time(rig: Rig) -> 
 @story(task={"seconds": None})
 async def test_who_counted_as_dead_asks_no_more_once_it_is_back(rig: Rig) -> None:
     """Its task is another's by then: it waits for the image as everybody does who has not the task in hand."""
-    watch = rig.submit(5)[0]
+    handle = rig.submit(5)[0]
     other = rig.another()
-    other.runner.start_collector()
+    other.runner.start_sweeper()
     await rig.clock.sleep(60)  # the first writes nothing and does not beat: as if cut off from the database
     assert other.rows()[0].owner == "worker-2"
-    rig.runner.start_collector()
+    rig.runner.start_sweeper()
     await rig.clock.sleep(20)
     rig.wire.broken = lambda: errors.ConnectTimeoutError("Whoever asks now asks beside the other.")
     other.finish()
-    assert (await rig.collected(watch)).images
+    assert (await rig.collected(handle)).images
     assert rig.billed == rig.count("downloads") == 1
 
 
@@ -115,14 +115,14 @@ class WrongClock(VirtualClock):
 async def test_a_machine_whose_clock_is_wrong_collects_as_any_other(rig: Rig, days: float) -> None:
     await gone(rig, 5)
     other = rig.another()
-    other.engine.clock = WrongClock(rig.clock, days)
-    other.runner.start_collector()
+    other.background.clock = WrongClock(rig.clock, days)
+    other.runner.start_sweeper()
     (row,) = other.rows()
     assert row.submitted_at is not None
-    watch = other.attach(str(row.task_id))
+    handle = other.attach(str(row.task_id))
     await rig.clock.sleep(25)
     other.finish()
-    done = (await other.collected(watch)).row
+    done = (await other.collected(handle)).row
     assert done.lost_at is None
     assert done.seconds is not None
     assert 60 <= done.seconds <= 80, "the journal's clock says how long it took"
@@ -134,18 +134,18 @@ async def test_many_open_tasks_are_not_asked_for_all_at_once(rig: Rig) -> None:
     await gone(rig, *range(40))
     rig.gateway.record.max_requests = 0
     other = rig.another()
-    other.runner.start_collector()
+    other.runner.start_sweeper()
     await rig.clock.sleep(60)
     assert {row.state for row in other.rows()} == {TaskState.COLLECTED}
     assert rig.count("creates") == rig.billed == 40
 
 
 @story
-async def test_the_collector_keeps_to_the_429_pause(rig: Rig) -> None:
+async def test_the_sweeper_keeps_to_the_429_pause(rig: Rig) -> None:
     await gone(rig, 5)
     other = rig.another()
     other.limiter.throttled(300.0)
-    other.runner.start_collector()
+    other.runner.start_sweeper()
     before = rig.count("requests")
     await rig.clock.sleep(290)
     assert rig.count("requests") == before
@@ -154,30 +154,30 @@ async def test_the_collector_keeps_to_the_429_pause(rig: Rig) -> None:
 
 
 @story
-async def test_a_429_to_the_collector_pauses_everybody(rig: Rig) -> None:
+async def test_a_429_to_the_sweeper_pauses_everybody(rig: Rig) -> None:
     await gone(rig, 5)
     rig.gateway.script.add({"on": "poll", "status": 429, "retry_after": 120})
     other = rig.another()
-    other.runner.start_collector()
+    other.runner.start_sweeper()
     await rig.clock.sleep(5)
     before = rig.count("creates")
-    watch = other.submit(6)[0]
+    handle = other.submit(6)[0]
     await rig.clock.sleep(100)
     assert rig.count("creates") == before
-    assert (await other.collected(watch)).paid
+    assert (await other.collected(handle)).paid
 
 
 @story
 async def test_a_429_to_another_process_rests_this_ones_polls_too(rig: Rig) -> None:
-    rig.runner.start_collector()
-    watch = rig.submit(5)[0]
-    await asyncio.wrap_future(watch.created)
+    rig.runner.start_sweeper()
+    handle = rig.submit(5)[0]
+    await asyncio.wrap_future(handle.created)
     rig.another().journal.pause(rig.settings.account, 60.0)
     await rig.clock.sleep(6)  # a round has seen it
     before = rig.count("polls")
     await rig.clock.sleep(50)
     assert rig.count("polls") == before
-    assert (await rig.collected(watch)).paid
+    assert (await rig.collected(handle)).paid
 
 
 @pytest.mark.long
@@ -185,12 +185,12 @@ async def test_a_429_to_another_process_rests_this_ones_polls_too(rig: Rig) -> N
 async def test_it_sends_nothing_that_costs(rig: Rig) -> None:
     rig.submit(5, 6)
     await rig.clock.sleep(0.5)  # both creates are under way
-    for task in list(rig.engine._tasks):
+    for task in list(rig.background._tasks):
         task.cancel()
     before = rig.count("creates")
     await rig.clock.sleep(40)
     other = rig.another()
-    other.runner.start_collector()
+    other.runner.start_sweeper()
     await rig.clock.sleep(600)
     assert rig.count("creates") == before
     assert {row.state for row in other.rows()} == {TaskState.UNKNOWN}
@@ -209,7 +209,7 @@ async def test_a_journal_that_is_away_for_an_hour_does_not_end_it(rig: Rig) -> N
         heartbeat(account)
 
     other.journal.heartbeat = beat  # type: ignore[method-assign]
-    other.runner.start_collector()
+    other.runner.start_sweeper()
     await rig.clock.sleep(3600)
     away = False
     await rig.clock.sleep(120)
@@ -228,7 +228,7 @@ async def test_a_listener_that_fails_does_not_end_it(rig: Rig) -> None:
         raise RuntimeError("a page's socket is gone")
 
     other.runner.tools = replace(other.runner.tools, on_change=broken)
-    other.runner.start_collector()
+    other.runner.start_sweeper()
     await rig.clock.sleep(120)
     states = {row.seed: row.state for row in other.rows()}
     assert states == {4: TaskState.UNKNOWN, 5: TaskState.COLLECTED}
@@ -238,12 +238,12 @@ async def test_a_listener_that_fails_does_not_end_it(rig: Rig) -> None:
 @pytest.mark.long
 @story(latency=0.25, settings={"max_in_flight": 99})
 async def test_a_sweep_in_the_moment_of_the_creates_answer_does_not_take_the_task(rig: Rig) -> None:
-    rig.runner.start_collector()
-    watches = []
+    rig.runner.start_sweeper()
+    handles = []
     for seed in range(60):  # creates answered at many offsets from the sweeps
-        watches += rig.submit(seed)
+        handles += rig.submit(seed)
         await rig.clock.sleep(0.517)
-    got = await asyncio.gather(*map(rig.collected, watches))
+    got = await asyncio.gather(*map(rig.collected, handles))
     assert all(each.paid for each in got)
     assert rig.billed == 60
 
@@ -254,7 +254,7 @@ async def test_a_sweep_in_the_moment_of_the_creates_answer_does_not_take_the_tas
 async def test_a_download_that_never_works_is_tried_quietly(rig: Rig, fault: dict[str, object]) -> None:
     await gone(rig, 5)
     other = rig.another()
-    other.runner.start_collector()
+    other.runner.start_sweeper()
     before = rig.count("requests")
     await rig.clock.sleep(600)
     assert 3 <= rig.count("requests") - before <= 120
@@ -283,7 +283,7 @@ async def test_of_two_processes_only_one_looks_after_a_dead_ones_task(rig: Rig) 
     others = [rig.another("worker-2"), rig.another("worker-3")]
     counted = [Counted(other.journal) for other in others]
     for other, journal in zip(others, counted, strict=True):
-        other.runner.start_collector()
+        other.runner.start_sweeper()
         other.runner.tools = replace(other.runner.tools, journal=cast(Journal, journal))
     before = rig.count("polls")
     await rig.clock.sleep(600)
@@ -298,7 +298,7 @@ async def test_without_a_key_it_asks_nothing_and_goes_on_when_there_is_one(rig: 
     await gone(rig, 5)
     other = rig.another()
     mine, other.settings = other.settings, replace(other.settings, api_key="")
-    other.runner.start_collector()
+    other.runner.start_sweeper()
     before = rig.count("requests")
     await rig.clock.sleep(600)
     assert rig.count("requests") == before
@@ -311,12 +311,12 @@ async def test_without_a_key_it_asks_nothing_and_goes_on_when_there_is_one(rig: 
 @pytest.mark.parametrize("at", [0.0, 0.3, 2.0, 7.9, 8.6, 12.0])
 @story(latency=0.5, settings={"max_in_flight": 1})
 async def test_settings_that_break_meanwhile_are_told_and_lose_nothing(rig: Rig, at: float) -> None:
-    rig.runner.start_collector()
-    watches = rig.submit(5, 6)
+    rig.runner.start_sweeper()
+    handles = rig.submit(5, 6)
     await rig.clock.sleep(at)
     mine, rig.settings = rig.settings, cast(Settings, Unreadable())
-    await asyncio.wait_for(rig.ended(*watches), timeout=100)
-    assert all(watch.done.done() for watch in watches), "told, not left waiting"
+    await asyncio.wait_for(rig.ended(*handles), timeout=100)
+    assert all(handle.done.done() for handle in handles), "told, not left waiting"
     await rig.clock.sleep(100)
     rig.settings = mine
     await rig.until(lambda: rig.limiter.in_flight == 0, within=1200)

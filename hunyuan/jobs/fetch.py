@@ -1,0 +1,124 @@
+"""From a finished task to its images on disk: download, verify by decoding, store. Costs nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+
+from ..errors import (
+    DownloadError,
+    HunyuanError,
+    JournalError,
+    LinkDeadError,
+    NotAnImageError,
+    UnknownTaskError,
+    UnreadableAnswerError,
+)
+from ..journal.records import TaskRow
+from ..models import StoredImage
+from .handle import Decoded, Phase
+from .job import Job
+from .poll import ALONE_TRIES, ask
+from .retry import Next, after_download
+from .steps import Finished, Left, Stored
+
+DOWNLOAD_DEADLINE = 120.0  # seconds for one try at one image
+JOURNAL_PAUSE = 5.0  # seconds between tries to write down what must not be lost
+
+
+async def fetch(job: Job, finished: Finished) -> Stored:
+    """Fetches every image of a finished task, verifies it by decoding and puts its bytes on disk."""
+    job.phase = Phase.DOWNLOADING
+    if not finished.images:
+        raise LinkDeadError("The gateway gives no link to this task's image any more.", task_id=job.known_id)
+    got = await asyncio.gather(*(_fetch_one(job, finished.row, k, url) for k, url in enumerate(finished.images)))
+    row = await job.note(finished.row, job.tools.journal.collected, [stored for stored, _ in got])
+    await job.background.blocking(job.tools.results.evict)
+    return Stored(row, tuple(decoded for _, decoded in got))
+
+
+async def load(job: Job, row: TaskRow) -> Stored | Left:
+    """The images of a collected task, from the disk alone; fetched again where the files are gone."""
+    tools = job.tools
+
+    def read() -> tuple[Decoded, ...]:
+        return tuple(tools.decode(tools.results.read(stored)) for stored in row.files)
+
+    job.phase = Phase.DOWNLOADING
+    try:
+        return Stored(row, await job.background.remote(read))
+    except (OSError, HunyuanError) as error:
+        tools.warn(f"The files of task {row.storage_id} cannot be read ({error}); fetching them again.")
+    try:
+        # The known link first: a gateway that no longer knows the task, or one server of it, must not cost a new image.
+        images = row.urls if row.urls or row.task_id is None else (await ask(job, row)).images
+        return await fetch(job, Finished(row, images))
+    except (LinkDeadError, UnknownTaskError) as error:
+        await job.note(row, tools.journal.lost, error.what)
+        if job.request is None:
+            raise
+        return Left.LOST
+
+
+async def keep_inline(job: Job) -> None:
+    """Where a job ends with an image that is only in memory, the journal takes it: no id could fetch it again."""
+    while job.only_here is not None:
+        row, status = job.only_here
+        try:
+            await job.note(row, job.tools.journal.succeeded, status.images, None)
+        except JournalError as unwritten:
+            job.tools.warn(f"An image that is paid for is only in memory, trying on: {unwritten.what}")
+            await job.clock.sleep(JOURNAL_PAUSE)
+
+
+async def _fetch_one(job: Job, row: TaskRow, index: int, url: str) -> tuple[StoredImage, Decoded]:
+    tools, seen, since = job.tools, Counter[type[HunyuanError]](), job.clock.monotonic()
+    while True:
+        await tools.limiter.resume()
+        try:
+            return await job.background.remote(_download, job, row, index, url)
+        except HunyuanError as error:
+            seen[type(error)] += 1
+            waited = job.clock.monotonic() - since
+            decision = after_download(error, seen[type(error)], tools.chance(), since=waited)
+            await job.pause_after_429(error)
+            job.asked = job.asked or isinstance(error, DownloadError)  # the gateway's link was tried, to no good
+            if decision.next is not Next.AGAIN or (not job.handles and seen.total() >= ALONE_TRIES):
+                if isinstance(error, LinkDeadError):
+                    again = "Run the node again while the task is young: it asks the gateway for the link anew."
+                    do = f"{again} For a new image instead, for new credits, turn reuse off."
+                    raise error.but(do=do) from error.__cause__
+                raise
+            await job.clock.sleep(decision.delay)
+            if isinstance(error, LinkDeadError):
+                url = await _fresh_link(job, row, index, url)
+
+
+async def _fresh_link(job: Job, row: TaskRow, index: int, url: str) -> str:
+    """The task's link as the gateway gives it now: a dead one may have been signed anew."""
+    if row.task_id is None:
+        return url
+    try:
+        status = await ask(job, row)
+    except (UnknownTaskError, UnreadableAnswerError):
+        return url  # the gateway gives none, but the one that is known may still come to life
+    return status.images[index] if index < len(status.images) else url
+
+
+def _download(job: Job, row: TaskRow, index: int, url: str) -> tuple[StoredImage, Decoded]:
+    """Blocking: download, decode (which verifies), store, and remember which content has which link."""
+    tools, data = job.tools, b""
+    try:
+        data = tools.client.download(url, DOWNLOAD_DEADLINE)
+        decoded = tools.decode(data)
+    except DownloadError as error:
+        do, rejected = error.do, data or (error.body if isinstance(error, NotAnImageError) else b"")
+        if rejected:
+            kept = tools.results.keep_rejected(row.storage_id, index, rejected)
+            do = f"{do} The bytes are kept for a look in {kept}.".strip()
+        raise error.but(task_id=row.storage_id, do=do) from error.__cause__
+    link = "" if url.startswith("data:") else url
+    stored = tools.results.store(row.storage_id, index, data, decoded.mime, link)
+    if link and decoded.opaque:
+        tools.sources.remember(f"pixels:{decoded.digest}", link)
+    return stored, decoded
