@@ -11,6 +11,7 @@ from enum import Enum
 
 from .errors import InvalidRequestError, InvalidTaskIdError
 
+HUNYUAN_MODEL = "hunyuan-image-3"  # the value of `model` for Hunyuan Image 3
 CREDITS_PER_TASK = 25  # credits an image, generate and edit alike (vendor's model page, 2026)
 MAX_PROMPT_CHARACTERS = 2000  # vendor's model page
 MIN_SIDE, MAX_SIDE = 256, 1536  # pixels a side (upstream's documentation)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from ...models import CREDITS_PER_TASK, MAX_INPUT_IMAGES, MAX_PROMPT_CHARACTERS, MAX_SEED
+from ...models import CREDITS_PER_TASK, HUNYUAN_MODEL, MAX_INPUT_IMAGES, MAX_PROMPT_CHARACTERS, MAX_SEED
 from .family import Family, ImageField, Parameter, Price
 
 FACTS_OF = "2026"  # the year in which the vendor's pages stood as written here
@@ -31,10 +31,10 @@ def _by_model(credits: Mapping[str, int]) -> tuple[Price, ...]:
 
 # Hunyuan Image 3's own nodes build its requests (sizes by pixel, seeds); the entry tells what it takes and costs.
 HUNYUAN = Family(
-    key="hunyuan-image-3",
+    key=HUNYUAN_MODEL,
     node="HunyuanGenerate",
     title="Hunyuan Image 3",
-    models=("hunyuan-image-3",),
+    models=(HUNYUAN_MODEL,),
     prices=(Price(CREDITS_PER_TASK),),
     parameters=(
         Parameter("type", choices=("text-to-image", "edit")),
