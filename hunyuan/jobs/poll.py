@@ -87,7 +87,7 @@ async def _poll_to_the_end(driver: Driver) -> None:
     from_start = driver.created_at is not None  # only then can its duration be measured
     if driver.created_at is None:
         driver.created_at = clock.monotonic() - await driver.age()
-    history = await driver.blocking(tools.durations.recent, row.type, row.size)
+    history = await driver.blocking(tools.durations.recent, row.type, row.size, row.model, row.choices)
     times, silence = poll_times(history, tools.chance()), tools.journal.silence
     while True:
         if from_start or pending is not None:
@@ -103,7 +103,7 @@ async def _poll_to_the_end(driver: Driver) -> None:
             succeeded = status.state is TaskState.SUCCEEDED  # how soon a task fails says nothing of how long others run
             if succeeded and (from_start or pending is not None):
                 driver.seconds = measured(pending, elapsed, aimed=bool(history))
-                tools.durations.add(row.type, row.size, driver.seconds)
+                tools.durations.add(row.type, row.size, driver.seconds, row.model, row.choices)
             return
         pending = elapsed
         if status.state is not row.state:
