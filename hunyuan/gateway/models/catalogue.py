@@ -81,7 +81,7 @@ GROK_UPSCALE = Family(
     title="Grok Imagine Upscale",
     models=("grok-imagine/upscale",),
     prices=(Price(12),),
-    parameters=(Parameter("task_id", "task"),),
+    parameters=(Parameter("task_id", "task", choices=("grok-imagine/text-to-image", "grok-imagine/upscale")),),
     aliases=("grok", "upscale", "xai"),
 )
 

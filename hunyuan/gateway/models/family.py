@@ -23,7 +23,8 @@ class Parameter:
     """One field of a create's body, beside model, prompt and images.
 
     kind: `choice` of texts, `number`, `seed` (a number; the node draws one for -1), `text` (left out where empty) or
-    `task` (the id of an earlier task of this family). least, most: of a number; None: no bound is documented.
+    `task` (the id of an earlier task; choices: the models that one may be of). least, most: of a number; None: no
+    bound is documented.
     per_image: it says how many images one task makes, each for the task's price.
     """
 
@@ -38,7 +39,7 @@ class Parameter:
     @property
     def usual(self) -> Value:
         """What is sent where nobody chose."""
-        return self.default if self.default != "" or not self.choices else self.choices[0]
+        return self.choices[0] if self.kind == "choice" and self.default == "" and self.choices else self.default
 
 
 @dataclass(frozen=True)
