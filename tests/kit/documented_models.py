@@ -1,4 +1,4 @@
-"""The other models as the vendor's pages stood in 2026: every choice and its credits. What the pack is compared with."""
+"""The other models as the vendor's pages stood in 2026: every choice and its credits, to compare the pack with."""
 
 from __future__ import annotations
 
