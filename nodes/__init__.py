@@ -73,10 +73,15 @@ async def comfy_entrypoint() -> ComfyExtension:
 
 def _catalogue() -> Catalogue:
     """The models, with what the studio's file adds; its mistakes are told in ComfyUI's log."""
-    from ..hunyuan.gateway.models.studio_file import read_catalogue
+    from ..hunyuan.gateway.models.catalogue import STUDIO_FILES, Catalogue
     from .comfyui.paths import private_directory
 
-    found = read_catalogue(private_directory())
+    directory = private_directory()
+    if not any((directory / name).is_file() for name in STUDIO_FILES):
+        return Catalogue()
+    from ..hunyuan.gateway.models.studio_file import read_catalogue
+
+    found = read_catalogue(directory)
     for mistake in found.mistakes:
         LOG.error("%s", mistake)
     return found

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from .input_values import split_ids, split_urls
-from .model_requests import sockets_of, strange_model
+from .model_requests import strange_model
+from .model_sockets import sockets_of
 from .prompt_checks import (
     Verdict,
     characters_verdict,

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 from comfy_api.latest import io
 
 from . import schema as parts
-from .model_requests import MAX_IMAGES_A_TASK, model_requests, sockets_of
+from .model_sockets import sockets_of
 
 if TYPE_CHECKING:
     from ..hunyuan.gateway.models.family import Family, Parameter
 
 CATEGORY = f"{parts.CATEGORY}/Other models"
 MAX_VARIATION = 2**31 - 1
+MAX_IMAGES_A_TASK = 16  # of a model whose pages name no maximum
 
 
 class ModelNode(io.ComfyNode):
@@ -52,6 +53,7 @@ class ModelNode(io.ComfyNode):
 
     @classmethod
     async def execute(cls, **given: Any) -> io.NodeOutput:
+        from .model_requests import model_requests
         from .run import Run, create_and_collect
 
         family = cls.family

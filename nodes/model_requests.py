@@ -2,41 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..hunyuan.errors import InvalidRequestError
 from ..hunyuan.models import MAX_SEED, ImageInput, check_task_id
 from .input_values import MAX_TASK_IDS, is_url, split_ids, split_urls, text, whole
+from .model_sockets import sockets_of
 from .requests import Prepared, require_key, seeds_for
 from .schema import MAX_COUNT
 
 if TYPE_CHECKING:
-    from ..hunyuan.gateway.models.family import Family, ImageField
+    from ..hunyuan.gateway.models.family import Family
     from .runtime import Runtime
-
-MAX_IMAGES_A_TASK = 16  # of a model whose pages name no maximum
-
-
-@dataclass(frozen=True)
-class Sockets:
-    """The inputs of a node that one image field has: IMAGE or MASK sockets, and a list of URLs (empty for a mask)."""
-
-    field: ImageField
-    images: tuple[str, ...]
-    urls: str
-
-
-def sockets_of(family: Family) -> Iterator[Sockets]:
-    """For `image` there are `image`, `image_2`, … and `image_urls`; for `reference_images` `reference_image_urls`."""
-    for field in family.images:
-        images = tuple(field.input if number == 1 else f"{field.input}_{number}" for number in _numbers(field))
-        yield Sockets(field, images, "" if field.is_mask else f"{field.input.removesuffix('s')}_urls")
-
-
-def _numbers(field: ImageField) -> range:
-    return range(1, max(1, field.inputs) + 1)
 
 
 def model_requests(family: Family, given: Mapping[str, Any], runtime: Runtime) -> Prepared:

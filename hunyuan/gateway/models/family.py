@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ...errors import InvalidRequestError
 from ...models import GenerationRequest, ImageSize
@@ -60,16 +61,14 @@ class ImageField:
     needs: str = ""
 
 
-@dataclass(frozen=True)
-class Price:
+class Price(NamedTuple):
     """Credits an image where all of `when` is chosen; `model` may stand there like a parameter."""
 
     credits: int
     when: tuple[tuple[str, Value], ...] = ()
 
 
-@dataclass(frozen=True)
-class Fault:
+class Fault(NamedTuple):
     """What of a request the model does not take: a code for the sentence, the input's name, and its figures."""
 
     code: str

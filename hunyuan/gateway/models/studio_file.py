@@ -23,10 +23,9 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import InvalidRequestError
-from .catalogue import FAMILIES, HUNYUAN, Catalogue
+from .catalogue import FAMILIES, HUNYUAN, STUDIO_FILES, Catalogue
 from .family import KINDS, Family, ImageField, Parameter, Price
 
-NAMES = ("models.toml", "models.json")
 _MOST_COMBINATIONS = 2000  # of choices, looked at for a price
 _KEY = re.compile(r"[a-z0-9][a-z0-9.\-]{0,63}")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
@@ -39,7 +38,7 @@ class _Mistake(Exception):
 
 def read_catalogue(directory: Path) -> Catalogue:
     """The built-in families with the studio's file over them. Never raises: mistakes are told in the catalogue."""
-    found = [directory / name for name in NAMES if (directory / name).is_file()]
+    found = [directory / name for name in STUDIO_FILES if (directory / name).is_file()]
     if not found:
         return Catalogue()
     mistakes = [f"{path.name} is not read: {found[0].name} stands beside it." for path in found[1:]]
