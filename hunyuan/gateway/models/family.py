@@ -142,7 +142,7 @@ class Family:
     def faults(
         self, prompt: str, model: str, values: Mapping[str, object], images: Mapping[str, int]
     ) -> Iterator[Fault]:
-        """What the model does not take; images: how many each image field has."""
+        """What the model does not take of these values; images: how many each image field has."""
         if not self.prompt_least <= len(prompt) <= self.prompt_most:
             few = len(prompt) < self.prompt_least
             limit = self.prompt_least if few else self.prompt_most
@@ -150,7 +150,8 @@ class Family:
         if model not in self.all_models:
             yield Fault("choice", "model", model, choices=self.models)
         for each in self.parameters:
-            yield from _faults_of(each, values.get(each.name, each.usual))
+            if each.name in values:
+                yield from _faults_of(each, values[each.name])
         for name, count in images.items():
             yield from self._image_faults(name, count, images)
 
@@ -182,7 +183,7 @@ class Family:
             counts[name] = counts.get(name, 0) + 1
         model = self.sends(model or self.models[0], len(images))
         if prompt.strip():  # else GenerationRequest says it better
-            for fault in self.faults(prompt, model, values, counts):
+            for fault in self.faults(prompt, model, self.chosen(values), counts):
                 raise InvalidRequestError(*_words(self, fault))
         chosen = self.chosen(values)
         sent = tuple((name, value) for name, value in chosen.items() if value != "" and isinstance(value, (str, int)))
