@@ -117,7 +117,7 @@ def test_a_grok_task_is_upscaled_and_another_models_is_not(comfy: PaidServer) ->
 
 
 URL = "https://images.example/a.png"
-REFUSED = {
+REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
     "a choice": ("flux-2", {"resolution": "4K"}, "resolution"),
     "a model": ("imagen-4", {"model": "imagen5"}, "imagen"),
     "a long prompt": ("cogview-4", {"prompt": "x" * 1001}, "1001"),

@@ -19,6 +19,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -71,10 +72,10 @@ def _read(path: Path) -> Mapping[str, Any]:
 
 def _toml(text: str) -> Any:
     try:
-        import tomllib
+        reader = import_module("tomllib")
     except ImportError:
         raise _Mistake("models.toml needs Python 3.11 or later: write models.json instead.") from None
-    return tomllib.loads(text)
+    return reader.loads(text)
 
 
 def _entry(key: str, given: object, families: Mapping[str, Family]) -> Family:
@@ -162,7 +163,7 @@ def _merged(before: tuple[Any, ...], given: object, kind: type[Any], key: str) -
 
 
 def _typed(kind: type[Any], field: str, value: object, where: str) -> Any:
-    wanted = {each.name: each.type for each in fields(kind)}[field]
+    wanted = str({each.name: each.type for each in fields(kind)}[field])
     if wanted == "tuple[str, ...]":
         return _texts({field: value}, field, where.strip('"'))
     accepted = {"str": (str,), "int": (int,), "bool": (bool,), "int | None": (int,), "Value": (str, int)}[wanted]
