@@ -54,7 +54,9 @@ def _stand_ins() -> None:
     latest.io = Anything(ComfyNode=Node, Schema=Schema)  # type: ignore[attr-defined]
     latest.ComfyExtension = Extension  # type: ignore[attr-defined]
     server.PromptServer = Anything(instance=Anything())  # type: ignore[attr-defined]
-    sys.modules |= {"comfy_api": api, "comfy_api.latest": latest, "server": server}
+    folders = ModuleType("folder_paths")
+    folders.get_user_directory = lambda: str(Path(__file__).parent / "no such folder")  # type: ignore[attr-defined]
+    sys.modules |= {"comfy_api": api, "comfy_api.latest": latest, "server": server, "folder_paths": folders}
 
 
 async def _load(pack: Path) -> list[str]:

@@ -11,6 +11,7 @@ from enum import Enum
 
 from .errors import InvalidRequestError, InvalidTaskIdError
 
+HUNYUAN_MODEL = "hunyuan-image-3"  # the value of `model` for Hunyuan Image 3
 CREDITS_PER_TASK = 25  # credits an image, generate and edit alike (vendor's model page, 2026)
 MAX_PROMPT_CHARACTERS = 2000  # vendor's model page
 MIN_SIDE, MAX_SIDE = 256, 1536  # pixels a side (upstream's documentation)
@@ -116,54 +117,88 @@ class ResolvedImage:
 class GenerationRequest:
     """One paid task, validated: nothing is sent that the API is known to refuse.
 
-    images: the identities of the input images, in order (see ImageInput). seed: 0 to 2147483647.
-    Raises InvalidRequestError when it is built with what the API does not take.
+    Of Hunyuan Image 3: type, size and seed (0 to 2147483647) are its parameters. Of another model (type is None; built
+    by its entry in `gateway/models`): `parameters` are all that is sent beside model and prompt; size and seed say the
+    same of it, where it has them. images: the identities of the input images, in order (see ImageInput).
+    image_fields: for each image the body's field it goes into; single_fields: those that hold one URL, not a list.
+    credits: what the task costs. variation: only tells requests apart. choices: what its durations are learned by,
+    beside the model. Raises InvalidRequestError when it is built with what the API does not take.
     """
 
-    type: TaskType
+    type: TaskType | None
     prompt: str
-    size: ImageSize
-    seed: int
+    size: ImageSize | None
+    seed: int | None
     model: str
     images: tuple[str, ...] = ()
+    parameters: tuple[tuple[str, str | int], ...] = ()
+    image_fields: tuple[str, ...] = ()
+    single_fields: tuple[str, ...] = ()
+    credits: int = CREDITS_PER_TASK
+    variation: int = 0
+    choices: str = ""
 
     def __post_init__(self) -> None:
         if not self.prompt.strip():
             raise InvalidRequestError("The prompt is empty.", do="Write what the image should show.")
-        try:
-            self.prompt.encode()
-        except UnicodeEncodeError as broken:
-            raise InvalidRequestError(
-                f"The prompt holds half a character (a lone surrogate) at place {broken.start + 1}.",
-                do="Delete it; a text that was cut in the middle of an emoji may end so.",
-            ) from None
+        for name, text in (("prompt", self.prompt), *self.parameters):
+            _check_characters(name, text)
+        if self.type is not None:
+            self._check_hunyuan(self.type, self.size, self.seed)
+
+    def _check_hunyuan(self, type: TaskType, size: ImageSize | None, seed: int | None) -> None:
         if len(self.prompt) > MAX_PROMPT_CHARACTERS:
             raise InvalidRequestError(
                 f"The prompt must be at most {MAX_PROMPT_CHARACTERS} characters, got {len(self.prompt)}.",
                 do="Shorten it.",
             )
-        for name, side in (("width", self.size.width), ("height", self.size.height)):
-            if not MIN_SIDE <= side <= MAX_SIDE:
+        for name, side in (("width", size.width), ("height", size.height)) if size else (("size", None),):
+            if side is None or not MIN_SIDE <= side <= MAX_SIDE:
                 raise InvalidRequestError(f"{name} must be {MIN_SIDE} to {MAX_SIDE} pixels, got {side}.")
-        if not 0 <= self.seed <= MAX_SEED:
-            raise InvalidRequestError(f"The seed must be 0 to {MAX_SEED}, got {self.seed}.")
-        self._check_images()
+        if seed is None or not 0 <= seed <= MAX_SEED:
+            raise InvalidRequestError(f"The seed must be 0 to {MAX_SEED}, got {seed}.")
+        self._check_images(type)
 
-    def _check_images(self) -> None:
+    def _check_images(self, type: TaskType) -> None:
         count = len(self.images)
-        if self.type is TaskType.EDIT and not 1 <= count <= MAX_INPUT_IMAGES:
+        if type is TaskType.EDIT and not 1 <= count <= MAX_INPUT_IMAGES:
             raise InvalidRequestError(
                 f"An edit takes one or two input images in all, got {count}.",
                 do="Connect image, image_2 or image_urls; each image of a batch counts.",
             )
-        if self.type is TaskType.TEXT_TO_IMAGE and count:
+        if type is TaskType.TEXT_TO_IMAGE and count:
             raise InvalidRequestError(f"Text to image takes no input images, got {count}.")
 
     def fingerprint(self, base_url: str) -> str:
-        """The same request to the same gateway gives the same 64 hex characters."""
-        content = [self.type.value, self.prompt, self.size.api, self.seed, list(self.images), self.model]
-        text = json.dumps([*content, base_url.rstrip("/")], ensure_ascii=False, separators=(",", ":"))
+        """The same request to the same gateway gives the same 64 hex characters; no two models share one."""
+        address = base_url.rstrip("/")
+        content: object
+        if self.type is not None and self.size is not None:  # as it always was: journals of earlier versions attach
+            content = [
+                *(self.type.value, self.prompt, self.size.api, self.seed, list(self.images), self.model),
+                address,
+            ]
+        else:
+            content = {
+                "model": self.model,
+                "prompt": self.prompt,
+                "parameters": dict(self.parameters),
+                "images": list(zip(self.image_fields, self.images, strict=True)),
+                "variation": self.variation,
+                "base_url": address,
+            }
+        text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _check_characters(name: str, text: object) -> None:
+    try:
+        str(text).encode()
+    except UnicodeEncodeError as broken:
+        raise InvalidRequestError(
+            f"The {name} holds half a character (a lone surrogate) at place {broken.start + 1}.",
+            do="Delete it; a text that was cut in the middle of an emoji may end so.",
+        ) from None
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from comfy_api.latest import ComfyExtension, io
 from .comfyui.one_copy import FOLDER, serving_copy
 
 if TYPE_CHECKING:
+    from ..hunyuan.gateway.models.catalogue import Catalogue
     from .runtime import Holder
 
 LOG = logging.getLogger("hunyuan")
@@ -23,15 +24,23 @@ LOG = logging.getLogger("hunyuan")
 class HunyuanExtension(ComfyExtension):
     """What ComfyUI loads: the nodes, and at the server's start the sweeper behind them."""
 
+    def __init__(self, catalogue: Catalogue | None = None) -> None:
+        from ..hunyuan.gateway.models.catalogue import Catalogue
+
+        super().__init__()
+        self._catalogue = catalogue or Catalogue()
+
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         from .edit import HunyuanEdit
         from .generate import HunyuanGenerate
         from .image_url import HunyuanImageFromURL, HunyuanImageToURL
+        from .model_nodes import model_node
         from .prompt_list import HunyuanPromptList
         from .task_wait import HunyuanTaskWait
 
         images = [HunyuanImageToURL, HunyuanImageFromURL]
-        return [HunyuanGenerate, HunyuanEdit, HunyuanTaskWait, *images, HunyuanPromptList]
+        others = [model_node(family) for family in self._catalogue.others]
+        return [HunyuanGenerate, HunyuanEdit, HunyuanTaskWait, *images, HunyuanPromptList, *others]
 
 
 class _Nothing(ComfyExtension):
@@ -57,11 +66,28 @@ async def comfy_entrypoint() -> ComfyExtension:
         return _Nothing()
     from server import PromptServer
 
-    hook_into(PromptServer.instance)
-    return HunyuanExtension()
+    catalogue = _catalogue()
+    hook_into(PromptServer.instance, catalogue)
+    return HunyuanExtension(catalogue)
 
 
-def hook_into(server: Any) -> None:
+def _catalogue() -> Catalogue:
+    """The models, with what the studio's file adds; its mistakes are told in ComfyUI's log."""
+    from ..hunyuan.gateway.models.catalogue import STUDIO_FILES, Catalogue
+    from .comfyui.paths import private_directory
+
+    directory = private_directory()
+    if not any((directory / name).is_file() for name in STUDIO_FILES):
+        return Catalogue()
+    from ..hunyuan.gateway.models.studio_file import read_catalogue
+
+    found = read_catalogue(directory)
+    for mistake in found.mistakes:
+        LOG.error("%s", mistake)
+    return found
+
+
+def hook_into(server: Any, catalogue: Catalogue) -> None:
     """Called while ComfyUI loads the pack: hooks the routes and the start of the sweeper into the server."""
     from .comfyui import prompt_origin
     from .comfyui.consoles import make_lenient
@@ -71,7 +97,7 @@ def hook_into(server: Any) -> None:
     make_lenient()
     holder = Holder()
     server.hunyuan = holder
-    prompt_origin.install(server)
+    prompt_origin.install(server, [family.node for family in catalogue.others])
     handlers.register(server, holder.get)
 
     async def on_startup(_: object) -> None:

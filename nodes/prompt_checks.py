@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection
+from typing import TYPE_CHECKING
 
 from ..hunyuan.errors import InvalidRequestError, InvalidTaskIdError
 from ..hunyuan.models import (
@@ -22,6 +23,9 @@ from ..hunyuan.models import (
 )
 from .comfyui.prompt_origin import language
 from .input_values import MAX_TASK_IDS, is_url, split_ids, split_urls
+
+if TYPE_CHECKING:
+    from ..hunyuan.gateway.models.family import Fault
 
 _SAID = {
     "en": {
@@ -37,6 +41,16 @@ _SAID = {
         "ids_bad": "task_ids holds {shown}, which is not a task id: copy it from a node's task_ids or the task list.",
         "ids_many": "task_ids holds {n} ids, at most {most} are taken at once.",
         "text_empty": "text is empty: write one prompt a line.",
+        "model_prompt_short": "prompt has {got} characters, {title} takes at least {most}: say more.",
+        "model_prompt_long": "prompt has {got} characters, {title} takes at most {most}: shorten it.",
+        "model_choice": "{input} is {shown}; {title} takes {choices}.",
+        "model_number": "{input} is {shown}; {title} takes a whole number {most}.",
+        "model_text": "{input} is {shown}; {title} takes a text.",
+        "model_many_images": "{title} takes at most {most} images as {input}, got at least {got}: each URL counts.",
+        "model_no_images": "{title} takes no images as {input}.",
+        "model_needs_image": "{input} means nothing to {title} without {most}: connect {most} too.",
+        "model_strange_task": "{title} goes on from a task of its own family; {shown} is one of {model}.",
+        "model_url_bad": "{input} holds {shown}, which is not an http, https or data: URL.",
     },
     "zh": {
         "prompt_empty": "prompt 为空：请写明图像内容。",
@@ -51,6 +65,16 @@ _SAID = {
         "ids_bad": "task_ids 中的 {shown} 不是任务 ID：请从节点的 task_ids 或任务列表复制。",
         "ids_many": "task_ids 有 {n} 个 ID，一次最多 {most} 个。",
         "text_empty": "text 为空：请每行写一个提示词。",
+        "model_prompt_short": "prompt 有 {got} 个字符，{title} 至少需要 {most} 个：请写得更多。",
+        "model_prompt_long": "prompt 有 {got} 个字符，{title} 最多 {most} 个：请缩短。",
+        "model_choice": "{input} 为 {shown}；{title} 可用：{choices}。",
+        "model_number": "{input} 为 {shown}；{title} 需要整数 {most}。",
+        "model_text": "{input} 为 {shown}；{title} 需要文本。",
+        "model_many_images": "{title} 的 {input} 最多 {most} 张图像，现在至少有 {got} 张：链接的每一行都算一张。",
+        "model_no_images": "{title} 的 {input} 不接受图像。",
+        "model_needs_image": "没有 {most}，{input} 对 {title} 没有意义：请同时连接 {most}。",
+        "model_strange_task": "{title} 只能接续同系列的任务；{shown} 是 {model} 的任务。",
+        "model_url_bad": "{input} 中的 {shown} 不是 http、https 或 data: 链接。",
     },
 }
 _SHOWN = 60  # characters of a value in a sentence
@@ -64,7 +88,14 @@ def first_fault(*verdicts: Verdict) -> Verdict:
 
 
 def prompt_verdict(prompt: str | None) -> Verdict:
-    """Of the prompt: not empty, not too long, whole characters."""
+    """Of Hunyuan's prompt: not empty, not too long, whole characters."""
+    if prompt is not None and len(prompt) > MAX_PROMPT_CHARACTERS and prompt.strip():
+        return first_fault(characters_verdict(prompt), _said("prompt_long", n=len(prompt), most=MAX_PROMPT_CHARACTERS))
+    return characters_verdict(prompt)
+
+
+def characters_verdict(prompt: str | None) -> Verdict:
+    """Of any model's prompt: not empty, whole characters."""
     if prompt is None:
         return True
     if not prompt.strip():
@@ -73,9 +104,25 @@ def prompt_verdict(prompt: str | None) -> Verdict:
         prompt.encode()
     except UnicodeEncodeError as broken:
         return _said("prompt_broken", n=broken.start + 1)
-    if len(prompt) > MAX_PROMPT_CHARACTERS:
-        return _said("prompt_long", n=len(prompt), most=MAX_PROMPT_CHARACTERS)
     return True
+
+
+def fault_verdict(title: str, fault: Fault) -> Verdict:
+    """The sentence for what a model does not take (see gateway/models)."""
+    shown = _short(fault.got) if isinstance(fault.got, str) else str(fault.got)
+    values = {"input": fault.input, "got": fault.got, "most": fault.most, "choices": ", ".join(fault.choices)}
+    return _said(f"model_{fault.code}", title=title, shown=shown, **values)
+
+
+def strange_task_verdict(title: str, task_id: str, model: str) -> Verdict:
+    """The sentence for an earlier task of a model from which this one cannot go on."""
+    return _said("model_strange_task", title=title, shown=_short(task_id), model=model)
+
+
+def url_list_verdict(name: str, urls: str | None) -> Verdict:
+    """Of a list of input images' URLs, which may be empty."""
+    strange = next((url for url in split_urls(urls or "") if not is_url(url, "data:image/")), None)
+    return True if strange is None else _said("model_url_bad", input=name, shown=_short(strange))
 
 
 def size_verdict(size: str | None, words: Collection[str]) -> Verdict:

@@ -61,7 +61,7 @@ class Prepared:
 
 def text_requests(wanted: Wanted, settings: Settings) -> Prepared:
     """One request a task of HunyuanGenerate. Raises MissingKeyError, InvalidRequestError."""
-    _require_key(settings)
+    require_key(settings)
     wanted = wanted.checked()
     return _prepare(wanted, TaskType.TEXT_TO_IMAGE, _plain_size(wanted), (), settings.model)
 
@@ -74,7 +74,7 @@ def edit_requests(wanted: Wanted, images: Mapping[str, object], image_urls: str,
     from .images.tensors import EncodeOptions, as_image, image_inputs
 
     settings = runtime.settings_store.load()
-    _require_key(settings)
+    require_key(settings)
     wanted = wanted.checked()
     tensors = [as_image(name, value) for name, value in images.items()]
     urls = split_urls(text("image_urls", image_urls))
@@ -100,7 +100,8 @@ def edit_requests(wanted: Wanted, images: Mapping[str, object], image_urls: str,
     return prepared
 
 
-def _require_key(settings: Settings) -> None:
+def require_key(settings: Settings) -> None:
+    """Raises MissingKeyError."""
     if not settings.api_key:
         raise MissingKeyError(
             "No API key is set.",

@@ -63,7 +63,9 @@ async def create_and_collect(run: Run, build: Callable[[Runtime], Prepared]) -> 
         return _failed(here, run, context, [error])
     if prepared.seed_given == -1:
         here.again[context.node_id] += 1
-    outcomes = await _wait_for(here, context, handles, [request.seed for request, _ in prepared.requests], run.wait)
+    seeds = [request.seed for request, _ in prepared.requests]
+    prices = [request.credits for request, _ in prepared.requests]
+    outcomes = await _wait_for(here, context, handles, seeds, prices, run.wait)
     return await _finish(here, run, context, outcomes, prepared.notes)
 
 
@@ -113,7 +115,7 @@ async def collect_by_id(run: Run, task_ids: str) -> io.NodeOutput:
         handles = [_attach(here, each, options) for each in ids]
     except HunyuanError as error:
         return _failed(here, run, context, [error])
-    outcomes = await _wait_for(here, context, handles, [None] * len(handles), wait=True)
+    outcomes = await _wait_for(here, context, handles, [None] * len(handles), [0] * len(handles), wait=True)
     return await _finish(here, run, context, outcomes, [])
 
 
@@ -154,12 +156,17 @@ def _context(here: Runtime) -> RunContext:
 
 
 async def _wait_for(
-    here: Runtime, context: RunContext, handles: Sequence[Handle], seeds: Sequence[int | None], wait: bool
+    here: Runtime,
+    context: RunContext,
+    handles: Sequence[Handle],
+    seeds: Sequence[int | None],
+    prices: Sequence[int],
+    wait: bool,
 ) -> list[Outcome]:
     """Waits for all; an interrupt, or another node's failure, lets go of them and passes on."""
     futures = [asyncio.wrap_future(handle.done if wait else handle.created) for handle in handles]
     try:
-        async with here.boards.join(context, handles, costs=any(seed is not None for seed in seeds)) as board:
+        async with here.boards.join(context, handles, prices) as board:
             await board.wait(futures)
     except BaseException:
         _let_go(handles)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from comfy_api.latest import io
@@ -38,14 +39,19 @@ RAISE, BLOCK = "raise", "block"
 
 def schema(**wanted: Any) -> io.Schema:
     """io.Schema with those keywords that this ComfyUI knows; newer ones than its own are left out."""
-    known = inspect.signature(io.Schema).parameters
+    known = _keywords(io.Schema)
     return io.Schema(**{name: value for name, value in wanted.items() if name in known})
 
 
 def newer(cls: Any, **wanted: Any) -> dict[str, Any]:
     """The keywords among `wanted` that this ComfyUI's input class takes (`advanced` came with 0.10.0)."""
-    known = inspect.signature(cls).parameters
+    known = _keywords(cls)
     return {name: value for name, value in wanted.items() if name in known}
+
+
+@cache
+def _keywords(cls: Any) -> frozenset[str]:
+    return frozenset(inspect.signature(cls).parameters)
 
 
 def prompt_input(tooltip: str) -> io.Input:

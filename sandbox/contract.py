@@ -8,7 +8,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from .settings import Settings
+from .models import MODELS, UPSCALED, asked_of, fault_of, pixels_of, urls_of
+from .settings import CREDITS_PER_TASK, Settings
 
 PROMPT_MAX = 2000  # characters
 SIDE_MIN, SIDE_MAX = 256, 1536  # pixels
@@ -39,7 +40,10 @@ class Refused(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Create:
-    """A create that passed validation. `size` is (width, height) in pixels; `seed` -1 draws one."""
+    """A create that passed validation. `size` is (width, height) in pixels; `seed` -1 draws one.
+
+    Of another model than Hunyuan's: `asked` are its own parameters. credits: of the task; count: its pictures.
+    """
 
     model: str
     prompt: str
@@ -47,6 +51,21 @@ class Create:
     size: tuple[int, int]
     images: tuple[str, ...]
     seed: int
+    asked: tuple[tuple[str, Any], ...] | None = None
+    credits: int = CREDITS_PER_TASK
+    count: int = 1
+
+    @property
+    def name(self) -> str:
+        """How the task's id ends."""
+        return MODELS[self.model].name if self.model in MODELS else "hunyuan3"
+
+    @property
+    def earlier(self) -> tuple[str, tuple[str, ...]] | None:
+        """The id of the task that this one goes on from, and the models that it may be of."""
+        if self.model not in UPSCALED:
+            return None
+        return str(dict(self.asked or ())["task_id"]), UPSCALED[self.model]
 
 
 def error_body(code: int | str, message: str, status: int) -> dict[str, Any]:
@@ -80,6 +99,8 @@ def parse_create(given: Mapping[str, Any], settings: Settings) -> Create:
     model = given.get("model")
     if not isinstance(model, str) or not model:
         raise Refused(400, "model is required")
+    if model in MODELS and model not in settings.models:
+        return _other(model, given)
     if model not in settings.models:
         raise Refused(404, f"Model not found: {model[:80]}")
     kind = given.get("type", "text-to-image")
@@ -92,6 +113,25 @@ def parse_create(given: Mapping[str, Any], settings: Settings) -> Create:
         size=_size(given.get("size"), kind),
         images=_images(given.get("images"), kind),
         seed=_seed(given.get("seed", -1)),
+    )
+
+
+def _other(name: str, given: Mapping[str, Any]) -> Create:
+    model = MODELS[name]
+    if fault := fault_of(model, given):
+        raise Refused(400, fault)
+    asked = asked_of(model, given)
+    count = int(asked.get("num_images", 1))
+    return Create(
+        model=name,
+        prompt=given["prompt"],
+        type=str(asked.get("type", "text-to-image")),
+        size=pixels_of(asked),
+        images=urls_of(model, given),
+        seed=int(asked.get("seed", -1)),
+        asked=tuple(asked.items()),
+        credits=model.price(asked) * count,
+        count=count,
     )
 
 

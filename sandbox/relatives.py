@@ -49,7 +49,7 @@ def _sites(task: Moment) -> dict[str, Any]:
     inside = {
         "status": task.word(WORDS),
         "task_id": task.task_id,
-        "request": {**task.request, "seed": str(task.request["seed"])},
+        "request": {**task.request, "seed": str(task.request.get("seed", -1))},
         "response": task.urls or None,
         **task.cost,
         "created_at": made.strftime("%Y-%m-%d %H:%M:%S"),

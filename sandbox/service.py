@@ -83,6 +83,7 @@ class Service:
             self._limit_in_flight()
             create = parse_create(parse_body(body), self.settings)
             self._refuse_same(create)
+            self._check_earlier(create)
         inputs, failure = self._inputs(create)
         with self._lock:
             self._limit_in_flight()
@@ -132,6 +133,7 @@ class Service:
         plan = self.settings.task.changed(changes)
         if failure is not None:
             plan = dataclasses.replace(plan, fail=failure)
+        plan = dataclasses.replace(plan, count=plan.count * create.count)
         seed = create.seed if create.seed >= 0 else self._seeds.randrange(2**31)
         seconds = self._durations.draw(plan.seconds)
         task = self.till.accept(create, seed, plan, self._clock.monotonic(), self._clock.time(), seconds)
@@ -192,6 +194,14 @@ class Service:
         for task in self.till.tasks.values():
             if task.create == create and task.state(now) in ("pending", "running"):
                 raise Refused(409, "The same request is already running", task_id=task.task_id)
+
+    def _check_earlier(self, create: Create) -> None:
+        if create.earlier is None:
+            return
+        task_id, models = create.earlier
+        task = self.till.tasks.get(task_id)
+        if task is None or task.create.model not in models or task.state(self._clock.monotonic()) != "completed":
+            raise Refused(400, "task_id must be a finished image task of this model")
 
     def _limit_rate(self) -> None:
         now, rate = self._clock.monotonic(), self.settings.per_second

@@ -167,6 +167,8 @@ class Told:
 
 def request_of(create: Create) -> dict[str, Any]:
     """The echo of a request, as gateways repeat it in their answers."""
+    if create.asked is not None:
+        return {"model": create.model, "prompt": create.prompt, **dict(create.asked)}
     echo: dict[str, Any] = {
         "model": create.model,
         "prompt": create.prompt,

@@ -12,7 +12,6 @@ from .contract import Create
 from .inputs import Input
 from .pictures import Picture
 from .plan import Failure, Plan
-from .settings import CREDITS_PER_TASK
 
 State = Literal["pending", "running", "completed", "failed"]
 PENDING_SHARE = 0.15  # of its seconds a task counts as pending in the shapes that have the word
@@ -90,6 +89,8 @@ class SandboxTask:
             "size": "{}*{}".format(*self.create.size),
             "type": self.create.type,
             "model": self.create.model,
+            "asked": dict(self.create.asked or ()),
+            "credits": self.create.credits,
             "seconds": self.seconds,
             "created_t": round(self.created - origin, 6),
             "done_t": None if done is None else round(done - origin, 6),
@@ -118,7 +119,7 @@ class Till:
         self, create: Create, seed: int, plan: Plan, now: float, wall: float, seconds: float | None
     ) -> SandboxTask:
         serial = f"{self._run}{next(self._numbers):04x}"
-        task_id = f"task_{serial}" if plan.shape == "general" else f"n68{serial}_hunyuan3"
+        task_id = f"task_{serial}" if plan.shape == "general" else f"n68{serial}_{create.name}"
         if plan.odd_id:
             task_id = f"hy:v3.1/{serial}.a"
         task = SandboxTask(len(self.tasks) + 1, task_id, create, seed, plan, now, wall, seconds)
@@ -135,7 +136,7 @@ class Till:
     def money(self, now: float) -> dict[str, int]:
         """`billed` and `refunded` in tasks, `credits` as they stand on the account."""
         kept = [task for task in self.tasks.values() if task.state(now) != "failed"]
-        credits = sum(CREDITS_PER_TASK if task.plan.charged is None else task.plan.charged for task in kept)
+        credits = sum(task.create.credits if task.plan.charged is None else task.plan.charged for task in kept)
         return {"billed": len(self.tasks), "refunded": len(self.tasks) - len(kept), "credits": credits}
 
     def select(self, which: dict[str, Any]) -> Iterator[SandboxTask]:

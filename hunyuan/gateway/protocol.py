@@ -31,16 +31,21 @@ Redact = Callable[[str], str]
 
 
 def create_body(request: GenerationRequest, image_urls: Sequence[str]) -> dict[str, Any]:
-    """The create's JSON. The size is always sent: the upstream's default for an edit is 256."""
-    body: dict[str, Any] = {
-        "model": request.model,
-        "prompt": request.prompt,
-        "type": request.type.value,
-        "size": request.size.api,
-        "seed": request.seed,
-    }
-    if image_urls:
-        body["images"] = list(image_urls)
+    """The create's JSON. image_urls: of the request's input images, in order.
+
+    What stands beside model and prompt is what the model's entry made of the choices; of Hunyuan Image 3 it is type,
+    size and seed. The size is always sent: the upstream's default for an edit is 256.
+    """
+    body: dict[str, Any] = {"model": request.model, "prompt": request.prompt}
+    if request.type is not None and request.size is not None:
+        body.update(type=request.type.value, size=request.size.api, seed=request.seed)
+    body.update(request.parameters)
+    fields = request.image_fields or ("images",) * len(image_urls)
+    for name, url in zip(fields, image_urls, strict=True):
+        if name in request.single_fields:
+            body[name] = url
+        else:
+            body.setdefault(name, []).append(url)
     return body
 
 

@@ -253,7 +253,8 @@ def _not_found(reply: Reply) -> GatewayError:
             RejectedRequestError,
             reply,
             "The gateway knows no such address or model (404).",
-            do="Check the base URL and the model in the settings.",
+            do="Check the base URL and the model in the settings; what the other models' nodes send is corrected in "
+            "models.json in the pack's folder of the user directory.",
         )
     return _made(
         UnknownTaskError,

@@ -303,5 +303,7 @@ class Job:
             return 0.0
         if self.answered is not None and self.answered.progress is not None:
             return min(0.95, self.answered.progress)
-        usual = self.tools.durations.usual(self.request.type, self.request.size) if self.request else PRIOR
+        asked, usual = self.request, PRIOR
+        if asked is not None:
+            usual = self.tools.durations.usual(asked.type, asked.size, asked.model, asked.choices)
         return 0.9 * (1 - math.exp(-1.5 * (self.clock.monotonic() - self.created_at) / usual))

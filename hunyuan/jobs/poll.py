@@ -42,7 +42,7 @@ async def _poll_to_the_end(job: Job, accepted: Accepted) -> tuple[TaskStatus, fl
     pending: float | None = None
     measurable = accepted.created_at is not None  # its duration, from the create on
     job.created_at = began = clock.monotonic() - await job.age(row)
-    history = await job.background.blocking(tools.durations.recent, row.type, row.size)
+    history = await job.background.blocking(tools.durations.recent, row.type, row.size, row.model, row.choices)
     times, silence, said, missed = plan(history, tools.chance()), tools.journal.silence, job.answered, False
     while True:
         if measurable:
@@ -56,7 +56,7 @@ async def _poll_to_the_end(job: Job, accepted: Accepted) -> tuple[TaskStatus, fl
         elapsed = clock.monotonic() - began
         if said.state is TaskState.SUCCEEDED and measurable:
             seconds = measured(pending, elapsed, aimed=bool(history))
-            tools.durations.add(row.type, row.size, seconds)
+            tools.durations.add(row.type, row.size, seconds, row.model, row.choices)
             return said, seconds
         if said.is_final:  # how soon a task fails says nothing of how long others run
             return said, None

@@ -140,7 +140,7 @@ class TaskRunner:
         async with self._admitting:  # another node's check must count what this one lets in
             try:
                 prints = [request.fingerprint(self.tools.settings().base_url) for request, _ in requests]
-                new = await self._check_limits(prints, options)
+                new = await self._check_limits(prints, [request.credits for request, _ in requests], options)
             except asyncio.CancelledError:
                 self._refuse(handles)
                 raise
@@ -160,24 +160,26 @@ class TaskRunner:
                 self._by_fingerprint[fingerprint] = job
                 self._start(job, handle)
 
-    async def _check_limits(self, prints: Sequence[str], options: Options) -> set[str]:
+    async def _check_limits(self, prints: Sequence[str], prices: Sequence[int], options: Options) -> set[str]:
         """Which of these requests will cost credits, where there are limits; raises CreditLimitError if too many."""
         blocking, journal, settings = self.tools.background.blocking, self.tools.journal, self.tools.settings()
         limits = Limits(settings.credit_limit_per_day, settings.credit_limit_per_session)
         if not limits.has_credits:
             return set()
-        unknown = [each for each in prints if not (options.reuse and each in self._by_fingerprint)]
+        priced = zip(prints, prices, strict=True)
+        unknown = [each for each in priced if not (options.reuse and each[0] in self._by_fingerprint)]
         promised = [job for job in self._jobs if job.is_promised]
         writing = [job.intent for job in promised if job.intent]
 
         def admit() -> set[str]:
             return journal.admit(
-                unknown,
+                [fingerprint for fingerprint, _ in unknown],
                 account=settings.account,
                 context=options.context,
                 limits=limits,
                 reuse=options.reuse,
-                promised=len(promised),
+                prices=[price for _, price in unknown],
+                promised=sum(driver.request.credits for driver in promised if driver.request),
                 writing=writing,
             )
 

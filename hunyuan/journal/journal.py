@@ -105,7 +105,7 @@ class Journal(Steps, Queries, Links):
                 found = given_up[0]
             if found:
                 return Attached(found)
-            _refuse_over(limits, told, CREDITS_PER_TASK)
+            _refuse_over(limits, told, request.credits)
             if busy := _busy(limits, told, living, now):
                 return busy
             row = self._new_row(request, fingerprint, context, now)
@@ -133,14 +133,17 @@ class Journal(Steps, Queries, Links):
         context: RunContext,
         limits: Limits,
         reuse: bool = True,
+        prices: Sequence[int] = (),
         promised: int = 0,
         writing: Sequence[str] = (),
     ) -> set[str]:
         """Which of these requests would be new tasks: those that `find_reusable` knows nothing for, or all of them
         with `reuse` off. There must be a limit of credits.
 
-        Raises CreditLimitError, with the figures, where the new ones do not all fit beside `promised` tasks that were
-        let in and not written down yet; `writing`: the row ids of those of them that are being written just now.
+        prices: the credits of each request; none: each is Hunyuan Image 3's.
+        Raises CreditLimitError, with the figures, where the new ones do not all fit beside the `promised` credits of
+        tasks that were let in and not written down yet; `writing`: the row ids of those of them that are being written
+        just now.
         """
         if not fingerprints:
             return set()
@@ -159,7 +162,8 @@ class Journal(Steps, Queries, Links):
                 new = [each for each, row_id in zip((first, *others), found, strict=True) if row_id is None]
             if new:
                 written = sum(int(each.number) for each in told if each.what == WRITTEN)  # the sums hold these
-                _refuse_over(limits, told, len(new) * CREDITS_PER_TASK, (promised - written) * CREDITS_PER_TASK)
+                price_of = dict(zip(fingerprints, prices or [CREDITS_PER_TASK] * len(fingerprints), strict=True))
+                _refuse_over(limits, told, sum(price_of[each] for each in new), promised - written)
             return set(new)
 
         return self._db.read(work, money=Money.NOT_SPENT)
@@ -210,7 +214,12 @@ class Journal(Steps, Queries, Links):
             seed=request.seed,
             model=request.model,
             images=request.images,
-            credits=CREDITS_PER_TASK,
+            credits=request.credits,
+            parameters=() if self._hash_prompts() else request.parameters,  # a negative prompt may be among them
+            image_fields=request.image_fields,
+            choices=request.choices,
+            variation=request.variation,
+            price=request.credits,
         )
 
     def _empty_row(self, context: RunContext, now: float) -> TaskRow:

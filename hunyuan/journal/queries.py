@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
 
-from ..models import ImageSize, TaskState, TaskType
+from ..models import HUNYUAN_MODEL, ImageSize, TaskState, TaskType
 from . import statements as sql
 from .record_codec import row_from
 from .records import CreditTotals, Survey, TaskRow
@@ -38,11 +38,28 @@ class Queries(Workers):
 
         return self._db.read(work)
 
-    def durations(self, type: TaskType, size: ImageSize, limit: int = 20) -> list[float]:
-        """How many seconds the last tasks of this type and size took, newest first."""
+    def durations(
+        self,
+        type: TaskType | None,
+        size: ImageSize | None,
+        limit: int = 20,
+        *,
+        model: str = HUNYUAN_MODEL,
+        choices: str = "",
+    ) -> list[float]:
+        """How many seconds the last tasks of this model, type and size took, newest first.
+
+        Of another model than Hunyuan Image 3, type and size say nothing or too little: its `choices` do.
+        """
         wanted = (
             select(t.seconds)
-            .where(t.type == type.value, t.size == size.api, t.seconds.is_not(None))
+            .where(
+                t.model == model,
+                t.type == (type.value if type else ""),
+                t.size == (size.api if size else ""),
+                t.choices == choices,
+                t.seconds.is_not(None),
+            )
             .order_by(t.finished_at.desc())
             .limit(limit)
         )

@@ -15,7 +15,7 @@ _TIMES = (
 )  # fmt: skip
 _PLAIN = (
     "id", "fingerprint", "task_id", "prompt", "seed", "model", "base_url", "account", "credits", "prompt_id", "node_id",
-    "session", "owner", *_TIMES, "error_code", "error_text",
+    "session", "owner", *_TIMES, "error_code", "error_text", "choices", "variation", "price",
 )  # fmt: skip
 
 
@@ -31,6 +31,8 @@ def row_from(columns: Mapping[Any, Any]) -> TaskRow:
         type=TaskType(columns["type"]) if columns["type"] else None,
         size=ImageSize.parse(columns["size"]) if columns["size"] else None,
         images=tuple(_list(columns["images"])),
+        parameters=tuple((str(name), value) for name, value in _list(columns["parameters"])),
+        image_fields=tuple(_list(columns["image_fields"])),
         urls=tuple(_list(columns["urls"])),
         files=tuple(StoredImage(**file) for file in _list(columns["files"])),
         hidden=bool(columns["hidden"]),
@@ -47,6 +49,8 @@ def columns_of(row: TaskRow) -> dict[str, Any]:
     columns["type"] = row.type.value if row.type else ""
     columns["size"] = row.size.api if row.size else ""
     columns["images"] = texts_json(row.images)
+    columns["parameters"] = json.dumps(row.parameters) if row.parameters else ""
+    columns["image_fields"] = texts_json(row.image_fields)
     columns["urls"] = texts_json(row.urls)
     columns["files"] = files_json(row.files)
     columns["hidden"] = row.hidden

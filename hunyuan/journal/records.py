@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 from enum import Enum
 
-from ..models import ImageSize, StoredImage, TaskState, TaskType
+from ..models import CREDITS_PER_TASK, ImageSize, StoredImage, TaskState, TaskType
 
 DROPPED = "dropped"  # the error code of a task that was certainly never sent
 STALLED = "stalled"  # the error code of an open task of which the gateway says nothing usable: not in flight
@@ -32,6 +32,8 @@ class TaskRow:
     the inputs. owner: the worker that drives it. seconds: how long the task took at the gateway.
     files: the stored originals. evicted_at: when they were removed to make room. lost_at: when it turned out that
     the image can no longer be had. hidden: taken off the list.
+    parameters, image_fields, choices, variation: of another model than Hunyuan Image 3, as its request had them.
+    credits: what it cost as far as that is known; price: what one such task costs by the catalogue.
     """
 
     id: str
@@ -65,6 +67,11 @@ class TaskRow:
     urls: tuple[str, ...] = ()
     files: tuple[StoredImage, ...] = ()
     hidden: bool = False
+    parameters: tuple[tuple[str, str | int], ...] = ()
+    image_fields: tuple[str, ...] = ()
+    choices: str = ""
+    variation: int = 0
+    price: int = CREDITS_PER_TASK
 
     @property
     def money(self) -> RowMoney:

@@ -27,7 +27,7 @@ from sqlalchemy import (
     update,
 )
 
-from ..models import CREDITS_PER_TASK, TaskState
+from ..models import TaskState
 from .records import STALLED
 from .tables import pauses, tasks, workers
 
@@ -48,7 +48,7 @@ def _states(*values: str) -> list[ColumnElement[str]]:
 
 
 EMPTY, ZERO = _constant(""), literal_column("0.0", Float)
-_NOTHING, _PRICE = literal_column("0", Integer), literal_column(str(CREDITS_PER_TASK), Integer)
+_NOTHING = literal_column("0", Integer)
 _MOST_ALIKE = literal_column("50", Integer)
 
 t = tasks.c
@@ -121,7 +121,8 @@ _used_today = _used(
     t.created_at < bindparam("day_until"),
 )
 _used_in_session = _used(SESSION, t.session == bindparam("session"))
-_written = _told(WRITTEN, number=func.count()).where(t.id.in_(bindparam("writing", expanding=True)), _costs)
+_sum = func.coalesce(func.sum(t.credits), _NOTHING)
+_written = _told(WRITTEN, number=_sum).where(t.id.in_(bindparam("writing", expanding=True)), _costs)
 
 
 @cache
@@ -174,7 +175,7 @@ TO_SUBMITTED = (
         state=_constant(SUBMITTED),
         task_id=bindparam("gateway_id"),
         submitted_at=bindparam("now"),
-        credits=_PRICE,
+        credits=t.price,
         finished_at=null(),
         hidden=false(),
         error_code=EMPTY,

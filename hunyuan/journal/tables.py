@@ -18,7 +18,9 @@ from sqlalchemy import (
     text,
 )
 
-VERSION = 2
+from ..models import CREDITS_PER_TASK
+
+VERSION = 3
 
 metadata = MetaData()
 
@@ -48,6 +50,13 @@ tasks = Table(
     _text("account"),
     _text("images"),
     Column("credits", Integer, nullable=False, server_default="0"),
+    # Of a model that has parameters of its own: JSON of these, of each image's field, and what its durations go by.
+    _text("parameters"),
+    _text("image_fields"),
+    _text("choices"),
+    Column("variation", Integer, nullable=False, server_default="0"),
+    # What one task costs by its model's entry; `credits` are what it cost as far as that is known.
+    Column("price", Integer, nullable=False, server_default=str(CREDITS_PER_TASK)),
     _text("prompt_id"),
     _text("node_id"),
     _text("session"),
@@ -101,8 +110,10 @@ Index("tasks_by_session", tasks.c.session, tasks.c.state, tasks.c.credits)
 _timed = tasks.c.seconds.is_not(None)
 Index(
     "tasks_by_duration",
+    tasks.c.model,
     tasks.c.type,
     tasks.c.size,
+    tasks.c.choices,
     tasks.c.finished_at,
     sqlite_where=_timed,
     postgresql_where=_timed,
@@ -125,6 +136,15 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
         "CREATE INDEX tasks_by_account ON tasks (account, state, created_at, credits)",
         "CREATE INDEX tasks_waiting ON tasks (state, hidden) WHERE delivered_at IS NULL",
         "CREATE INDEX tasks_evictable ON tasks (delivered_at) WHERE delivered_at IS NOT NULL AND evicted_at IS NULL",
+    ),
+    3: (
+        "ALTER TABLE tasks ADD COLUMN parameters TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE tasks ADD COLUMN image_fields TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE tasks ADD COLUMN choices TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE tasks ADD COLUMN variation INTEGER NOT NULL DEFAULT 0",
+        f"ALTER TABLE tasks ADD COLUMN price INTEGER NOT NULL DEFAULT {CREDITS_PER_TASK}",
+        "DROP INDEX tasks_by_duration",
+        "CREATE INDEX tasks_by_duration ON tasks (model, type, size, choices, finished_at) WHERE seconds IS NOT NULL",
     ),
 }
 

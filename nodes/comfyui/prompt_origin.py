@@ -8,7 +8,7 @@ the prompt runs (with --multi-user each user has one).
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,11 @@ NODE_IDS = (
 _request: ContextVar[Any] = ContextVar("hunyuan_request", default=None)
 
 
-def install(server: Any) -> None:
-    """Called while ComfyUI loads the pack."""
+def install(server: Any, model_nodes: Iterable[str] = ()) -> None:
+    """Called while ComfyUI loads the pack. model_nodes: ids of the nodes that the catalogue of models gives."""
     from aiohttp import web
+
+    ours = {*NODE_IDS, *model_nodes}
 
     @web.middleware
     async def keep_request(request: Any, handler: Callable[[Any], Awaitable[Any]]) -> Any:
@@ -33,7 +35,7 @@ def install(server: Any) -> None:
         return await handler(request)
 
     server.app.middlewares.append(keep_request)
-    server.add_on_prompt_handler(_mark)
+    server.add_on_prompt_handler(lambda json_data: _mark(json_data, ours))
 
 
 def language() -> str:
@@ -58,19 +60,19 @@ def running_extra_data() -> dict[str, Any]:
     return next((item[3] for item in running if item[1] == context.prompt_id), {})
 
 
-def _mark(json_data: dict[str, Any]) -> dict[str, Any]:
+def _mark(json_data: dict[str, Any], ours: Collection[str]) -> dict[str, Any]:
     """Called by ComfyUI with the body of each POST to /prompt, within its request."""
-    if has_our_nodes(json_data.get("prompt")):
+    if has_our_nodes(json_data.get("prompt"), ours):
         extra = json_data["extra_data"] = json_data.get("extra_data") or {}
         extra[KEY] = {"language": language()}
         extra["extra_pnginfo"] = extra.get("extra_pnginfo") or {}  # also of clients that send none (see png_info)
     return json_data
 
 
-def has_our_nodes(prompt: object) -> bool:
+def has_our_nodes(prompt: object, ours: Collection[str] = NODE_IDS) -> bool:
     """Whether a graph in API format holds nodes of this pack (ComfyUI has some of its own that begin with Hunyuan)."""
     nodes = prompt.values() if isinstance(prompt, dict) else ()
-    return any(isinstance(node, dict) and node.get("class_type") in NODE_IDS for node in nodes)
+    return any(isinstance(node, dict) and node.get("class_type") in ours for node in nodes)
 
 
 def _user_of(request: Any) -> str:

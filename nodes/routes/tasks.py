@@ -48,13 +48,19 @@ def listed(runtime: Runtime, query: Mapping[str, str]) -> dict[str, Any]:
 
 
 def details(runtime: Runtime, row_id: str) -> dict[str, Any]:
-    """A task whole: `task`, `prompt`, `urls` of its results, `inputs` (a URL each, null where not known). Blocking."""
+    """A task whole: `task`, `prompt`, `urls` of its results, `inputs` (a URL each, null where not known).
+
+    Of another model than Hunyuan Image 3 also its `parameters`, each input's field and its `variation`. Blocking.
+    """
     row = row_of(runtime, row_id)
     return {
         "task": public_row(row),
         "prompt": None if row.prompt.startswith("sha256:") else row.prompt,
         "urls": [url for url in row.urls if not url.startswith("data:")],
         "inputs": [_input_url(runtime, identity) for identity in row.images],
+        "parameters": dict(row.parameters),
+        "image_fields": list(row.image_fields),
+        "variation": row.variation,
     }
 
 

@@ -32,6 +32,7 @@ def public_row(row: TaskRow) -> dict[str, Any]:
         "prompt": row.prompt[:SHOWN_PROMPT],
         "size": row.size.api if row.size else None,
         "seed": row.seed,
+        "model": row.model,
         "credits": row.credits,
         "money": row.money.value,
         "created_at": row.created_at,

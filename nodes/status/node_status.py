@@ -18,16 +18,18 @@ if TYPE_CHECKING:
 class Board:
     """Tells how all handles of one node stand, ten times a second. Lives on the event loop of its prompt."""
 
-    def __init__(self, context: RunContext, *, costs: bool) -> None:
+    def __init__(self, context: RunContext) -> None:
         self._handles: list[Handle] = []
-        self._reporter = Reporter(context, self._handles, costs=costs)
+        self._prices: list[int] = []
+        self._reporter = Reporter(context, self._handles, self._prices)
         self._stopped: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._ticker = asyncio.ensure_future(self._tick())
         self.items = 0
 
-    def enter(self, handles: Sequence[Handle]) -> None:
-        """An item of the node's list begins to wait for these."""
+    def enter(self, handles: Sequence[Handle], prices: Sequence[int]) -> None:
+        """An item of the node's list begins to wait for these; prices: credits each may cost, 0: none."""
         self._handles.extend(handles)
+        self._prices.extend(prices)
         self.items += 1
 
     async def wait(self, futures: Sequence[asyncio.Future[Any]]) -> None:
@@ -67,13 +69,13 @@ class Boards:
         self._boards: dict[tuple[object, str, str], Board] = {}
 
     @asynccontextmanager
-    async def join(self, context: RunContext, handles: Sequence[Handle], *, costs: bool) -> AsyncIterator[Board]:
+    async def join(self, context: RunContext, handles: Sequence[Handle], prices: Sequence[int]) -> AsyncIterator[Board]:
         """The node's board while one item of its list waits for `handles`."""
         key = (asyncio.get_running_loop(), context.prompt_id, context.node_id)
         board = self._boards.get(key)
         if board is None:
-            board = self._boards[key] = Board(context, costs=costs)
-        board.enter(handles)
+            board = self._boards[key] = Board(context)
+        board.enter(handles, prices)
         try:
             yield board
         finally:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ...hunyuan.jobs.handle import Collected, Handle, Progress
 from ...hunyuan.journal.records import RunContext, TaskRow
-from ...hunyuan.models import CREDITS_PER_TASK, ImageSize
+from ...hunyuan.models import ImageSize
 from ..comfyui.prompt_origin import language
 from ..comfyui.submitter import is_page, submitter
 from .texts import status_line
@@ -92,10 +92,12 @@ def _failure(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def cost_of(handle: Handle) -> int:
-    """Credits of one task that costs: what the gateway charged as far as it said so, else the usual price."""
+def cost_of(handle: Handle, price: int) -> int:
+    """Credits of one task: what the gateway charged as far as it said so, else the price (0: it costs nothing)."""
+    if not price:
+        return 0
     if not handle.created.done() or handle.created.exception() is not None:
-        return CREDITS_PER_TASK
+        return price
     if not handle.paid:
         return 0
     ended = handle.done.done() and handle.done.exception() is None
@@ -105,14 +107,14 @@ def cost_of(handle: Handle) -> int:
 class Reporter:
     """Tells the submitting client how a node's tasks stand, when that changed."""
 
-    def __init__(self, context: RunContext, handles: Sequence[Handle], *, costs: bool) -> None:
+    def __init__(self, context: RunContext, handles: Sequence[Handle], prices: Sequence[int]) -> None:
         from server import PromptServer
 
         self._server = PromptServer.instance
         self._sid = submitter()  # whoever queued the prompt; later prompts may be another's
         self._context = context
         self._handles = handles
-        self._costs = costs
+        self._prices = prices
         self._language = language()
         self._said = ""
         self._bar = 0
@@ -129,7 +131,7 @@ class Reporter:
 
     def _credits(self) -> int:
         """What the tasks cost, less what turned out to be paid for already."""
-        return sum(map(cost_of, self._handles)) if self._costs else 0
+        return sum(map(cost_of, self._handles, self._prices))
 
     async def _send_bar(self, views: Sequence[Progress], done: Sequence[bool]) -> None:
         """Whole steps that only rise: an item that joins, or a task that starts over, holds the bar where it is."""

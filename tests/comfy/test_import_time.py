@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from benchmarks.servers import import_seconds
 from benchmarks.start import fresh, look
+from hunyuan.gateway.models.catalogue import Catalogue
 from tests.kit.comfy_fixtures import PaidServer
 
 OURS = [
     *("HunyuanGenerate", "HunyuanEdit", "HunyuanTaskWait"),
     *("HunyuanImageToURL", "HunyuanImageFromURL", "HunyuanPromptList"),
+    *(family.node for family in Catalogue().others),
 ]
 SHOWN = 0.05  # seconds: from here on ComfyUI's "Import times" say 0.1
 

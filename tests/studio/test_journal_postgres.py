@@ -82,7 +82,7 @@ def test_what_is_new_is_let_in_within_the_limits(tmp_path: Path, url: str) -> No
     journal = open_journal(tmp_path, url=url)
     known, written = begun(journal, 1), begun(journal, 2)
     wanted = [request(number).fingerprint(GATEWAY) for number in (1, 3, 4)]
-    asked: dict[str, Any] = {"account": ACCOUNT, "context": RunContext(), "promised": 1, "writing": [written.id]}
+    asked: dict[str, Any] = {"account": ACCOUNT, "context": RunContext(), "promised": 25, "writing": [written.id]}
     assert journal.admit(wanted, limits=Limits(credits_per_day=100), **asked) == set(wanted) - {known.fingerprint}
     with pytest.raises(CreditLimitError, match="50 credits more would pass the limit of 99 credits today: 50"):
         journal.admit(wanted, limits=Limits(credits_per_day=99), **asked)

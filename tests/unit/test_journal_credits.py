@@ -150,7 +150,7 @@ def test_requests_are_let_in_as_a_whole_before_anything_is_sent(tmp_path: Path) 
     with pytest.raises(CreditLimitError, match="in this session"):
         admitted(journal, eight, Limits(credits_per_session=224))
     with pytest.raises(CreditLimitError, match="25 wait to be sent"):
-        admitted(journal, eight, Limits(credits_per_day=225), promised=1)
+        admitted(journal, eight, Limits(credits_per_day=225), promised=25)
     other = RunContext(session="s2")
     assert admitted(journal, eight, Limits(224, 224), account="another", context=other) == set(eight)
 
@@ -159,12 +159,12 @@ def test_what_was_let_in_is_counted_once_while_it_is_written_down(tmp_path: Path
     journal = open_journal(tmp_path)
     written = begun(journal, 1)
     limits = Limits(credits_per_day=75)
-    assert admitted(journal, [4], limits, promised=2, writing=[written.id, new_row_id()]) == {4}
+    assert admitted(journal, [4], limits, promised=50, writing=[written.id, new_row_id()]) == {4}
     with pytest.raises(CreditLimitError, match=r"25 are counted already.*50 wait to be sent"):
-        admitted(journal, [4], limits, promised=2)
+        admitted(journal, [4], limits, promised=50)
     journal.dropped(written.id)  # it goes on under another id
     with pytest.raises(CreditLimitError, match=r" 0 are counted already.*50 wait to be sent"):
-        admitted(journal, [4, 5], limits, promised=2, writing=[written.id])
+        admitted(journal, [4, 5], limits, promised=50, writing=[written.id])
 
 
 def test_only_what_is_new_must_fit(tmp_path: Path) -> None:

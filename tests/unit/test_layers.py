@@ -26,7 +26,7 @@ USES = {
 }
 COMFY = {"comfy", "comfy_api", "comfy_api_nodes", "comfy_execution", "server", "folder_paths", "torch", "numpy", "PIL"}
 HEAVY = {"torch", "numpy", "PIL", "requests", "sqlalchemy", "boto3", "psycopg", "urllib3", "filelock"}
-GRAPH_NODES = {"generate", "edit", "task_wait", "image_url", "prompt_list"}
+GRAPH_NODES = {"generate", "edit", "task_wait", "image_url", "prompt_list", "model_nodes"}
 
 
 @dataclass(frozen=True)

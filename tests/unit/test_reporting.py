@@ -57,4 +57,6 @@ def test_the_status_line_counts_what_was_charged_as_far_as_it_is_known() -> None
     done.mark_done(collected((512, 512), (512, 512), credits=15))
     created.mark_created(collected((512, 512), credits=40).row, paid=True)
     free.mark_created(collected((512, 512)).row, paid=False)
-    assert [reporting.cost_of(each) for each in (done, created, waiting, free)] == [15, 40, 25, 0]
+    assert [reporting.cost_of(each, 25) for each in (done, created, waiting, free)] == [15, 40, 25, 0]
+    assert reporting.cost_of(waiting, 7) == 7
+    assert reporting.cost_of(created, 0) == 0

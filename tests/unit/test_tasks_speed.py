@@ -36,7 +36,7 @@ def test_aim_without_history(tmp_path: Path) -> None:
 
     async def story(rig: Rig) -> None:
         for seed, duration in enumerate(durations):
-            rig.runner.tools = replace(rig.runner.tools, durations=Durations(lambda type, size: ()))
+            rig.runner.tools = replace(rig.runner.tools, durations=Durations(lambda *kind, **of: ()))
             began = rig.clock.monotonic()
             _, end = await ended(rig, rig.submit(seed)[0])
             shares.append((end - began - duration) / duration)

@@ -1,0 +1,29 @@
+"""A MASK as the picture that a model's mask field takes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...hunyuan.errors import InputImageError
+
+if TYPE_CHECKING:
+    import torch
+
+
+def mask_image(name: str, value: object) -> torch.Tensor:
+    """An IMAGE [1,H,W,3] of a MASK [H,W] or [1,H,W]: white where it is 1, which is where the model edits.
+
+    Raises InputImageError for what is no MASK of one item.
+    """
+    import torch
+
+    if isinstance(value, torch.Tensor) and value.ndim == 2:
+        value = value.unsqueeze(0)
+    if not isinstance(value, torch.Tensor) or value.ndim != 3 or value.shape[0] != 1:
+        from ..input_values import described
+
+        raise InputImageError(
+            f"{name} must be a MASK of one item, got {described(value)}.",
+            do=f"Look at what is linked to {name}; a batch of masks gives one with a node that takes an item of it.",
+        )
+    return value.unsqueeze(-1).expand(-1, -1, -1, 3)
