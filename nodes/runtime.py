@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from ..hunyuan.gateway.client import Client
-    from ..hunyuan.jobs.background_loop import ThreadEngine
+    from ..hunyuan.jobs.background_loop import Pool, ThreadEngine
     from ..hunyuan.jobs.runner import TaskRunner
     from ..hunyuan.journal import Journal
     from ..hunyuan.journal.records import TaskRow
@@ -70,6 +70,7 @@ class Runtime:
         call does nothing.
         """
         from ..hunyuan.errors import JournalError
+        from ..hunyuan.jobs.background_loop import Pool
 
         if self._stopped:
             return
@@ -77,19 +78,27 @@ class Runtime:
         self.runner.close()
         self.engine.stop(self.runner.farewell, self.runner.tools.closing.left(self.runner.clock.monotonic()))
         try:
-            self.engine.call(self.journal.close).result(CLOSING_SECONDS)
+            self.engine.call(Pool.PAGE, self.journal.close).result(CLOSING_SECONDS)
         except (JournalError, TimeoutError) as error:  # the leases then end by themselves
             LOG.warning("The journal could not be closed: %s", error or "it is locked")
 
     def call(self, work: Callable[..., T], *arguments: object) -> Future[T]:
         """Starts a blocking call on a worker of the engine."""
-        return self.engine.call(work, *arguments)
+        from ..hunyuan.jobs.background_loop import Pool
+
+        return self.engine.call(Pool.PAGE, work, *arguments)
 
     async def run(self, work: Callable[..., T], *arguments: object) -> T:
         """Runs a blocking call on a worker of the engine; ComfyUI's interrupt ends the waiting."""
+        from ..hunyuan.jobs.background_loop import Pool
+
+        return await self.run_in(Pool.PAGE, work, *arguments)
+
+    async def run_in(self, pool: Pool, work: Callable[..., T], *arguments: object) -> T:
+        """As `run`, for a call over the network, which may hang: on the workers for its kind."""
         from .status.interrupt import interruptible
 
-        return await interruptible(asyncio.wrap_future(self.engine.call(work, *arguments)))
+        return await interruptible(asyncio.wrap_future(self.engine.call(pool, work, *arguments)))
 
 
 class Holder:
@@ -188,7 +197,7 @@ def _build() -> Runtime:
 def _compose(directory: Path) -> Runtime:
     from ..hunyuan.gateway.client import Client
     from ..hunyuan.http.requests_transport import RequestsTransport
-    from ..hunyuan.jobs.background_loop import ThreadEngine
+    from ..hunyuan.jobs.background_loop import Pool, ThreadEngine
     from ..hunyuan.jobs.durations import Durations
     from ..hunyuan.jobs.job import Tools
     from ..hunyuan.jobs.limiter import Limiter
@@ -213,7 +222,7 @@ def _compose(directory: Path) -> Runtime:
         hash_prompts=lambda: store.load().journal_prompts == "hash",
     )
     results_directory = Path(settings.results_dir) if settings.results_dir else directory / "results"
-    copies = S3Results(store.load, engine.call, LOG.warning)
+    copies = S3Results(store.load, partial(engine.call, Pool.UPLOADS), LOG.warning)
     results = ResultStore(
         results_directory,
         lambda: store.load().results_max_bytes,

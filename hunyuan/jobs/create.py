@@ -12,6 +12,7 @@ from dataclasses import replace
 from ..errors import BillingUnknownError, HunyuanError, InputUnreachableError, JournalError, Money, RateLimitedError
 from ..journal.records import Attached, Begun, Busy, Limits, TaskRow, new_row_id
 from ..models import ImageInput, ResolvedImage, TaskStatus
+from .background_loop import Pool
 from .handle import Phase
 from .job import Driver
 from .older_task import attach_to_older
@@ -108,7 +109,7 @@ async def _prepare_inputs(driver: Driver) -> None:
         driver.phase = Phase.PREPARING
 
         async def resolve(image: ImageInput) -> ResolvedImage:
-            return await driver.remote(driver.tools.sources.resolve, image)
+            return await driver.remote(Pool.UPLOADS, driver.tools.sources.resolve, image)
 
         driver.resolved = tuple(await asyncio.gather(*(resolve(image) for image in driver.inputs)))
 
@@ -160,7 +161,7 @@ async def _create(driver: Driver, attempt: int, begun: tuple[float, float]) -> f
 
     driver.phase = Phase.SENDING
     try:
-        status = await driver.remote(send)
+        status = await driver.remote(Pool.CREATES, send)
     except _TooLate:
         await _take_back(driver, row)
         driver.release_slot()

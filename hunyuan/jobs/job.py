@@ -23,7 +23,7 @@ from ..errors import (
     TaskTimeoutError,
 )
 from ..models import GenerationRequest, ImageInput, ResolvedImage, TaskState, TaskStatus
-from .background_loop import Engine
+from .background_loop import Engine, Pool
 from .closing import Closing
 from .handle import Collected, Decoded, Phase, Progress, Watch
 from .limiter import Limiter, Slot
@@ -164,9 +164,9 @@ class Driver:
         """Runs a short blocking call of the library away from the loop."""
         return await self.tools.engine.blocking(call, *arguments)
 
-    async def remote(self, call: Callable[..., T], *arguments: object) -> T:
+    async def remote(self, pool: Pool, call: Callable[..., T], *arguments: object) -> T:
         """Runs a call over the network away from the loop."""
-        return await self.tools.engine.remote(call, *arguments)
+        return await self.tools.engine.remote(pool, call, *arguments)
 
     # --- watches -------------------------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from ..errors import (
 from ..journal.record_errors import error_of_row
 from ..journal.records import TaskRow
 from ..models import SLOT_PATIENCE, StoredImage, TaskState, TaskStatus
+from .background_loop import Pool
 from .handle import Decoded, Phase
 from .job import Driver, StillRunning, TakenBack, TakenOver
 from .retry import Known, Next, after_download, after_poll, measured, next_poll, poll_times
@@ -139,7 +140,7 @@ async def poll(driver: Driver) -> TaskStatus:
         await tools.limiter.resume()
         try:
             _check_gateway(driver)
-            status = await driver.remote(tools.client.status, task_id, driver.input_urls)
+            status = await driver.remote(Pool.POLLS, tools.client.status, task_id, driver.input_urls)
         except HunyuanError as error:
             seen[type(error)] += 1
             age = await driver.age()
@@ -242,7 +243,7 @@ async def _collect_one(driver: Driver, index: int, url: str) -> tuple[StoredImag
     while True:
         await tools.limiter.resume()
         try:
-            return await driver.remote(_fetch, driver, index, url)
+            return await driver.remote(Pool.DOWNLOADS, _fetch, driver, index, url)
         except HunyuanError as error:
             seen[type(error)] += 1
             waited = driver.clock.monotonic() - since
@@ -313,7 +314,7 @@ async def load(driver: Driver) -> list[Decoded]:
 
     driver.phase = Phase.DOWNLOADING
     try:
-        return await driver.remote(read)
+        return await driver.remote(Pool.DOWNLOADS, read)
     except (OSError, HunyuanError) as error:
         tools.warn(f"The files of task {row.task_id or row.id} cannot be read ({error}); fetching them again.")
     # The known link first: a gateway that no longer knows the task, or one server of it, must not cost a new image.

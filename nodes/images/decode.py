@@ -212,7 +212,7 @@ def _eight_bit(image: Image.Image) -> Image.Image:
 
 
 def _stripes(image: Image.Image) -> Iterator[tuple[int, NDArray[Any]]]:
-    """(row, the pixels from that row on), a few rows at a time, so that no wide copy of the whole image is ever made."""
+    """(row, the pixels from that row on), a few rows at a time: no wide copy of the whole image is ever made."""
     rows = max(1, _STRIPE_PIXELS // image.width)
     for top in range(0, image.height, rows):
         yield top, np.asarray(image.crop((0, top, image.width, min(top + rows, image.height))))

@@ -38,8 +38,9 @@ def spent(work, data):
         outcome = type(error).__name__
     return time.process_time() - start, outcome
 best = min(spent(images.decode, good)[0] for _ in range(3))
-told = [[seconds / best, outcome] for seconds, outcome in (spent(images.decode, data) for data in files)]
-small = [[seconds / best, outcome] for seconds, outcome in (spent(lambda data: thumbnail(data, 64), data) for data in files)]
+def each(work):
+    return [[seconds / best, outcome] for seconds, outcome in (spent(work, data) for data in files)]
+told, small = each(images.decode), each(lambda data: thumbnail(data, 64))
 at_once, ended = [], []
 threads = [threading.Thread(target=lambda d=data: ended.append(spent(images.decode, d)[1])) for data in files * AT_ONCE]
 for thread in threads: thread.start()
