@@ -294,7 +294,7 @@ def _fetch(driver: Driver, index: int, url: str) -> tuple[StoredImage, Decoded]:
     except DownloadError as error:
         do, rejected = error.do, data or (error.body if isinstance(error, NotAnImageError) else b"")
         if rejected:
-            kept = tools.results.keep_rejected(row.task_id or row.id, index, rejected)
+            kept = tools.results.keep_rejected(row.task_id or row.id, index, rejected, tools.settings().redact)
             do = f"{do} The bytes are kept for a look in {kept}.".strip()
         raise error.but(task_id=row.task_id or row.id, do=do) from error.__cause__
     link = "" if url.startswith("data:") else url
