@@ -1,4 +1,4 @@
-"""The map in CONTRIBUTING.md: each module with the first sentence it says of itself: `python -m devtools.module_map`."""
+"""The map in CONTRIBUTING.md: modules with the first sentence it says of itself: `python -m devtools.module_map`"""
 
 from __future__ import annotations
 

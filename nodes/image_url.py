@@ -55,6 +55,7 @@ class HunyuanImageToURL(io.ComfyNode):
 
     @classmethod
     async def execute(cls, image: torch.Tensor) -> io.NodeOutput:
+        from ..hunyuan.jobs.background_loop import Pool
         from .images.tensors import EncodeOptions, as_image, image_inputs
         from .runtime import runtime
         from .status.texts import in_the_users_language
@@ -64,7 +65,9 @@ class HunyuanImageToURL(io.ComfyNode):
             settings = await built.run(built.settings_store.load)
             options = EncodeOptions.of(settings)
             inputs: list[ImageInput] = await built.run(image_inputs, as_image("image", image), options)
-            resolved: Sequence[ResolvedImage] = await _each(inputs, lambda item: built.run(built.sources.resolve, item))
+            resolved: Sequence[ResolvedImage] = await _each(
+                inputs, lambda item: built.run_in(Pool.UPLOADS, built.sources.resolve, item)
+            )
         inputs_told = [{"way": item.way, "bytes": item.uploaded, "note": item.note} for item in resolved]
         return io.NodeOutput("\n".join(item.url for item in resolved), _json({"inputs": inputs_told}))
 
@@ -134,10 +137,11 @@ def _urls(image_urls: str) -> list[str]:
 async def _fetch(built: Runtime, number: int, url: str) -> DecodedImage:
     """One image, tried again where only the way to it failed. Errors name the URL's number, and no payment."""
     from ..hunyuan.errors import HunyuanError, Money, RateLimitedError, ServerError, TransportError
+    from ..hunyuan.jobs.background_loop import Pool
 
     for pause in (*PAUSES, None):
         try:
-            return await built.run(_download, built, url)
+            return await built.run_in(Pool.DOWNLOADS, _download, built, url)
         except HunyuanError as error:
             if pause is None or not isinstance(error, (TransportError, ServerError, RateLimitedError)):
                 what = f"URL {number} of image_urls: {error.what}"

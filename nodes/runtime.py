@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from ..hunyuan.gateway.client import Client
-    from ..hunyuan.jobs.background_loop import ThreadLoop
+    from ..hunyuan.jobs.background_loop import Pool, ThreadLoop
     from ..hunyuan.jobs.runner import TaskRunner
     from ..hunyuan.journal import Journal
     from ..hunyuan.journal.records import TaskRow
@@ -70,6 +70,7 @@ class Runtime:
         call does nothing.
         """
         from ..hunyuan.errors import JournalError
+        from ..hunyuan.jobs.background_loop import Pool
 
         if self._stopped:
             return
@@ -78,19 +79,27 @@ class Runtime:
         left = self.runner.tools.closing.left(self.runner.clock.monotonic())
         self.background.stop(self.runner.wait_for_unwritten, left)
         try:
-            self.background.call(self.journal.close).result(CLOSING_SECONDS)
+            self.background.call(Pool.PAGE, self.journal.close).result(CLOSING_SECONDS)
         except (JournalError, TimeoutError) as error:  # the leases then end by themselves
             LOG.warning("The journal could not be closed: %s", error or "it is locked")
 
     def call(self, work: Callable[..., T], *arguments: object) -> Future[T]:
         """Starts a blocking call on a worker of the background loop."""
-        return self.background.call(work, *arguments)
+        from ..hunyuan.jobs.background_loop import Pool
+
+        return self.background.call(Pool.PAGE, work, *arguments)
 
     async def run(self, work: Callable[..., T], *arguments: object) -> T:
         """Runs a blocking call on a worker of the background loop; ComfyUI's interrupt ends the waiting."""
+        from ..hunyuan.jobs.background_loop import Pool
+
+        return await self.run_in(Pool.PAGE, work, *arguments)
+
+    async def run_in(self, pool: Pool, work: Callable[..., T], *arguments: object) -> T:
+        """As `run`, for a call over the network, which may hang: on the workers for its kind."""
         from .status.interrupt import interruptible
 
-        return await interruptible(asyncio.wrap_future(self.background.call(work, *arguments)))
+        return await interruptible(asyncio.wrap_future(self.background.call(pool, work, *arguments)))
 
 
 class Holder:
@@ -189,7 +198,7 @@ def _build() -> Runtime:
 def _compose(directory: Path) -> Runtime:
     from ..hunyuan.gateway.client import Client
     from ..hunyuan.http.requests_transport import RequestsTransport
-    from ..hunyuan.jobs.background_loop import ThreadLoop
+    from ..hunyuan.jobs.background_loop import Pool, ThreadLoop
     from ..hunyuan.jobs.durations import Durations
     from ..hunyuan.jobs.job import Tools
     from ..hunyuan.jobs.limiter import Limiter
@@ -214,7 +223,7 @@ def _compose(directory: Path) -> Runtime:
         hash_prompts=lambda: store.load().journal_prompts == "hash",
     )
     results_directory = Path(settings.results_dir) if settings.results_dir else directory / "results"
-    copies = S3Results(store.load, background.call, LOG.warning)
+    copies = S3Results(store.load, partial(background.call, Pool.UPLOADS), LOG.warning)
     results = ResultStore(
         results_directory,
         lambda: store.load().results_max_bytes,

@@ -7,6 +7,7 @@ import asyncio
 from ..errors import BillingUnknownError, HunyuanError, InputUnreachableError, JournalError, Money, RateLimitedError
 from ..journal.records import TaskRow
 from ..models import TaskStatus
+from .background_loop import Pool
 from .handle import Phase
 from .job import Job
 from .older_task import attach_to_older
@@ -33,7 +34,7 @@ async def create(job: Job, reserved: Reserved) -> Accepted | Again:
 
     job.phase = Phase.SENDING
     try:
-        status = await job.background.remote(send)
+        status = await job.background.remote(Pool.CREATES, send)
     except HunyuanError as error:
         return await _not_accepted(job, reserved, error)
     except Exception as defect:

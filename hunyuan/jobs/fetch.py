@@ -16,6 +16,7 @@ from ..errors import (
 )
 from ..journal.records import TaskRow
 from ..models import StoredImage
+from .background_loop import Pool
 from .handle import Decoded, Phase
 from .job import Job
 from .poll import ALONE_TRIES, ask
@@ -46,7 +47,7 @@ async def load(job: Job, row: TaskRow) -> Stored | Left:
 
     job.phase = Phase.DOWNLOADING
     try:
-        return Stored(row, await job.background.remote(read))
+        return Stored(row, await job.background.remote(Pool.DOWNLOADS, read))
     except (OSError, HunyuanError) as error:
         tools.warn(f"The files of task {row.storage_id} cannot be read ({error}); fetching them again.")
     try:
@@ -76,7 +77,7 @@ async def _fetch_one(job: Job, row: TaskRow, index: int, url: str) -> tuple[Stor
     while True:
         await tools.limiter.resume()
         try:
-            return await job.background.remote(_download, job, row, index, url)
+            return await job.background.remote(Pool.DOWNLOADS, _download, job, row, index, url)
         except HunyuanError as error:
             seen[type(error)] += 1
             waited = job.clock.monotonic() - since
@@ -114,7 +115,7 @@ def _download(job: Job, row: TaskRow, index: int, url: str) -> tuple[StoredImage
     except DownloadError as error:
         do, rejected = error.do, data or (error.body if isinstance(error, NotAnImageError) else b"")
         if rejected:
-            kept = tools.results.keep_rejected(row.storage_id, index, rejected)
+            kept = tools.results.keep_rejected(row.storage_id, index, rejected, tools.settings().redact)
             do = f"{do} The bytes are kept for a look in {kept}.".strip()
         raise error.but(task_id=row.storage_id, do=do) from error.__cause__
     link = "" if url.startswith("data:") else url

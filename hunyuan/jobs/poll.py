@@ -10,6 +10,7 @@ from ..errors import AuthenticationError, HunyuanError, Money, SettingsError, Un
 from ..journal.record_errors import error_of_row
 from ..journal.records import TaskRow
 from ..models import SLOT_PATIENCE, TaskState, TaskStatus
+from .background_loop import Pool
 from .handle import Phase
 from .job import Job
 from .poll_times import aim, measured, next_poll, plan
@@ -101,7 +102,7 @@ async def ask(job: Job, row: TaskRow | str) -> TaskStatus:
         await tools.limiter.wait_to_poll()
         try:
             _check_gateway(job, known)
-            status = await job.background.remote(tools.client.status, task_id, job.input_urls)
+            status = await job.background.remote(Pool.POLLS, tools.client.status, task_id, job.input_urls)
         except HunyuanError as error:
             seen[type(error)] += 1
             age = await job.age(known)

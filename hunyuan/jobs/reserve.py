@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from ..journal.records import Attached, Begun, Busy, Limits, TaskRow, new_row_id
 from ..models import ImageInput, ResolvedImage
+from .background_loop import Pool
 from .handle import Phase
 from .job import Job
 from .retry import backoff
@@ -19,7 +20,7 @@ async def prepare_inputs(job: Job, requested: Requested) -> tuple[str, ...]:
         job.phase = Phase.PREPARING
 
         async def resolve(image: ImageInput) -> ResolvedImage:
-            return await job.background.remote(job.tools.sources.resolve, image)
+            return await job.background.remote(Pool.UPLOADS, job.tools.sources.resolve, image)
 
         job.resolved = tuple(await asyncio.gather(*(resolve(image) for image in requested.inputs)))
     return tuple(image.url for image in job.resolved)

@@ -10,7 +10,6 @@ import dataclasses
 import hashlib
 import json
 import os
-import re
 import stat
 import tempfile
 import threading
@@ -18,21 +17,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import quote
 
 from ..atomic_file import replace
 from ..errors import SettingsError
+from .redaction import MASK, redact
 from .rules import RULES, without_user
-from .url_secrets import url_secrets
+from .url_secrets import header_secrets, query_secrets, url_secrets
 
 Origin = Literal["environment", "file", "default"]
 
 SECRET_FIELDS = frozenset({"api_key", "journal_url", "s3_access_key", "s3_secret_key", "http_upload_headers"})
 ENVIRONMENT_PREFIX = "HUNYUAN_"
-MASK = "***"
-_KEY_LIKE = re.compile(r"aio_[A-Za-z0-9_\-]+")  # the form of the gateway's keys (vendor's docs)
 _ADDRESSES = frozenset({"proxy", "base_url", "s3_endpoint", "http_upload_url"})
-_SHORTEST_SECRET = 4  # characters; anything shorter would turn every text into stars
 
 
 @dataclass(frozen=True, repr=False)
@@ -86,19 +82,17 @@ class Settings:
         return hashlib.sha256(self.api_key.encode()).hexdigest()[:16] if self.api_key else ""
 
     def redact(self, text: str) -> str:
-        """The text with every secret's value, and everything of a key's form, replaced by `***`."""
-        for secret in self._secrets():
-            text = text.replace(secret, MASK)
-        return _KEY_LIKE.sub(MASK, text)
+        """The text with every secret, however it is written, and everything of a key's form replaced by `***`."""
+        return redact(text, self._secrets())
 
     def _secrets(self) -> list[str]:
-        """Every form in which a secret could appear, the longest first (one may hold another)."""
+        """Every secret by itself, those inside headers and addresses too."""
         plain = [self.api_key, self.journal_url, self.s3_access_key, self.s3_secret_key]
         for value in self.http_upload_headers.values():
-            plain += [value, value.rpartition(" ")[2]]  # "Bearer …": the token by itself too
+            plain += [value, *header_secrets(value)]
         plain += [secret for url in (self.journal_url, self.proxy) for secret in url_secrets(url)]
-        forms = {form for text in plain for form in (text, quote(text, safe=""), json.dumps(text)[1:-1])}
-        return sorted((form for form in forms if len(form) >= _SHORTEST_SECRET), key=len, reverse=True)
+        plain += query_secrets(self.http_upload_url)
+        return [secret for secret in plain if secret]
 
 
 FIELDS = tuple(each.name for each in dataclasses.fields(Settings))

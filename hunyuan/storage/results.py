@@ -29,6 +29,8 @@ _ENDINGS = {
 }
 _STALE_SECONDS = 3600.0  # a temporary file this old belongs to a process that died
 _KEEP_REJECTED = 20
+_LONGEST_TEXT = 4 * 2**20  # bytes kept of what is no picture
+_PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF")
 _LONGEST_NAME = 128  # characters of an id in a file's name
 _EVICT_TO = 0.9  # of the cap: making room a little at a time would mean a look at the folder for each file
 
@@ -122,14 +124,21 @@ class ResultStore:
             self._copies.put(target.name, data, mime)
         return StoredImage(path=target.name, mime=mime, bytes=len(data), digest=digest, url=url)
 
-    def keep_rejected(self, task_id: str, index: int, data: bytes) -> str:
-        """Keep bytes that were no image, for a look; returns where. The newest 20 are kept. Never raises."""
+    def keep_rejected(
+        self, task_id: str, index: int, data: bytes, redact: Callable[[str], str] = lambda text: text
+    ) -> str:
+        """Keep bytes that were no image, for a look; returns where. The newest 20 are kept. Never raises.
+
+        redact: what a text goes through before; it may hold what its server was asked with. Nobody else may read them.
+        """
         folder = self.directory / "rejected"
         try:
             self._prepare()
             folder.mkdir(mode=0o700, exist_ok=True)
             kept = folder / f"{file_name(task_id, index, '')}-{hashlib.sha256(data).hexdigest()[:12]}"
-            kept.write_bytes(data)
+            with open(os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+                os.chmod(kept, 0o600)  # one that was there before
+                file.write(_redacted(data, redact))
             for old in sorted(folder.iterdir(), key=lambda file: file.stat().st_mtime)[:-_KEEP_REJECTED]:
                 old.unlink()
         except (OSError, HunyuanError) as failure:
@@ -277,6 +286,19 @@ def file_name(task_id: str, index: int, mime: str) -> str:
     if name != checked or name != name.lower():
         name = f"{name}-{hashlib.sha256(checked.encode()).hexdigest()[:8]}"
     return f"{name}_{index}.{_ENDINGS.get(mime, 'img')}"
+
+
+def _redacted(data: bytes, redact: Callable[[str], str]) -> bytes:
+    """A picture's bytes as they are, however damaged; of anything else the beginning, redacted as a text."""
+    if data.startswith(_PICTURES) or data[4:8] == b"ftyp":
+        return data
+    data = data[:_LONGEST_TEXT]
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        with suppress(UnicodeError):
+            return redact(data.decode("utf-16")).encode("utf-8")
+    with suppress(UnicodeError):
+        return redact(data.decode("utf-8")).encode("utf-8")
+    return redact(data.decode("latin-1")).encode("latin-1")
 
 
 def _digest_of(path: Path) -> str:

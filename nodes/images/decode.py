@@ -1,13 +1,16 @@
 """Bytes to pixels: files from a network, read as if they were hostile.
 
 PNG, JPEG, WebP, GIF (first frame) and, where this Pillow has it, AVIF. What is not one of these by its first bytes
-never reaches a Pillow plugin; sizes are checked before a pixel is decoded; cut files are refused even where another
-custom node has switched Pillow's `LOAD_TRUNCATED_IMAGES` on for the whole process.
+never reaches a Pillow plugin; sizes and the number of parts are checked before a pixel is decoded; all decodes
+together keep to a budget of memory, each to a deadline; cut files are refused even where another custom node has
+switched Pillow's `LOAD_TRUNCATED_IMAGES` on for the whole process.
 """
 
 from __future__ import annotations
 
-import struct
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,22 +18,22 @@ import numpy as np
 from PIL import Image, ImageCms, ImageFile, UnidentifiedImageError
 
 from ...hunyuan.errors import NotAnImageError, TooLargeError
-from .files import describe, is_complete, kind_of, webp_size
+from ...hunyuan.models import MOST_PIXELS
+from .budget import MemoryBudget
+from .files import describe, kind_of, webp_size
+from .orientation import turned
+from .walks import is_complete, lean_jpeg
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-MAX_PIXELS = 64_000_000  # of one decoded image
-_ORIENTATION_TAG = 0x0112  # EXIF 2.3, tag Orientation
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
+BUDGET = MemoryBudget(512 * 2**20)  # bytes, for the decodes of all threads together
+# Of one pixel while its file is decoded: Pillow's image, the same in RGB, the bytes taken out of it (joined of pieces),
+# and what the decoder itself keeps (a WebP's two canvases, a progressive JPEG's coefficients).
+_BYTES_A_PIXEL = 16
+DEADLINE = 30.0  # seconds for one file; 36 megapixels take one or two
+_AT_A_TIME = 2**20  # bytes that Pillow's decoder is given, so that the deadline is looked at in between
+_STRIPE_PIXELS = 2**18  # taken out of Pillow's image at a time
 _MIMES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp", "GIF": "image/gif", "AVIF": "image/avif"}
 
 
@@ -44,10 +47,29 @@ class Read(NamedTuple):
     note: str
 
 
-def read_pixels(data: bytes, *, alpha: bool) -> Read:
+class _Timed(BytesIO):
+    """A file in memory that can be read until its time is up; then reading raises TimeoutError."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self.start()
+
+    def start(self) -> None:
+        """The time begins, anew where somebody waited for memory meanwhile."""
+        self._ends = time.monotonic() + DEADLINE
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """As BytesIO has it."""
+        if time.monotonic() > self._ends:
+            raise TimeoutError(f"not done within {DEADLINE:g} s")
+        return super().read(size)
+
+
+def read_pixels(data: bytes, *, alpha: bool, max_pixels: int = MOST_PIXELS) -> Read:
     """The first picture of a file.
 
     alpha: whether transparency is read; without it an image's own transparency is ignored (the colours stay).
+    max_pixels: width times height at most. Waits while other threads' decodes need the memory.
     Raises NotAnImageError and TooLargeError, both saying what was got.
     """
     kind = kind_of(data)
@@ -56,45 +78,86 @@ def read_pixels(data: bytes, *, alpha: bool) -> Read:
             f"The file is not an image that can be read here: {describe(data)}.",
             why="PNG, JPEG, WebP, GIF and AVIF are read.",
         )
-    if kind == "WEBP":  # Pillow allocates a WebP's whole canvas while opening it
-        _check_size(*webp_size(data))
     _check_complete(data, kind)
+    with _as_ours(data, kind):
+        image = None if kind == "WEBP" else _open(data, kind)  # Pillow allocates a WebP's whole canvas as it opens it
+        width, height = webp_size(data) if image is None else image.size
+        _check_size(width, height, max_pixels)
+        with BUDGET.hold(width * height * _BYTES_A_PIXEL):
+            if image is None:
+                image = _open(data, kind)
+                _check_size(*image.size, max_pixels)
+            if isinstance(image.fp, _Timed):
+                image.fp.start()
+            return _read(image, kind, alpha=alpha)
+
+
+@contextmanager
+def opened(data: bytes, *, draft: int) -> Iterator[Image.Image]:
+    """The image the way it wants to be seen, within the budget; draft: a JPEG may come smaller, not under so many
+    pixels a side. For files that were decoded once. Raises NotAnImageError, and what Pillow raises."""
+    kind = kind_of(data)
+    if kind is None:
+        raise NotAnImageError(f"The file is not an image that can be read here: {describe(data)}.")
+    _check_complete(data, kind)
+    image = _open(data, kind)
+    image.draft("RGB", (draft, draft))
+    with BUDGET.hold(image.width * image.height * _BYTES_A_PIXEL):
+        yield turned(image)
+
+
+def _read(image: ImageFile.ImageFile, kind: str, *, alpha: bool) -> Read:
+    image.decodermaxblock = max(image.decodermaxblock, _AT_A_TIME)
+    image.load()
+    upright = turned(image)
+    colours, note = _srgb(upright)
+    transparency = _alpha(upright) if alpha else None
+    return Read(np.asarray(colours), transparency, _is_opaque(upright), _MIMES[kind], note)
+
+
+@contextmanager
+def _as_ours(data: bytes, kind: str) -> Iterator[None]:
+    """Pillow's failures as ours; its plugins raise nearly anything on a damaged file, and the cause stays attached."""
     try:
-        image = _open(data, kind)
-        _check_size(*image.size)
-        image.decodermaxblock = max(image.decodermaxblock, len(data))  # all at once: a pause costs the decoder time
-        image.load()
-        turned = _turned(image)
-        colours, note = _srgb(turned)
-        transparency = _alpha(turned) if alpha else None
-        return Read(_array(colours), transparency, _is_opaque(turned), _MIMES[kind], note)
+        yield
     except (NotAnImageError, TooLargeError):
         raise
     except (MemoryError, Image.DecompressionBombError) as error:
         raise TooLargeError(f"The {kind} file is too large to decode: {error}.") from error
-    except Exception as error:  # Pillow's plugins raise nearly anything on a damaged file; the cause stays attached
+    except TimeoutError as error:
+        raise NotAnImageError(
+            f"The {kind} file of {len(data):,} bytes was not decoded within {DEADLINE:g} seconds."
+        ) from error
+    except Exception as error:
         raise NotAnImageError(
             f"The {kind} file of {len(data):,} bytes is damaged and cannot be decoded: {error or type(error).__name__}."
         ) from error
 
 
 def _open(data: bytes, kind: str) -> ImageFile.ImageFile:
+    exif, xmp, whole = b"", b"", data
+    if kind == "JPEG":
+        data, exif, xmp = lean_jpeg(data)
     try:
-        return Image.open(BytesIO(data), formats=[kind])
+        image = Image.open(_Timed(data), formats=[kind])
     except (UnidentifiedImageError, TypeError, KeyError) as error:
         if kind == "AVIF" and "AVIF" not in Image.OPEN:
             raise NotAnImageError("The file is AVIF, which this Pillow cannot read.", do="Update Pillow.") from error
         if isinstance(error, UnidentifiedImageError):  # its own text shows an object of Python
-            raise NotAnImageError(f"The {kind} file of {len(data):,} bytes has a damaged beginning.") from error
+            raise NotAnImageError(f"The {kind} file of {len(whole):,} bytes has a damaged beginning.") from error
         raise
+    image.info |= {name: block for name, block in (("exif", exif), ("xmp", xmp)) if block}
+    return image
 
 
-def _check_size(width: int, height: int) -> None:
+def _check_size(width: int, height: int, most: int) -> None:
     if width < 1 or height < 1:
         raise NotAnImageError(f"The image says it is {width}×{height} pixels.")
-    if width * height > MAX_PIXELS:
+    if width * height > most:
         raise TooLargeError(
-            f"The image says it is {width}×{height} pixels; at most {MAX_PIXELS // 1_000_000} megapixels are decoded."
+            f"The image says it is {width}×{height} pixels; at most {most / 1e6:.3g} megapixels are decoded here.",
+            why="A result may have four times the pixels that were asked for, and never more than "
+            f"{MOST_PIXELS // 1_000_000} megapixels.",
         )
 
 
@@ -102,19 +165,6 @@ def _check_complete(data: bytes, kind: str) -> None:
     """Refuses what ends too early; Pillow alone fills the rest with gray when LOAD_TRUNCATED_IMAGES is on."""
     if not is_complete(data, kind):
         raise NotAnImageError(f"The {kind} file is cut short: it ends after {len(data):,} bytes without its end mark.")
-
-
-def _turned(image: Image.Image) -> Image.Image:
-    """The image the way its EXIF orientation wants to be seen; broken EXIF counts as none."""
-    try:
-        turn = _TURNS.get(image.getexif().get(_ORIENTATION_TAG, 1))
-    except (OSError, ValueError, TypeError, SyntaxError, LookupError, struct.error):
-        turn = None  # a damaged appendix is no reason to refuse a paid picture
-    if turn is None:
-        return image
-    result = image.transpose(turn)
-    result.info.update(image.info)
-    return result
 
 
 def _srgb(image: Image.Image) -> tuple[Image.Image, str]:
@@ -155,25 +205,17 @@ def _eight_bit(image: Image.Image) -> Image.Image:
     """16-bit gray to its high byte, which is what Pillow itself makes of 16-bit colour (rawmode RGB;16B)."""
     if not image.mode.startswith("I"):
         return image
-    values: NDArray[Any] = np.asarray(image).astype(np.int64)
-    return Image.fromarray((np.clip(values, 0, 65535) >> 8).astype(np.uint8))
+    high = np.empty((image.height, image.width), np.uint8)
+    for top, stripe in _stripes(image):
+        np.copyto(high[top : top + len(stripe)], np.clip(stripe, 0, 65535) >> 8, casting="unsafe")
+    return Image.fromarray(high)
 
 
-def _array(image: Image.Image) -> NDArray[np.uint8]:
-    """uint8 [H,W,3], read-only, of an image in mode RGB.
-
-    What `np.asarray` gives, in half the time: that has Pillow write 64 KB pieces, and then joins them.
-    """
-    width, height = image.size
-    try:
-        encoder = Image._getencoder("RGB", "raw", ("RGB",))  # Pillow's own way; it has no public one for one piece
-        encoder.setimage(image.im, (0, 0, width, height))
-        written = encoder.encode(width * height * 3)[2]
-    except (AttributeError, TypeError):  # a Pillow that has changed this
-        written = b""
-    if len(written) != width * height * 3:
-        return np.asarray(image)
-    return np.frombuffer(written, np.uint8).reshape(height, width, 3)
+def _stripes(image: Image.Image) -> Iterator[tuple[int, NDArray[Any]]]:
+    """(row, the pixels from that row on), a few rows at a time: no wide copy of the whole image is ever made."""
+    rows = max(1, _STRIPE_PIXELS // image.width)
+    for top in range(0, image.height, rows):
+        yield top, np.asarray(image.crop((0, top, image.width, min(top + rows, image.height))))
 
 
 def _is_opaque(image: Image.Image) -> bool:

@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ...hunyuan.errors import InputImageError
-from ...hunyuan.models import EncodedImage, ImageInput
+from ...hunyuan.models import MOST_PIXELS, EncodedImage, ImageInput
 
 if TYPE_CHECKING:
     import numpy as np
@@ -76,11 +76,14 @@ class EncodeOptions:
         )
 
 
-def decode(data: bytes, *, alpha: bool = False) -> DecodedImage:
-    """Reads a file's bytes, see image_decode. Raises NotAnImageError, TooLargeError. Blocks tens of milliseconds."""
+def decode(data: bytes, max_pixels: int = MOST_PIXELS, *, alpha: bool = False) -> DecodedImage:
+    """Reads a file's bytes, see decode.py; max_pixels: width times height at most.
+
+    Raises NotAnImageError, TooLargeError. Blocks tens of milliseconds, and while other decodes need the memory.
+    """
     from .decode import read_pixels
 
-    read = read_pixels(data, alpha=alpha)
+    read = read_pixels(data, alpha=alpha, max_pixels=max_pixels)
     return DecodedImage(read.pixels, read.alpha, read.mime, read.note, read.opaque)
 
 

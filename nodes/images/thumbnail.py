@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from io import BytesIO
 
-from PIL import Image, ImageOps
+from PIL import Image
 
 from ...hunyuan.errors import NotAnImageError
+from .decode import opened
 
 
 def thumbnail(data: bytes, side: int) -> bytes:
@@ -15,18 +16,11 @@ def thumbnail(data: bytes, side: int) -> bytes:
     The file was decoded once before it was stored. Raises NotAnImageError if it cannot be read now.
     """
     try:
-        image = Image.open(BytesIO(data), formats=_formats())
-        image.draft("RGB", (side, side))  # JPEG: decodes at a fraction of its size
-        small = ImageOps.exif_transpose(image)
-        small.thumbnail((side, side))
-        out = BytesIO()
-        clear = small.mode in ("RGBA", "LA", "PA") or "transparency" in small.info
-        small.convert("RGBA" if clear else "RGB").save(out, "WEBP", quality=80, method=2)
+        with opened(data, draft=side) as small:
+            small.thumbnail((side, side))
+            out = BytesIO()
+            clear = small.mode in ("RGBA", "LA", "PA") or "transparency" in small.info
+            small.convert("RGBA" if clear else "RGB").save(out, "WEBP", quality=80, method=2)
     except (OSError, ValueError, Image.DecompressionBombError) as error:
         raise NotAnImageError(f"The stored image cannot be shown: {error}.") from error
     return out.getvalue()
-
-
-def _formats() -> list[str]:
-    Image.init()
-    return [name for name in ("PNG", "JPEG", "WEBP", "GIF", "AVIF") if name in Image.OPEN]

@@ -22,6 +22,7 @@ from hunyuan.addresses import Address
 from hunyuan.errors import AnswerLostError, HunyuanError, NotAnImageError, SettingsError, TransportError
 from hunyuan.gateway.client import Client
 from hunyuan.http.transport import Exchange
+from hunyuan.jobs.background_loop import Pool
 from hunyuan.jobs.durations import Durations
 from hunyuan.jobs.handle import Collected, Handle
 from hunyuan.jobs.job import Options, Tools
@@ -102,7 +103,7 @@ class VirtualLoop:
             await self.clock.sleep(self.journal_seconds)
         return await self._make(call, arguments, 0.0)
 
-    async def remote(self, call: Callable[..., T], *arguments: object) -> T:
+    async def remote(self, pool: Pool, call: Callable[..., T], *arguments: object) -> T:
         return await self._make(call, arguments, self._latency)
 
     async def _make(self, call: Callable[..., T], arguments: tuple[object, ...], seconds: float) -> T:

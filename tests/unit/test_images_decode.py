@@ -6,7 +6,6 @@ import io
 import struct
 import zlib
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pytest
@@ -55,24 +54,6 @@ PAIRS = [
     for mode in ("RGB", "L", "P", "RGBA", "LA", "1", "CMYK")
     if (kind, mode) not in NO_SUCH_MODE
 ]
-
-
-def test_pixels_come_the_same_from_a_pillow_that_writes_them_in_pieces_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    data = saved(Image.fromarray(noise(37, 23, 3)), "PNG")
-    whole = images.decode(data).pixels
-    real, refused = Image._getencoder, list[Any]()
-
-    def changed(*arguments: Any) -> object:
-        if not refused:
-            refused.append(arguments)
-            raise TypeError("_getencoder() is not what it was")
-        return real(*arguments)
-
-    monkeypatch.setattr(Image, "_getencoder", changed)
-    in_pieces = images.decode(data).pixels
-    assert refused
-    assert whole.shape == in_pieces.shape == (23, 37, 3)
-    assert whole.tobytes() == in_pieces.tobytes() == noise(37, 23, 3).tobytes()
 
 
 @pytest.mark.parametrize(("kind", "mode"), PAIRS)
@@ -415,7 +396,7 @@ def bomb_jpeg() -> bytes:
 
 @pytest.mark.parametrize(
     ("bomb", "words"),
-    [(bomb_png, "too large to decode"), (bomb_jpeg, "too large to decode"), (bomb_webp, "at most 64 megapixels")],
+    [(bomb_png, "too large to decode"), (bomb_jpeg, "too large to decode"), (bomb_webp, "at most 36 megapixels")],
 )
 def test_a_bomb_is_refused_by_its_header(bomb: Callable[[], bytes], words: str) -> None:
     with pytest.raises(errors.TooLargeError, match=words):
@@ -434,9 +415,9 @@ def test_a_text_chunk_bomb_is_refused() -> None:
 
 
 def test_just_under_the_cap_is_read_and_just_over_is_not() -> None:
-    under, over = Image.new("1", (8000, 8000)), Image.new("1", (8000, 8001))
-    assert images.decode(saved(under, "PNG")).pixels.shape == (8000, 8000, 3)
-    with pytest.raises(errors.TooLargeError, match="8000×8001"):
+    under, over = Image.new("1", (6000, 6000)), Image.new("1", (6000, 6001))
+    assert images.decode(saved(under, "PNG")).pixels.shape == (6000, 6000, 3)
+    with pytest.raises(errors.TooLargeError, match="6000×6001"):
         images.decode(saved(over, "PNG"))
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import os
 import re
+import stat
 import threading
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from hunyuan.errors import DownloadError, InvalidTaskIdError, Money
 from hunyuan.journal import Journal
 from hunyuan.journal.records import TaskRow
 from hunyuan.models import StoredImage
+from hunyuan.settings.store import Settings
 from hunyuan.storage.results import ResultStore, file_name
 from tests.kit.journals import HandClock, Worker, begun, fresh, open_journal
 
@@ -131,6 +134,7 @@ def test_a_full_disk_leaves_neither_a_half_file_nor_a_temporary_one(tmp_path: Pa
         "limited",
         """
 import resource
+from hunyuan.settings.store import Settings
 from hunyuan.storage.results import ResultStore
 store = ResultStore(directory / "results", lambda: 0, journal)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
@@ -153,6 +157,7 @@ def test_a_process_killed_while_writing_leaves_no_half_image(tmp_path: Path) -> 
         tmp_path,
         "killed",
         """
+from hunyuan.settings.store import Settings
 from hunyuan.storage.results import ResultStore
 def stop_there(source, target):
     say("waiting")
@@ -318,3 +323,23 @@ def test_what_was_no_image_is_kept_for_a_look(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "results").write_text("in the way")
     assert make_store(tmp_path / "other").keep_rejected("n1", 0, b"x").startswith("no file (")
+
+
+def test_what_is_kept_for_a_look_is_nobody_elses_and_holds_no_key(tmp_path: Path) -> None:
+    store, key = make_store(tmp_path), "sk-0123456789abcdef"
+    redact = Settings(api_key=key).redact
+    text = f"<html>Authorization: Bearer {key}, {key.upper()}, {base64.b64encode(key.encode()).decode()}</html>"
+    for encoding in ("utf-8", "utf-16", "utf-16-le", "latin-1"):
+        body = (text + "\u00e9").encode(encoding)
+        kept = Path(store.keep_rejected("n1", 0, body, redact))
+        told = kept.read_bytes().decode("latin-1").replace("\0", "")
+        assert re.search(r"Bearer \*\*\*, \*\*\*, \*\*\*(g==)?<", told), told
+        if os.name == "posix":
+            assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    kept.chmod(0o644)
+    again = Path(store.keep_rejected("n1", 0, body, redact))
+    assert again == kept
+    if os.name == "posix":
+        assert stat.S_IMODE(kept.stat().st_mode) == 0o600, "one that an earlier version left readable is closed"
+    damaged = b"\x89PNG\r\n\x1a\n\0\0 cut off"
+    assert Path(store.keep_rejected("n2", 0, damaged, redact)).read_bytes() == damaged
