@@ -23,6 +23,7 @@ from .runtime import Runtime, ready_runtime, runtime
 from .schema import BLOCK, MAX_TIMEOUT_S, RAISE
 from .status.reporting import Outcome, info_json, size_notes
 from .status.texts import translate
+from .status.told_runs import tell_failure
 
 if TYPE_CHECKING:
     import torch
@@ -159,7 +160,8 @@ async def _watch(
     """Waits for all; an interrupt, or another node's failure, lets go of them and passes on."""
     futures = [asyncio.wrap_future(watch.done if wait else watch.created) for watch in watches]
     try:
-        async with here.boards.join(context, watches, costs=any(seed is not None for seed in seeds)) as board:
+        costs = any(seed is not None for seed in seeds)
+        async with here.boards.join(context, watches, costs=costs, wait=wait) as board:
             await board.wait(futures)
     except BaseException:
         _let_go(watches)
@@ -266,6 +268,7 @@ def _failed(here: Runtime, run: Run, context: RunContext, errors: Sequence[Hunyu
 
 def _refused(run: Run, error: HunyuanError) -> io.NodeOutput:
     """Ends the node as `on_failure` says, with a sentence in the user's language."""
+    tell_failure(error, stops=run.on_failure != BLOCK)
     error = error.but(translation=translate(error))
     if run.on_failure != BLOCK:
         raise error

@@ -303,7 +303,11 @@ class Driver:
             in_flight,
             oldest,
             limiter.refusal if queued or isinstance(self.trouble, RateLimitedError) else None,
+            self._usual() if self.request else 0.0,
         )
+
+    def _usual(self) -> float:
+        return self.tools.durations.usual(self.request.type, self.request.size) if self.request else 10.0
 
     def _fraction(self) -> float:
         """A guess of how far the task is: the gateway's own, else from how long such tasks took."""
@@ -313,8 +317,7 @@ class Driver:
             return 0.0
         if self.answered is not None and self.answered.progress is not None:
             return min(0.95, self.answered.progress)
-        usual = self.tools.durations.usual(self.request.type, self.request.size) if self.request else 10.0
-        return 0.9 * (1 - math.exp(-1.5 * (self.clock.monotonic() - self.created_at) / usual))
+        return 0.9 * (1 - math.exp(-1.5 * (self.clock.monotonic() - self.created_at) / self._usual()))
 
     def shut_down(self) -> None:
         """The process ends: every watch is told what became of its task."""

@@ -7,6 +7,7 @@
 | GET tasks, tasks/{id} | the list, a page at a time; one task with its links and inputs |
 | GET tasks/{id}/thumbnail, …/image | pictures, by local id and `n`; a thumbnail also by `side` |
 | POST tasks/{id}/forget, …/restore, …/used | off the list; back on it; an image counts as used |
+| GET runs | how each node's last run ended, as the event `hunyuan.run` said it |
 | GET settings | what is set; of a secret only that, its end and where it is from |
 | POST settings, test | saves; tries |
 
@@ -46,6 +47,7 @@ def register(server: Any, get_runtime: Callable[[], Runtime]) -> None:
         "summary": face.summary,
         "tasks": face.tasks,
         "tasks/{id}": face.task,
+        "runs": face.runs,
         "settings": face.settings,
     }.items():
         server.routes.get(f"/hunyuan/{path}")(_reading(server, trust, handler))
@@ -96,6 +98,9 @@ class _Face:
         from .tasks import details
 
         return _json(await self._run(details, request.match_info["id"]))
+
+    async def runs(self, _: Any) -> Any:
+        return _json({"runs": self._server.hunyuan.told_runs.all()})
 
     async def thumbnail(self, request: Any) -> Any:
         from .tasks import number_of, side_of

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 class Board:
     """Tells how all watches of one node stand, ten times a second. Lives on the event loop of its prompt."""
 
-    def __init__(self, context: RunContext, *, costs: bool) -> None:
+    def __init__(self, context: RunContext, *, costs: bool, wait: bool) -> None:
         self._watches: list[Watch] = []
-        self._reporter = Reporter(context, self._watches, costs=costs)
+        self._reporter = Reporter(context, self._watches, costs=costs, wait=wait)
         self._stopped: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._ticker = asyncio.ensure_future(self._tick())
         self.items = 0
@@ -41,12 +41,11 @@ class Board:
             done.cancel()
 
     async def close(self) -> None:
-        """The last item has what it waited for, or lets go; the line is left as it stands in the end."""
+        """The last item has what it waited for, or lets go; the line is left saying how it ended."""
         self._ticker.cancel()
-        if not self._stopped.done():
-            await self._reporter.tell()
-        elif not self._stopped.cancelled():
+        if self._stopped.done() and not self._stopped.cancelled():
             self._stopped.exception()  # seen, also where no item was waiting any more
+        await self._reporter.tell_end()
 
     async def _tick(self) -> None:
         try:
@@ -67,12 +66,14 @@ class Boards:
         self._boards: dict[tuple[object, str, str], Board] = {}
 
     @asynccontextmanager
-    async def join(self, context: RunContext, watches: Sequence[Watch], *, costs: bool) -> AsyncIterator[Board]:
+    async def join(
+        self, context: RunContext, watches: Sequence[Watch], *, costs: bool, wait: bool
+    ) -> AsyncIterator[Board]:
         """The node's board while one item of its list waits for `watches`."""
         key = (asyncio.get_running_loop(), context.prompt_id, context.node_id)
         board = self._boards.get(key)
         if board is None:
-            board = self._boards[key] = Board(context, costs=costs)
+            board = self._boards[key] = Board(context, costs=costs, wait=wait)
         board.enter(watches)
         try:
             yield board

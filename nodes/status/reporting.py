@@ -13,7 +13,9 @@ from ...hunyuan.journal.records import RunContext, TaskRow
 from ...hunyuan.models import CREDITS_PER_TASK, ImageSize
 from ..comfyui.prompt_origin import language
 from ..comfyui.submitter import is_page, submitter
+from .run_end import RunEnd
 from .texts import status_line
+from .told_runs import tell_end
 
 BAR_STEPS = 100  # of a node's bar, however many tasks it has
 
@@ -105,14 +107,14 @@ def cost_of(watch: Watch) -> int:
 class Reporter:
     """Tells the submitting client how a node's tasks stand, when that changed."""
 
-    def __init__(self, context: RunContext, watches: Sequence[Watch], *, costs: bool) -> None:
+    def __init__(self, context: RunContext, watches: Sequence[Watch], *, costs: bool, wait: bool) -> None:
         from server import PromptServer
 
         self._server = PromptServer.instance
         self._sid = submitter()  # whoever queued the prompt; later prompts may be another's
         self._context = context
         self._watches = watches
-        self._costs = costs
+        self._costs, self._wait = costs, wait
         self._language = language()
         self._said = ""
         self._bar = 0
@@ -122,7 +124,17 @@ class Reporter:
         views = [watch.progress() for watch in self._watches]
         done = [watch.done.done() for watch in self._watches]
         await self._tell_bar(views, done)
-        text = status_line(views, done, self._credits(), self._language)
+        self._say(status_line(views, done, self._credits(), self._language))
+
+    async def tell_end(self) -> None:
+        """Sends what became of it: the last line on the node, and the same in codes and numbers."""
+        end = RunEnd.of(self._watches, wait=self._wait, costs=self._costs)
+        if end.outcome != "stopped":
+            await self._tell_bar([watch.progress() for watch in self._watches], [w.done.done() for w in self._watches])
+        self._say(end.line(self._language))
+        tell_end(self._context.prompt_id, self._context.node_id, end, self._language, self._sid)
+
+    def _say(self, text: str) -> None:
         if text != self._said and self._context.node_id and is_page(self._sid):
             self._said = text
             self._server.send_progress_text(text, self._context.node_id, self._sid)

@@ -1,0 +1,120 @@
+"""The event `hunyuan.run`: how a node's run ended, for the page that queued it; and the last word on each node, for a
+page that was away.
+
+`{"prompt_id", "node", "workflow", "at", "text", "outcome", "tasks", "done", "reused", "credits", "maybe", "seconds",
+"task_ids", "failures": [{"code", "money", "task_id"}], "failure"}`. text: the line on the node, in the language of who
+queued it. failure: null, or what stopped the node: `{"code", "money", "headline", "task_id", "stops"}`; stops: whether
+the whole prompt. Codes are those of hunyuan/errors.py. No prompt and no key in it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ...hunyuan.errors import HunyuanError
+from ..comfyui.prompt_origin import language, running_extra_data
+from ..comfyui.submitter import is_page, submitter
+from .run_end import RunEnd, refusal_line
+from .texts import headline, translate
+
+EVENT = "hunyuan.run"
+KEPT = 500  # nodes whose last run is remembered, of all workflows
+
+
+class ToldRuns:
+    """The last word on each node, as long as the server runs. Safe from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._runs: OrderedDict[tuple[str, str], dict[str, Any]] = OrderedDict()  # (workflow or prompt, node) → event
+
+    def add(self, told: dict[str, Any]) -> dict[str, Any]:
+        """Keeps it, and gives all that is known of the run: what its end and its failure said."""
+        key = (told["workflow"] or told["prompt_id"], told["node"])
+        with self._lock:
+            before = self._runs.pop(key, {})
+            if before.get("prompt_id") == told["prompt_id"]:
+                told = {**before, **told}
+            self._runs[key] = told
+            while len(self._runs) > KEPT:
+                self._runs.popitem(last=False)
+            return told
+
+    def line_of(self, prompt_id: str, node: str, workflow: str) -> str:
+        """What a run's line said, empty where it said nothing yet."""
+        with self._lock:
+            known = self._runs.get((workflow or prompt_id, node), {})
+        return str(known.get("text", "")) if known.get("prompt_id") == prompt_id else ""
+
+    def all(self) -> list[dict[str, Any]]:
+        """Oldest first."""
+        with self._lock:
+            return list(self._runs.values())
+
+
+def tell_end(prompt_id: str, node: str, end: RunEnd, lang: str, sid: str | None) -> None:
+    """A node's run has ended, well or not."""
+    _tell(prompt_id, node, {**end.values(), "text": end.line(lang), "failure": None}, sid)
+
+
+def tell_failure(error: HunyuanError, *, stops: bool) -> None:
+    """A failure of the node that runs now; called where it leaves the node."""
+    from comfy_execution.utils import get_executing_context
+
+    context = get_executing_context()
+    if context is None:
+        return
+    lang = language()
+    content: dict[str, Any] = {
+        "failure": {
+            "code": error.code,
+            "money": error.money.value,
+            "headline": headline(error, lang),
+            "task_id": error.task_id,
+            "stops": stops,
+        }
+    }
+    if not _told().line_of(context.prompt_id, context.node_id, _workflow()):
+        failed = {"code": error.code, "money": error.money.value, "task_id": error.task_id}
+        content.update(outcome="failed", tasks=0, done=0, reused=0, credits=0, maybe=0, seconds=0.0, task_ids=[])
+        content.update(failures=[failed], text=refusal_line(error, lang))
+    _tell(context.prompt_id, context.node_id, content, submitter())
+
+
+@contextmanager
+def in_the_users_language() -> Iterator[None]:
+    """A failure inside is told to the page, and gets a sentence in the language of who queued the prompt."""
+    try:
+        yield
+    except HunyuanError as error:
+        tell_failure(error, stops=True)
+        raise error.but(translation=translate(error)) from error.__cause__
+
+
+def _tell(prompt_id: str, node: str, content: dict[str, Any], sid: str | None) -> None:
+    from server import PromptServer
+
+    if not node or not is_page(sid):
+        return
+    whole = _told().add({"prompt_id": prompt_id, "node": node, "workflow": _workflow(), "at": time.time(), **content})
+    PromptServer.instance.send_sync(EVENT, whole, sid)
+
+
+def _told() -> ToldRuns:
+    from server import PromptServer
+
+    told: ToldRuns = PromptServer.instance.hunyuan.told_runs
+    return told
+
+
+def _workflow() -> str:
+    """The id of the workflow that the running prompt was made from, empty where the client told none."""
+    pnginfo = running_extra_data().get("extra_pnginfo")
+    workflow = pnginfo.get("workflow") if isinstance(pnginfo, dict) else None
+    found = workflow.get("id") if isinstance(workflow, dict) else None
+    return found if isinstance(found, str) else ""
