@@ -63,15 +63,17 @@ async def comfy_entrypoint() -> ComfyExtension:
 
 def hook_into(server: Any) -> None:
     """Called while ComfyUI loads the pack: hooks the routes and the start of the collector into the server."""
-    from .comfyui import prompt_origin
+    from .comfyui import prompt_origin, queue_faults
     from .comfyui.consoles import make_lenient
     from .routes import handlers
     from .runtime import Holder
+    from .status.told_runs import tell_refusal
 
     make_lenient()
     holder = Holder()
     server.hunyuan = holder
     prompt_origin.install(server)
+    queue_faults.install(server, tell_refusal)
     handlers.register(server, holder.get)
 
     async def on_startup(_: object) -> None:

@@ -21,6 +21,7 @@ from ..hunyuan.models import (
     check_task_id,
 )
 from .comfyui.prompt_origin import language
+from .comfyui.queue_faults import note_fault
 from .input_values import MAX_TASK_IDS, is_url, split_ids, split_urls
 
 _SAID = {
@@ -140,9 +141,10 @@ def text_verdict(text: str | None) -> Verdict:
 
 def _said(name: str, **values: object) -> str:
     sentence = _SAID[language()][name].format(**values)
-    if _is_printable(sentence):
-        return sentence
-    return _SAID["en"][name].format(**values).encode("ascii", "backslashreplace").decode()
+    if not _is_printable(sentence):
+        sentence = _SAID["en"][name].format(**values).encode("ascii", "backslashreplace").decode()
+    note_fault(sentence)
+    return sentence
 
 
 def _is_printable(sentence: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ...hunyuan.models import CREDITS_PER_TASK, TaskState
+from ...hunyuan.models import TaskState
 
 if TYPE_CHECKING:
     from ...hunyuan.journal.records import CreditTotals, TaskRow
@@ -68,7 +68,6 @@ def summary(runtime: Runtime) -> dict[str, Any]:
             "session": _totals(journal.credits(session=runtime.session)),
         },
         "limits": {"today": settings.credit_limit_per_day, "session": settings.credit_limit_per_session},
-        "credits_per_task": CREDITS_PER_TASK,
         "session": runtime.session,
         "as_of": as_of,
         "key_set": bool(settings.api_key),

@@ -12,11 +12,11 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from ...hunyuan.errors import HunyuanError
+from ...hunyuan.errors import HunyuanError, InvalidRequestError
 from ..comfyui.prompt_origin import language, running_extra_data
 from ..comfyui.submitter import is_page, submitter
 from .run_end import RunEnd, refusal_line
@@ -69,21 +69,36 @@ def tell_failure(error: HunyuanError, *, stops: bool) -> None:
     context = get_executing_context()
     if context is None:
         return
-    lang = language()
-    content: dict[str, Any] = {
-        "failure": {
-            "code": error.code,
-            "money": error.money.value,
-            "headline": headline(error, lang),
-            "task_id": error.task_id,
-            "stops": stops,
-        }
-    }
-    if not _told().line_of(context.prompt_id, context.node_id, _workflow()):
-        failed = {"code": error.code, "money": error.money.value, "task_id": error.task_id}
-        content.update(outcome="failed", tasks=0, done=0, reused=0, credits=0, maybe=0, seconds=0.0, task_ids=[])
-        content.update(failures=[failed], text=refusal_line(error, lang))
+    failure = _failure(error, headline(error, language()), stops)
+    known = _told().line_of(context.prompt_id, context.node_id, _workflow())
+    content = {"failure": failure} if known else _refusal(error, failure)
     _tell(context.prompt_id, context.node_id, content, submitter())
+
+
+def tell_refusal(client: str, workflow: str, faults: Mapping[str, str]) -> None:
+    """A prompt was not queued, because of what stands in these nodes of ours: node id → sentence."""
+    from server import PromptServer
+
+    if not is_page(client):
+        return
+    for node, sentence in faults.items():
+        error = InvalidRequestError(sentence)
+        told = {"prompt_id": "", "node": node, "workflow": workflow, "at": time.time()}
+        told.update(_refusal(error, _failure(error, sentence, True)))
+        PromptServer.instance.send_sync(EVENT, told, client)
+
+
+def _failure(error: HunyuanError, sentence: str, stops: bool) -> dict[str, Any]:
+    about = {"code": error.code, "money": error.money.value, "task_id": error.task_id}
+    return {**about, "headline": sentence, "stops": stops}
+
+
+def _refusal(error: HunyuanError, failure: dict[str, Any]) -> dict[str, Any]:
+    """The end of a run that never had a task."""
+    end = RunEnd(())
+    failures = [{name: failure[name] for name in ("code", "money", "task_id")}]
+    line = refusal_line(error, language())
+    return {**end.values(), "outcome": "failed", "failures": failures, "text": line, "failure": failure}
 
 
 @contextmanager
