@@ -345,7 +345,7 @@ class Driver:
         return TaskTimeoutError(
             f"{said}: the task is {self.row.state.value}.",
             why=trouble_of(self),
-            do=f"It is collected in the background{again}, or put its id into Hunyuan Task Wait.",
+            do=f"It is collected in the background{again}, or put its id into Hunyuan Image 3 Task Wait.",
             task_id=self.known_id,
             money=None if self.row.state.is_attachable else Money.MAYBE_SPENT,
         )
