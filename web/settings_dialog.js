@@ -97,9 +97,9 @@ class SettingsForm {
       "details",
       { class: "hunyuan-section", "data-section": section.id, open: Boolean(section.open || problem) },
       h("summary", {}, t(`sections.${section.id}`)),
-      h("p", { class: "hunyuan-hint" }, t(`sections.${section.id}_hint`), section.id === "key" && this.#account()),
+      h("p", { class: "hunyuan-hint" }, t(`sections.${section.id}_hint`)),
       ...views.map((view) => view.element),
-      test ? h("div", { class: "hunyuan-test" }, test, result) : null,
+      test ? h("div", { class: "hunyuan-test" }, test, section.id === "key" && this.#account(), result) : null,
     );
   }
 
