@@ -103,9 +103,9 @@ def _prepared(runtime: Runtime, node: Mapping[str, Any], prompt: str) -> Prepare
     from ..requests import Wanted, edit_requests, text_requests
 
     inputs = node["inputs"]
-    sides = [inputs.get(side, DEFAULT_SIDE) for side in ("width", "height")]
+    width, height = inputs.get("width", DEFAULT_SIDE), inputs.get("height", DEFAULT_SIDE)
     size = inputs.get("size", DEFAULT_SIZE)
-    wanted = Wanted(prompt, size, *sides, inputs["seed"], inputs["count"])
+    wanted = Wanted(prompt, size, width, height, inputs["seed"], inputs["count"])
     if node["type"] == "HunyuanGenerate":
         return text_requests(wanted, runtime.settings)
     urls = inputs.get("image_urls", "")

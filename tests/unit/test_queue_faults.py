@@ -18,7 +18,8 @@ def test_our_sentence_is_found_for_its_node() -> None:
     assert faults.faults_of(answer("size - x", f"prompt - {EMPTY}"), [EMPTY]) == {"7": EMPTY}
     assert faults.faults_of(answer("width, 64 is below 256"), [EMPTY]) == {}, "ComfyUI's own words"
     assert faults.faults_of(answer(EMPTY, type="KSampler"), [EMPTY]) == {}
-    for strange in (None, [], {}, {"node_errors": []}):
+    strange_answers: list[Any] = [None, [], {}, {"node_errors": []}]
+    for strange in strange_answers:
         assert faults.faults_of(strange, [EMPTY]) == {}
 
 
