@@ -77,7 +77,7 @@ function keep(run) {
 /** @param {Run} run */
 function show(run) {
   if (run.workflow && run.workflow === workflowId() && run.text) {
-    tellPage("progress_text", { nodeId: run.node, text: run.text, prompt_id: run.prompt_id });
+    tellPage("progress_text", { nodeId: run.node, text: run.text });
   }
 }
 

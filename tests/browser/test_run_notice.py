@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, expect
 
+from devtools.paths import ROOT
 from tests.browser.conftest import TabFactory
 from tests.kit.browser import FACES, Face, Tab
 from tests.kit.tasks_page import generate, hard_to_read, open_tasks, picture, put, row, wait_for_output
@@ -127,5 +129,29 @@ def test_the_next_run_is_priced_before_it_is_sent(open_tab: TabFactory) -> None:
     expect(priced).to_contain_text("Run: 0 credits, already paid.")
     tab.page.evaluate("() => { window.app.graph.getNodeById(1).mode = 4; window.app.graph.change(); }")
     tab.page.evaluate("() => window.app.api.dispatchEvent(new CustomEvent('graphChanged', {detail: null}))")
+    expect(priced).to_be_hidden()
+    assert tab.errors() == []
+
+
+@pytest.mark.parametrize("face", FACES, ids=str)
+def test_a_subgraph_shows_what_is_paid_inside_of_it(open_tab: TabFactory, face: Face) -> None:
+    tab = open_tab(face)
+    blueprint = ROOT / "subgraphs" / "Hunyuan generate then edit.json"
+    tab.load(json.loads(blueprint.read_text(encoding="utf-8")))
+    tab.settle()
+    words = {"en": "50 credits", "zh": "50 积分"}[face.locale]
+    badges = tab.page.evaluate(
+        """() => window.app.graph.nodes[0].badges
+          .map(badge => (typeof badge === 'function' ? badge() : badge).text)"""
+    )
+    assert words in badges
+    priced = open_tasks(tab).locator(".hunyuan-run-cost")
+    expect(priced).to_contain_text("50")
+    tab.page.evaluate(
+        """() => {
+          window.app.graph.nodes[0].mode = 2;
+          window.app.api.dispatchEvent(new CustomEvent('graphChanged', {detail: null}));
+        }"""
+    )
     expect(priced).to_be_hidden()
     assert tab.errors() == []
