@@ -4,6 +4,7 @@
  */
 import { PAID } from "./our_nodes.js";
 
+const GAP = 4; // pixels that the canvas adds to each widget
 const SIDES = ["width", "height"];
 
 /** @param {any} node a node just made */
@@ -40,6 +41,8 @@ export function fit(node) {
     if (Boolean(side.hidden) === !wanted) return false;
     side.hidden = !wanted; // the canvas
     side.options.hidden = !wanted; // Nodes 2.0
+    if (wanted) delete side.computeSize;
+    else side.computeSize = () => [0, -GAP]; // the canvas of older front-ends leaves the room of what it does not draw
     return true;
   });
   if (!changed.length) return;

@@ -51,7 +51,7 @@ def test_the_reason_is_seen_at_once_and_a_retry_runs(open_tab: TabFactory, face:
     expect(notice).to_have_count(0)
     assert tab.page.evaluate("() => Object.keys(window.app.canvas.selected_nodes)") == ["1"]
 
-    notice = notice_after(tab, status=200, code=200, message="success", data={}, task={"fail": "no"})
+    notice = notice_after(tab, task={"fail": "no"})
     notice.get_by_role("button", name=words["retry"]).click()
     expect(notice).to_have_count(0)
     assert tab.errors() == []
