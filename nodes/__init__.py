@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import ComfyExtension, io
@@ -67,13 +68,12 @@ def hook_into(server: Any) -> None:
     from .comfyui.consoles import make_lenient
     from .routes import handlers
     from .runtime import Holder
-    from .status.told_runs import tell_refusal
 
     make_lenient()
     holder = Holder()
     server.hunyuan = holder
     prompt_origin.install(server)
-    queue_faults.install(server, tell_refusal)
+    queue_faults.install(server, _tell_refusal)
     handlers.register(server, holder.get)
 
     async def on_startup(_: object) -> None:
@@ -82,6 +82,12 @@ def hook_into(server: Any) -> None:
         threading.Thread(target=_start, args=(holder,), name="hunyuan-start", daemon=True).start()
 
     server.app.on_startup.append(on_startup)
+
+
+def _tell_refusal(client: str, workflow: str, faults: Mapping[str, str]) -> None:
+    from .status.told_runs import tell_refusal
+
+    tell_refusal(client, workflow, faults)
 
 
 def _start(holder: Holder) -> None:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from .comfyui.process_end import ProcessEnd
-from .status.told_runs import ToldRuns
+from .status.run_memory import ToldRuns
 
 if TYPE_CHECKING:
     from concurrent.futures import Future

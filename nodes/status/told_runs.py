@@ -9,9 +9,7 @@ the whole prompt. Codes are those of hunyuan/errors.py. No prompt and no key in 
 
 from __future__ import annotations
 
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -20,41 +18,10 @@ from ...hunyuan.errors import HunyuanError, InvalidRequestError
 from ..comfyui.prompt_origin import language, running_extra_data
 from ..comfyui.submitter import is_page, submitter
 from .run_end import RunEnd, refusal_line
+from .run_memory import ToldRuns
 from .texts import headline, translate
 
 EVENT = "hunyuan.run"
-KEPT = 500  # nodes whose last run is remembered, of all workflows
-
-
-class ToldRuns:
-    """The last word on each node, as long as the server runs. Safe from any thread."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._runs: OrderedDict[tuple[str, str], dict[str, Any]] = OrderedDict()  # (workflow or prompt, node) → event
-
-    def add(self, told: dict[str, Any]) -> dict[str, Any]:
-        """Keeps it, and gives all that is known of the run: what its end and its failure said."""
-        key = (told["workflow"] or told["prompt_id"], told["node"])
-        with self._lock:
-            before = self._runs.pop(key, {})
-            if before.get("prompt_id") == told["prompt_id"]:
-                told = {**before, **told}
-            self._runs[key] = told
-            while len(self._runs) > KEPT:
-                self._runs.popitem(last=False)
-            return told
-
-    def line_of(self, prompt_id: str, node: str, workflow: str) -> str:
-        """What a run's line said, empty where it said nothing yet."""
-        with self._lock:
-            known = self._runs.get((workflow or prompt_id, node), {})
-        return str(known.get("text", "")) if known.get("prompt_id") == prompt_id else ""
-
-    def all(self) -> list[dict[str, Any]]:
-        """Oldest first."""
-        with self._lock:
-            return list(self._runs.values())
 
 
 def tell_end(prompt_id: str, node: str, end: RunEnd, lang: str, sid: str | None) -> None:

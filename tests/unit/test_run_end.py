@@ -13,7 +13,7 @@ errors, handle = load("hunyuan.errors"), load("hunyuan.jobs.handle")
 run_end, words, told_runs = (
     load("nodes.status.run_end"),
     load("nodes.status.failure_words"),
-    load("nodes.status.told_runs"),
+    load("nodes.status.run_memory"),
 )
 Phase, Money = handle.Phase, errors.Money
 
