@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import ComfyExtension, io
@@ -89,7 +90,7 @@ def _catalogue() -> Catalogue:
 
 def hook_into(server: Any, catalogue: Catalogue) -> None:
     """Called while ComfyUI loads the pack: hooks the routes and the start of the sweeper into the server."""
-    from .comfyui import prompt_origin
+    from .comfyui import prompt_origin, queue_faults
     from .comfyui.consoles import make_lenient
     from .routes import handlers
     from .runtime import Holder
@@ -98,6 +99,7 @@ def hook_into(server: Any, catalogue: Catalogue) -> None:
     holder = Holder()
     server.hunyuan = holder
     prompt_origin.install(server, [family.node for family in catalogue.others])
+    queue_faults.install(server, _tell_refusal)
     handlers.register(server, holder.get)
 
     async def on_startup(_: object) -> None:
@@ -106,6 +108,12 @@ def hook_into(server: Any, catalogue: Catalogue) -> None:
         threading.Thread(target=_start, args=(holder,), name="hunyuan-start", daemon=True).start()
 
     server.app.on_startup.append(on_startup)
+
+
+def _tell_refusal(client: str, workflow: str, faults: Mapping[str, str]) -> None:
+    from .status.told_runs import tell_refusal
+
+    tell_refusal(client, workflow, faults)
 
 
 def _start(holder: Holder) -> None:

@@ -19,7 +19,7 @@ class HunyuanEdit(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return parts.schema(
             node_id="HunyuanEdit",
-            display_name="Hunyuan Edit",
+            display_name="Hunyuan Image 3 Edit",
             category=parts.CATEGORY,
             description="Edits one image, or merges two, with Hunyuan Image 3. 25 credits an image.",
             inputs=[
@@ -39,7 +39,7 @@ class HunyuanEdit(io.ComfyNode):
             ],
             outputs=parts.task_outputs(),
             hidden=[io.Hidden.extra_pnginfo],
-            search_aliases=["hunyuan", "tencent", "image edit", "混元", "图像编辑"],
+            search_aliases=[*parts.SEARCHED, "image edit", "图像编辑"],
             not_idempotent=True,
             has_intermediate_output=True,  # the picture on the node, also when ComfyUI answers from its cache
         )

@@ -16,7 +16,7 @@ class HunyuanGenerate(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return parts.schema(
             node_id="HunyuanGenerate",
-            display_name="Hunyuan Generate",
+            display_name="Hunyuan Image 3 Generate",
             category=parts.CATEGORY,
             description="Text to image with Hunyuan Image 3. 25 credits an image.",
             inputs=[
@@ -27,7 +27,7 @@ class HunyuanGenerate(io.ComfyNode):
             ],
             outputs=parts.task_outputs(),
             hidden=[io.Hidden.extra_pnginfo],
-            search_aliases=["hunyuan", "tencent", "text to image", "混元", "文生图"],
+            search_aliases=[*parts.SEARCHED, "text to image", "文生图"],
             not_idempotent=True,
             has_intermediate_output=True,  # the picture on the node, also when ComfyUI answers from its cache
         )

@@ -58,7 +58,7 @@ class HunyuanImageToURL(io.ComfyNode):
         from ..hunyuan.jobs.background_loop import Pool
         from .images.tensors import EncodeOptions, as_image, image_inputs
         from .runtime import runtime
-        from .status.texts import in_the_users_language
+        from .status.told_runs import in_the_users_language
 
         built = await runtime()
         with in_the_users_language():
@@ -109,7 +109,7 @@ class HunyuanImageFromURL(io.ComfyNode):
     async def execute(cls, image_urls: str) -> io.NodeOutput:
         from .images.tensors import to_mask, to_tensor
         from .runtime import runtime
-        from .status.texts import in_the_users_language
+        from .status.told_runs import in_the_users_language
 
         built = await runtime()
         with in_the_users_language():

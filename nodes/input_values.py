@@ -12,7 +12,7 @@ from numbers import Integral, Real
 
 from ..hunyuan.errors import InvalidRequestError
 
-MAX_TASK_IDS = 200  # of one Hunyuan Task Wait
+MAX_TASK_IDS = 200  # of one Hunyuan Image 3 Task Wait
 
 _SHOWN = 60  # characters of a value in a message
 _BETWEEN = re.compile(r"[\s,;，、；]+")

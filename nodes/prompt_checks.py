@@ -22,6 +22,7 @@ from ..hunyuan.models import (
     check_task_id,
 )
 from .comfyui.prompt_origin import language
+from .comfyui.queue_faults import note_fault
 from .input_values import MAX_TASK_IDS, is_url, split_ids, split_urls
 
 if TYPE_CHECKING:
@@ -53,20 +54,20 @@ _SAID = {
         "model_url_bad": "{input} holds {shown}, which is not an http, https or data: URL.",
     },
     "zh": {
-        "prompt_empty": "prompt 为空：请写明图像内容。",
-        "prompt_long": "prompt 有 {n} 个字符，最多 {most} 个：请缩短。",
-        "prompt_broken": "prompt 第 {n} 处是半个字符（孤立的代理项）：请删除。",
-        "size": "size 为 {shown}：请从列表中选择，或写成 宽*高，边长 {low} 到 {high} 像素。",
-        "no_image": "编辑需要一张图像：请连接 image 或 image_2，或填写 image_urls。",
-        "many_images": "编辑最多使用 {most} 张图像，现在至少有 {n} 张：image_urls 的每一行都算一张。",
-        "url_empty": "image_urls 为空：请输入或连入至少一个链接。",
-        "url_bad": "image_urls 中的 {shown} 不是 http、https 或 data: 链接。",
-        "ids_empty": "task_ids 为空：请输入任务 ID，每行一个，或连入 task_ids。",
-        "ids_bad": "task_ids 中的 {shown} 不是任务 ID：请从节点的 task_ids 或任务列表复制。",
-        "ids_many": "task_ids 有 {n} 个 ID，一次最多 {most} 个。",
-        "text_empty": "text 为空：请每行写一个提示词。",
-        "model_prompt_short": "prompt 有 {got} 个字符，{title} 至少需要 {most} 个：请写得更多。",
-        "model_prompt_long": "prompt 有 {got} 个字符，{title} 最多 {most} 个：请缩短。",
+        "prompt_empty": "提示词为空：请写明图像内容。",
+        "prompt_long": "提示词有 {n} 个字符，最多 {most} 个：请缩短。",
+        "prompt_broken": "提示词第 {n} 处是半个字符（孤立的代理项）：请删除。",
+        "size": "尺寸为 {shown}：请从列表中选择，或写成 宽*高，边长 {low} 到 {high} 像素。",
+        "no_image": "编辑需要一张图像：请连接图像或图像 2，或填写图像链接。",
+        "many_images": "编辑最多使用 {most} 张图像，现在至少有 {n} 张：图像链接的每一行都算一张。",
+        "url_empty": "图像链接为空：请输入或连入至少一个链接。",
+        "url_bad": "图像链接中的 {shown} 不是 http、https 或 data: 链接。",
+        "ids_empty": "任务 ID 为空：请输入任务 ID，每行一个，或从其他节点连入。",
+        "ids_bad": "任务 ID 中的 {shown} 不是任务 ID：请从节点的任务 ID输出或任务列表复制。",
+        "ids_many": "任务 ID 有 {n} 个 ID，一次最多 {most} 个。",
+        "text_empty": "文本为空：请每行写一个提示词。",
+        "model_prompt_short": "提示词有 {got} 个字符，{title} 至少需要 {most} 个：请写得更多。",
+        "model_prompt_long": "提示词有 {got} 个字符，{title} 最多 {most} 个：请缩短。",
         "model_choice": "{input} 为 {shown}；{title} 可用：{choices}。",
         "model_number": "{input} 为 {shown}；{title} 需要整数 {most}。",
         "model_text": "{input} 为 {shown}；{title} 需要文本。",
@@ -187,9 +188,10 @@ def text_verdict(text: str | None) -> Verdict:
 
 def _said(name: str, **values: object) -> str:
     sentence = _SAID[language()][name].format(**values)
-    if _is_printable(sentence):
-        return sentence
-    return _SAID["en"][name].format(**values).encode("ascii", "backslashreplace").decode()
+    if not _is_printable(sentence):
+        sentence = _SAID["en"][name].format(**values).encode("ascii", "backslashreplace").decode()
+    note_fault(sentence)
+    return sentence
 
 
 def _is_printable(sentence: str) -> bool:

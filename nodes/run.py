@@ -23,6 +23,7 @@ from .runtime import Runtime, ready_runtime, runtime
 from .schema import BLOCK, MAX_TIMEOUT_S, RAISE
 from .status.reporting import Outcome, info_json, size_notes
 from .status.texts import translate
+from .status.told_runs import tell_failure
 
 if TYPE_CHECKING:
     import torch
@@ -166,7 +167,7 @@ async def _wait_for(
     """Waits for all; an interrupt, or another node's failure, lets go of them and passes on."""
     futures = [asyncio.wrap_future(handle.done if wait else handle.created) for handle in handles]
     try:
-        async with here.boards.join(context, handles, prices) as board:
+        async with here.boards.join(context, handles, prices, wait=wait) as board:
             await board.wait(futures)
     except BaseException:
         _let_go(handles)
@@ -273,6 +274,7 @@ def _failed(here: Runtime, run: Run, context: RunContext, errors: Sequence[Hunyu
 
 def _refused(run: Run, error: HunyuanError) -> io.NodeOutput:
     """Ends the node as `on_failure` says, with a sentence in the user's language."""
+    tell_failure(error, stops=run.on_failure != BLOCK)
     error = error.but(translation=translate(error))
     if run.on_failure != BLOCK:
         raise error

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from .comfyui.process_end import ProcessEnd
+from .status.run_memory import ToldRuns
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -110,6 +111,7 @@ class Holder:
         self._runtime: Runtime | None = None
         self._closed = False
         self.process_end = ProcessEnd(self)
+        self.told_runs = ToldRuns()
 
     @property
     def ready(self) -> Runtime | None:

@@ -12,6 +12,8 @@ from comfy_api.latest import io
 from ..hunyuan.models import MAX_PROMPT_CHARACTERS, MAX_SIDE, MIN_SIDE
 
 CATEGORY = "Hunyuan Image"
+# What people type who look for this model, in whatever language ComfyUI is.
+SEARCHED = ("hunyuan image 3", "hunyuan image", "hunyuan", "tencent", "tencent hunyuan", "混元", "混元图像", "腾讯混元")
 CUSTOM = "custom"
 MATCH_INPUT = "match input"
 MODEL_SIZES = {  # the model's own landscape sizes with their ratios, as Tencent names them
@@ -120,7 +122,7 @@ def run_inputs() -> list[io.Input]:
             default=True,
             optional=True,
             tooltip="Off: create the tasks, give their ids at once and stop what hangs on the images; "
-            "Hunyuan Task Wait collects them later.",
+            "Hunyuan Image 3 Task Wait collects them later.",
             **newer(io.Boolean.Input, advanced=True),
         ),
         *waiting_inputs(),
@@ -163,6 +165,8 @@ def task_outputs() -> list[io.Output]:
     return [
         io.Image.Output("output_images", display_name="images", tooltip="[B,H,W,3], the originals' pixels."),
         io.String.Output("output_image_urls", display_name="image_urls", tooltip="The gateway's links, one a line."),
-        io.String.Output("output_task_ids", display_name="task_ids", tooltip="One a line, for Hunyuan Task Wait."),
+        io.String.Output(
+            "output_task_ids", display_name="task_ids", tooltip="One a line, for Hunyuan Image 3 Task Wait."
+        ),
         io.String.Output("output_info", display_name="info", tooltip="JSON: seeds, sizes, seconds, credits, failures."),
     ]

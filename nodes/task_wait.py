@@ -16,7 +16,7 @@ class HunyuanTaskWait(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return parts.schema(
             node_id="HunyuanTaskWait",
-            display_name="Hunyuan Task Wait",
+            display_name="Hunyuan Image 3 Task Wait",
             category=parts.CATEGORY,
             description="Collects the images of tasks that are under way or done. Costs no credits.",
             inputs=[
@@ -30,7 +30,7 @@ class HunyuanTaskWait(io.ComfyNode):
             ],
             outputs=parts.task_outputs(),
             hidden=[io.Hidden.extra_pnginfo],
-            search_aliases=["hunyuan", "collect", "混元", "任务"],
+            search_aliases=[*parts.SEARCHED, "collect", "任务"],
             not_idempotent=True,
             has_intermediate_output=True,  # the picture on the node, also when ComfyUI answers from its cache
         )

@@ -114,9 +114,19 @@ export async function pastRun(run) {
  * Listen to an event of the server's, ours or ComfyUI's.
  * @param {string} name
  * @param {(detail: any) => void} listener
+ * @param {AbortSignal} [signal] ends the listening
  */
-export function on(name, listener) {
-  api.addEventListener(name, (event) => listener(event.detail));
+export function on(name, listener, signal) {
+  api.addEventListener(name, (event) => listener(event.detail), { signal });
+}
+
+/**
+ * An event of the server's, told again within the page: what ComfyUI's own page does with it, it does once more.
+ * @param {string} name
+ * @param {object} detail
+ */
+export function tellPage(name, detail) {
+  api.dispatchEvent(new CustomEvent(name, { detail }));
 }
 
 /**

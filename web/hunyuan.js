@@ -6,10 +6,13 @@ import { app } from "../../scripts/app.js";
 import { addStyles, button } from "./dom.js";
 import { watchDrops } from "./drag_to_canvas.js";
 import { language, loadTexts, packText, t } from "./i18n.js";
-import { watchMissingKey } from "./missing_key.js";
+import { showSides } from "./custom_size.js";
 import { addBadges, watchStates } from "./node_badges.js";
 import { translateDefs, translateNode } from "./node_texts.js";
 import { showPreviews } from "./previews.js";
+import { loadPrices } from "./prices.js";
+import { watchFailures } from "./run_notice.js";
+import { showRuns, watchRuns } from "./run_status.js";
 import { keepSeed } from "./seed_control.js";
 import { openSettings } from "./settings_dialog.js";
 import { registerSidebar, showSidebar } from "./sidebar.js";
@@ -23,7 +26,9 @@ const store = new TaskStore();
 const named = (/** @type {string} */ key) => packText(language(), key) ?? packText("en", key) ?? key;
 
 showPreviews();
-await loadTexts().catch((error) => console.error("hunyuan-image-3: the texts could not be loaded", error));
+for (const load of [loadTexts, loadPrices]) {
+  await load().catch((error) => console.error("hunyuan-image-3: texts or prices could not be loaded", error));
+}
 
 app.registerExtension({
   name: "hunyuanimage3", // our DisplayName in plain letters, as the lint of comfy-test wants it: nobody else has it
@@ -51,6 +56,22 @@ app.registerExtension({
       type: () => button(t("settings.open"), () => void openSettings()),
       defaultValue: null,
     },
+    {
+      id: "Hunyuan.Limits",
+      category: ["Hunyuan Image 3", t("settings.account"), "Limits"],
+      name: named("settings.Hunyuan_Limits.name"),
+      tooltip: named("settings.Hunyuan_Limits.tooltip"),
+      type: () => button(t("settings.open_limits"), () => void openSettings({ section: "limits" })),
+      defaultValue: null,
+    },
+    {
+      id: "Hunyuan.Network",
+      category: ["Hunyuan Image 3", t("settings.account"), "Network"],
+      name: named("settings.Hunyuan_Network.name"),
+      tooltip: named("settings.Hunyuan_Network.tooltip"),
+      type: () => button(t("settings.open_network"), () => void openSettings({ section: "gateway" })),
+      defaultValue: null,
+    },
   ],
   async init() {
     await watchStates(); // before the first node is made
@@ -62,7 +83,8 @@ app.registerExtension({
     addStyles();
     registerSidebar(store);
     watchUndelivered(store);
-    watchMissingKey();
+    watchFailures();
+    watchRuns();
     watchDrops();
     store.start();
   },
@@ -70,6 +92,10 @@ app.registerExtension({
     translateNode(node);
     labelSizes(node);
     keepSeed(node);
+    showSides(node);
     addBadges(node);
+  },
+  afterConfigureGraph() {
+    setTimeout(showRuns); // when the nodes are drawn
   },
 });

@@ -7,13 +7,10 @@
  */
 import { app } from "../../scripts/app.js";
 import { on, onNewSocket } from "./api.js";
+import { costOfNode } from "./graph_cost.js";
 import { t } from "./i18n.js";
+import { isPaid, OURS } from "./our_nodes.js";
 
-const CREDITS = 25; // an image (the vendor's model page)
-const PAID = ["HunyuanGenerate", "HunyuanEdit"];
-const OURS = [...PAID, "HunyuanTaskWait"];
-const NEVER = 2; // LiteGraph's modes of a node that does not run
-const BYPASS = 4;
 const TEXT_WIDGET = "$$node-text-preview";
 const ENDS = ["execution_success", "execution_error", "execution_interrupted"];
 const COST = "#3f5a8a";
@@ -24,9 +21,9 @@ let states = null;
 
 /** @param {any} node a node just made */
 export function addBadges(node) {
-  if (!OURS.includes(node.comfyClass) || !Array.isArray(node.badges) || !window.LGraphBadge) return;
-  if (PAID.includes(node.comfyClass)) node.badges.push(changing(() => estimate(node), COST));
-  if (states) node.badges.push(changing(() => stateOf(node), STATE));
+  if (!Array.isArray(node.badges) || !window.LGraphBadge) return;
+  if (isPaid(node) || node.isSubgraphNode?.()) node.badges.push(changing(() => estimate(node), COST));
+  if (states && OURS.includes(node.comfyClass)) node.badges.push(changing(() => stateOf(node), STATE));
 }
 
 /** Prepares the badge of the state where the front-end needs one. */
@@ -35,7 +32,7 @@ export async function watchStates() {
   if (!vue) return;
   states = vue.shallowRef({});
   on("progress_text", ({ nodeId, text }) => {
-    setState(nodeId, shortened(text));
+    setState(nodeId, text);
     setTimeout(() => hideFrozenText(nodeId)); // after ComfyUI has made it
   });
   on("executed", ({ node }) => setState(node, ""));
@@ -69,19 +66,12 @@ function hideFrozenText(/** @type {string} */ id) {
   node.widgets = [...node.widgets]; // Vue watches the list, not the option
 }
 
-/** "running · 3 s · task … · 25 credits" without its last two parts. @param {string} text */
-function shortened(text) {
-  const parts = String(text).split(" · ");
-  return parts.filter((part, index) => index < parts.length - 1 && !/^(task|任务) /.test(part)).join(" · ");
-}
-
-/** @param {any} node */
+/** What a run of the node, or of all that is inside it, costs. @param {any} node */
 function estimate(node) {
-  if (node.mode === NEVER || node.mode === BYPASS) return "";
-  const count = node.widgets?.find((/** @type {any} */ widget) => widget.name === "count");
-  const slot = node.inputs?.findIndex((/** @type {any} */ input) => input.name === "count") ?? -1;
-  if (!count || (slot >= 0 && node.isInputConnected(slot))) return t("badge.each", { n: CREDITS });
-  return t("badge.all", { n: CREDITS * Number(count.value) });
+  const { credits, atLeast, single } = costOfNode(node);
+  if (!credits) return "";
+  if (single && atLeast) return t("badge.each", { n: credits });
+  return t(atLeast ? "badge.at_least" : "badge.all", { n: credits });
 }
 
 /** A badge whose text is asked for whenever it is shown. @param {() => string} text @param {string} colour */

@@ -7,11 +7,11 @@ import { addAgain } from "./canvas.js";
 import { openDialog } from "./dialog.js";
 import { button, h } from "./dom.js";
 import { t } from "./i18n.js";
+import { creditsPerTask } from "./prices.js";
 import { runOnly } from "./run_only.js";
 
 /** @typedef {import("./task_store.js").Task} Task */
 
-const CREDITS = 25; // an image (the vendor's model page)
 const SEEDS = 2 ** 31; // the gateway takes those below
 
 /**
@@ -61,10 +61,10 @@ function askSeed(task, first) {
     };
     const opened = openDialog({
       title: t("again.title"),
-      body: [h("p", { class: "hunyuan-asked" }, task.prompt), form, h("p", {}, t("again.text", { n: CREDITS }))],
+      body: [h("p", { class: "hunyuan-asked" }, task.prompt), form, h("p", {}, t("again.text", { n: creditsPerTask() }))],
       buttons: [
         button(t("dialog.cancel"), () => opened.close()),
-        button(t("again.yes", { n: CREDITS }), agree, { class: "hunyuan-button hunyuan-primary" }),
+        button(t("again.yes", { n: creditsPerTask() }), agree, { class: "hunyuan-button hunyuan-primary" }),
       ],
       edits: false,
       onclose: () => resolve(answer),

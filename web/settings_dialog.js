@@ -2,12 +2,15 @@
  * The dialog for the key, the gateway, the limits and the ways of upload, with "test" for each.
  * @module
  */
+import { app } from "../../scripts/app.js";
 import { get, post } from "./api.js";
 import { openDialog } from "./dialog.js";
 import { button, h, icon } from "./dom.js";
 import { has, t } from "./i18n.js";
 import { FieldView, SECTIONS } from "./settings_fields.js";
 import { toast, toastError, wordsOf } from "./toast.js";
+
+/** @typedef {{reason: string, section: string, run: boolean, account: string}} Why */
 
 const TROUBLES = new Set(["journal", "setup"]); // codes of hunyuan/errors.py
 
@@ -16,13 +19,16 @@ let open = null;
 
 /**
  * Opens the dialog, or brings the open one to the front.
- * @param {{reason?: string}} [why] `missing_key`: a node stopped for want of one
+ * @param {object} [why]
+ * @param {string} [why.reason] `missing_key`, `authentication`: what a node stopped for
+ * @param {string} [why.section] which section is to be open
+ * @param {boolean} [why.run] whether a run waits for what is entered
  */
-export async function openSettings({ reason = "" } = {}) {
+export async function openSettings({ reason = "", section = "", run = false } = {}) {
   if (open) return;
   try {
-    const { fields } = await get("settings");
-    if (!open) open = new SettingsForm(fields, reason, () => (open = null));
+    const { fields, account_url: account } = await get("settings");
+    if (!open) open = new SettingsForm(fields, { reason, section, run, account }, () => (open = null));
   } catch (error) {
     toastError(error);
   }
@@ -34,17 +40,21 @@ class SettingsForm {
   /** @type {Map<string, number>} how often each test was pressed: only the last answer is shown */
   #presses = new Map();
 
-  /** @param {Record<string, any>} fields @param {string} reason @param {() => void} onclose */
-  constructor(fields, reason, onclose) {
+  /** @param {Record<string, any>} fields @param {Why} why @param {() => void} onclose */
+  constructor(fields, why, onclose) {
+    const { reason, section } = why;
+    this.why = why;
     this.status = h("p", { class: "hunyuan-status", role: "status" });
     this.trouble = h("p", { class: "hunyuan-reason hunyuan-trouble", role: "status", hidden: true });
-    this.save = button(t("settings.save"), () => void this.#save(), { class: "hunyuan-button hunyuan-primary" });
+    this.save = button(t(why.run ? "settings.save_and_run" : "settings.save"), () => void this.#save(), {
+      class: "hunyuan-button hunyuan-primary",
+    });
     const form = h(
       "form",
       { class: "hunyuan-form", onsubmit: (/** @type {Event} */ event) => (event.preventDefault(), void this.#save()) },
       reason ? h("p", { class: "hunyuan-reason" }, icon("key"), " ", t(`settings.reason_${reason}`)) : null,
       this.trouble,
-      ...SECTIONS.map((section) => this.#section(section, fields)),
+      ...SECTIONS.map((one) => this.#section(one, fields)),
       h("button", { type: "submit", hidden: true }),
     );
     const cancel = button(t("dialog.cancel"), () => this.dialog.close());
@@ -56,7 +66,9 @@ class SettingsForm {
       onclose,
     });
     const key = this.#views.get("api_key");
-    if (key && !key.fixed) key.control.focus();
+    const wanted = SECTIONS.find((one) => one.id === section)?.fields[0].name;
+    if (wanted) this.#show(/** @type {FieldView} */ (this.#views.get(wanted)));
+    else if (key && !key.fixed) key.control.focus();
     void this.#tellTrouble();
   }
 
@@ -79,7 +91,7 @@ class SettingsForm {
     const what = section.test;
     const label = t(section.id === "key" ? "settings.test_key" : "settings.test");
     const name = `${label}: ${t(`sections.${section.id}`)}`;
-    const test = what && button(label, () => void this.#test(what, result, test), { "aria-label": name });
+    const test = what && button(label, () => void this.#test(what, section.id, result, test), { "aria-label": name });
     const problem = views.some((view) => view.state.problem);
     return h(
       "details",
@@ -87,8 +99,14 @@ class SettingsForm {
       h("summary", {}, t(`sections.${section.id}`)),
       h("p", { class: "hunyuan-hint" }, t(`sections.${section.id}_hint`)),
       ...views.map((view) => view.element),
-      test ? h("div", { class: "hunyuan-test" }, test, result) : null,
+      test ? h("div", { class: "hunyuan-test" }, test, section.id === "key" && this.#account(), result) : null,
     );
+  }
+
+  /** Where a key is got. */
+  #account() {
+    const href = this.why.account;
+    return href && h("a", { href, target: "_blank", rel: "noopener noreferrer" }, t("settings.get_key"));
   }
 
   /** Whether everything was typed so that it can be sent; the first that was not gets the focus. */
@@ -103,13 +121,19 @@ class SettingsForm {
     return Object.fromEntries(changed);
   }
 
-  /** @param {string} what @param {HTMLElement} result @param {HTMLElement | undefined | ""} pressed */
-  async #test(what, result, pressed) {
+  /** @param {string} what @param {string} section @param {HTMLElement} result @param {HTMLElement | undefined | ""} pressed */
+  async #test(what, section, result, pressed) {
     const press = (this.#presses.get(what) ?? 0) + 1;
     this.#presses.set(what, press);
     const isLast = () => this.#presses.get(what) === press;
     this.#clear();
     result.removeAttribute("data-ok");
+    const key = this.#views.get("api_key");
+    if (section === "key" && key && !key.state.set && !key.change) {
+      result.textContent = t("settings.no_key_typed");
+      key.control.focus();
+      return;
+    }
     result.textContent = t("settings.testing");
     if (pressed) pressed.setAttribute("aria-busy", "true");
     try {
@@ -134,6 +158,7 @@ class SettingsForm {
     const changes = this.#changes();
     if (!Object.keys(changes).length) {
       this.dialog.close();
+      this.#runNow();
       return;
     }
     this.save.setAttribute("disabled", "");
@@ -142,11 +167,17 @@ class SettingsForm {
       this.dialog.close();
       document.dispatchEvent(new Event("hunyuan-saved"));
       toast("success", t("settings.saved"), "", 3000);
+      this.#runNow();
     } catch (error) {
       this.#fail(error, this.status);
     } finally {
       this.save.removeAttribute("disabled");
     }
+  }
+
+  /** The run that waited for this. */
+  #runNow() {
+    if (this.why.run) void app.queuePrompt(0, 1);
   }
 
   #clear() {

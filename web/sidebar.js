@@ -7,6 +7,8 @@ import { button, h, icon, iconButton } from "./dom.js";
 import { t } from "./i18n.js";
 import { Gallery } from "./gallery.js";
 import { Press } from "./pressed.js";
+import { creditsPerTask } from "./prices.js";
+import { RunCost } from "./run_cost.js";
 import { openSettings } from "./settings_dialog.js";
 import { collectAll } from "./task_actions.js";
 import { FILTERS } from "./task_store.js";
@@ -15,10 +17,14 @@ import { wordsOf } from "./toast.js";
 export const TAB_ID = "hunyuan";
 const SEARCH_PAUSE = 250; // milliseconds after the last key
 
+/** @type {Panel | null} the open one */
+let panel = null;
+/** @type {import("./task_store.js").TaskStore} */
+let tasks;
+
 /** @param {import("./task_store.js").TaskStore} store */
 export function registerSidebar(store) {
-  /** @type {Panel | null} */
-  let panel = null;
+  tasks = store;
   app.extensionManager.registerSidebarTab({
     id: TAB_ID,
     icon: "hunyuan-icon",
@@ -46,6 +52,13 @@ export function showSidebar() {
   if (tabs.activeSidebarTabId !== TAB_ID) tabs.toggleSidebarTab(TAB_ID);
 }
 
+/** Opens the tab with that task alone; without one, with all. @param {string} id the gateway's */
+export function showTask(id) {
+  if (panel) panel.find(id);
+  else [tasks.filter, tasks.search] = ["all", id]; // what a panel begins with
+  showSidebar();
+}
+
 /** The tab's content, for as long as it is open. */
 class Panel {
   #typing = 0;
@@ -57,6 +70,7 @@ class Panel {
     this.store = store;
     this.gallery = new Gallery(store, () => this.press.isHeld);
     this.credits = h("dl", { class: "hunyuan-credits" });
+    this.run = new RunCost();
     this.notes = h("div", { class: "hunyuan-notes" });
     this.settings = iconButton("key", t("sidebar.settings"), () => openSettings(), action("settings"));
     this.note = h("div", { class: "hunyuan-empty", role: "status" });
@@ -67,6 +81,7 @@ class Panel {
       { class: "hunyuan-panel", "aria-label": t("sidebar.title") },
       h("header", {}, h("h2", {}, t("sidebar.title")), this.gallery.switch, this.settings),
       this.notes,
+      this.run.element,
       this.credits,
       h("div", { class: "hunyuan-find" }, this.filter, this.search),
       this.note,
@@ -82,6 +97,7 @@ class Panel {
   open() {
     this.store.addEventListener("change", () => this.#draw(), { signal: this.#ended.signal });
     this.gallery.start();
+    this.run.start();
     this.#draw();
     void this.store.show(this.filter.value, this.search.value);
   }
@@ -90,6 +106,7 @@ class Panel {
     this.#ended.abort();
     window.clearTimeout(this.#typing);
     this.press.destroy();
+    this.run.destroy();
     this.gallery.destroy();
   }
 
@@ -115,6 +132,12 @@ class Panel {
     });
   }
 
+  /** @param {string} text */
+  find(text) {
+    this.search.value = text;
+    this.#choose("all");
+  }
+
   /** @param {string} filter */
   #choose(filter) {
     this.filter.value = filter;
@@ -130,6 +153,7 @@ class Panel {
     if (this.press.isHeld) return; // drawn when it is released
     const { summary, rows, more, error } = this.store;
     this.#drawNotes(summary);
+    this.run.setSummary(summary);
     this.credits.replaceChildren(...this.#credits(summary));
     this.credits.hidden = !summary;
     this.note.hidden = Boolean(rows.length);
@@ -190,9 +214,10 @@ class Panel {
       const { spent, maybe } = summary.credits[period];
       const limit = summary.limits[period];
       const text = limit ? t("credits.of", { n: spent + maybe, limit }) : t("credits.n", { n: spent + maybe });
+      const left = limit ? h("small", {}, ` ${t("credits.left", { n: Math.max(0, limit - spent - maybe) })}`) : null;
       const doubt = maybe ? h("small", { title: t("credits.maybe_hint") }, ` ${t("credits.maybe", { n: maybe })}`) : null;
-      const full = limit && spent + maybe + 25 > limit;
-      return [h("dt", {}, t(`credits.${period}`)), h("dd", { "data-full": String(Boolean(full)) }, text, doubt)];
+      const full = limit && spent + maybe + creditsPerTask() > limit;
+      return [h("dt", {}, t(`credits.${period}`)), h("dd", { "data-full": String(Boolean(full)) }, text, left, doubt)];
     });
   }
 }

@@ -62,6 +62,7 @@ class Progress:
     in_flight: int = 0  # where it waits for a slot: how many have one
     oldest: float = 0.0  # for how many seconds the oldest of these
     refusal: str | None = None  # the gateway's words at a 429 that still holds
+    usual: float = 0.0  # seconds that such a task takes usually, 0 where its kind is not known
 
 
 @dataclass(frozen=True)

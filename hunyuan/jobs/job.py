@@ -293,6 +293,14 @@ class Job:
             in_flight,
             oldest,
             limiter.refusal if queued or isinstance(self.trouble, RateLimitedError) else None,
+            self._usual() if self.request else 0.0,
+        )
+
+    def _usual(self) -> float:
+        """Seconds that such a task takes usually."""
+        asked = self.request
+        return (
+            PRIOR if asked is None else self.tools.durations.usual(asked.type, asked.size, asked.model, asked.choices)
         )
 
     def _fraction(self) -> float:
@@ -303,7 +311,4 @@ class Job:
             return 0.0
         if self.answered is not None and self.answered.progress is not None:
             return min(0.95, self.answered.progress)
-        asked, usual = self.request, PRIOR
-        if asked is not None:
-            usual = self.tools.durations.usual(asked.type, asked.size, asked.model, asked.choices)
-        return 0.9 * (1 - math.exp(-1.5 * (self.clock.monotonic() - self.created_at) / usual))
+        return 0.9 * (1 - math.exp(-1.5 * (self.clock.monotonic() - self.created_at) / self._usual()))

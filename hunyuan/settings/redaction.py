@@ -52,7 +52,7 @@ def redact(text: str, secrets: Iterable[str]) -> str:
     shown = list(_shown(text, forms.disguised))
     for form in shown:
         text = _pattern(form).sub(MASK, text)
-    return MASK if shown and next(_shown(text, forms.disguised), None) else text
+    return MASK if shown and any(True for _ in _shown(text, forms.disguised)) else text
 
 
 def _shown(text: str, forms: tuple[str, ...]) -> Iterator[str]:

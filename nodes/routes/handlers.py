@@ -7,8 +7,11 @@
 | GET tasks, tasks/{id} | the list, a page at a time; one task with its links and inputs |
 | GET tasks/{id}/thumbnail, …/image | pictures, by local id and `n`; a thumbnail also by `side` |
 | POST tasks/{id}/forget, …/restore, …/used | off the list; back on it; an image counts as used |
+| GET prices | what a task costs |
+| GET runs | how each node's last run ended, as the event `hunyuan.run` said it |
 | GET settings | what is set; of a secret only that, its end and where it is from |
 | POST settings, test | saves; tries |
+| POST cost | what the nodes of a canvas would cost; keeps nothing |
 
 POST takes JSON and the header `X-Hunyuan: 1` (routes_guard.py). Failures are `{"error": {"code", "message", "field"}}`.
 Nothing here returns a secret. Reading this module does no work and reads no file.
@@ -46,6 +49,8 @@ def register(server: Any, get_runtime: Callable[[], Runtime]) -> None:
         "summary": face.summary,
         "tasks": face.tasks,
         "tasks/{id}": face.task,
+        "prices": face.prices,
+        "runs": face.runs,
         "settings": face.settings,
     }.items():
         server.routes.get(f"/hunyuan/{path}")(_reading(server, trust, handler))
@@ -59,6 +64,7 @@ def register(server: Any, get_runtime: Callable[[], Runtime]) -> None:
         "settings": face.save_settings,
         "summary": face.subscribe,
         "test": face.test,
+        "cost": face.cost,
     }.items():
         server.routes.post(f"/hunyuan/{path}")(_changing(server, trust, handler))
 
@@ -96,6 +102,14 @@ class _Face:
         from .tasks import details
 
         return _json(await self._run(details, request.match_info["id"]))
+
+    async def prices(self, _: Any) -> Any:
+        from ...hunyuan.models import CREDITS_PER_TASK
+
+        return _json({"credits_per_task": CREDITS_PER_TASK})
+
+    async def runs(self, _: Any) -> Any:
+        return _json({"runs": self._server.hunyuan.told_runs.all()})
 
     async def thumbnail(self, request: Any) -> Any:
         from .tasks import number_of, side_of
@@ -150,6 +164,12 @@ class _Face:
 
         body = await body_of(request)
         return _json(await asyncio.to_thread(lambda: test(open_store(), body.get("what"), body.get("changes", {}))))
+
+    async def cost(self, request: Any) -> Any:
+        from .cost import cost
+        from .guard import body_of
+
+        return _json(await self._run(cost, (await body_of(request)).get("nodes")))
 
     async def _run(self, work: Callable[..., T], *arguments: object) -> T:
         """A blocking call with the runtime as its first argument, on one of the runtime's workers."""

@@ -38,9 +38,13 @@ def open_store() -> SettingsStore:
 
 
 def shown(store: SettingsStore) -> dict[str, Any]:
-    """What the dialog shows: by field `value`, `origin`, `problem`; of a secret `set`, `ends_in`. Blocking."""
+    """What the dialog shows: by field `value`, `origin`, `problem`; of a secret `set`, `ends_in`. Blocking.
+
+    account_url: where keys are got.
+    """
     public = store.public()
-    return {"fields": {name: {**public[name], "variable": variable(name)} for name in PAGE_FIELDS}}
+    fields = {name: {**public[name], "variable": variable(name)} for name in PAGE_FIELDS}
+    return {"fields": fields, "account_url": Settings().base_url}
 
 
 def save(store: SettingsStore, changes: Any) -> dict[str, Any]:

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 class Board:
     """Tells how all handles of one node stand, ten times a second. Lives on the event loop of its prompt."""
 
-    def __init__(self, context: RunContext) -> None:
+    def __init__(self, context: RunContext, *, wait: bool) -> None:
         self._handles: list[Handle] = []
         self._prices: list[int] = []
-        self._reporter = Reporter(context, self._handles, self._prices)
+        self._reporter = Reporter(context, self._handles, self._prices, wait=wait)
         self._stopped: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._ticker = asyncio.ensure_future(self._tick())
         self.items = 0
@@ -43,12 +43,11 @@ class Board:
             done.cancel()
 
     async def close(self) -> None:
-        """The last item has what it waited for, or lets go; the line is left as it stands in the end."""
+        """The last item has what it waited for, or lets go; the line is left saying how it ended."""
         self._ticker.cancel()
-        if not self._stopped.done():
-            await self._reporter.report()
-        elif not self._stopped.cancelled():
+        if self._stopped.done() and not self._stopped.cancelled():
             self._stopped.exception()  # seen, also where no item was waiting any more
+        await self._reporter.tell_end()
 
     async def _tick(self) -> None:
         try:
@@ -69,12 +68,14 @@ class Boards:
         self._boards: dict[tuple[object, str, str], Board] = {}
 
     @asynccontextmanager
-    async def join(self, context: RunContext, handles: Sequence[Handle], prices: Sequence[int]) -> AsyncIterator[Board]:
+    async def join(
+        self, context: RunContext, handles: Sequence[Handle], prices: Sequence[int], *, wait: bool
+    ) -> AsyncIterator[Board]:
         """The node's board while one item of its list waits for `handles`."""
         key = (asyncio.get_running_loop(), context.prompt_id, context.node_id)
         board = self._boards.get(key)
         if board is None:
-            board = self._boards[key] = Board(context)
+            board = self._boards[key] = Board(context, wait=wait)
         board.enter(handles, prices)
         try:
             yield board

@@ -13,7 +13,9 @@ from ...hunyuan.journal.records import RunContext, TaskRow
 from ...hunyuan.models import ImageSize
 from ..comfyui.prompt_origin import language
 from ..comfyui.submitter import is_page, submitter
+from .run_end import RunEnd
 from .texts import status_line
+from .told_runs import tell_end
 
 BAR_STEPS = 100  # of a node's bar, however many tasks it has
 
@@ -107,24 +109,35 @@ def cost_of(handle: Handle, price: int) -> int:
 class Reporter:
     """Tells the submitting client how a node's tasks stand, when that changed."""
 
-    def __init__(self, context: RunContext, handles: Sequence[Handle], prices: Sequence[int]) -> None:
+    def __init__(self, context: RunContext, handles: Sequence[Handle], prices: Sequence[int], *, wait: bool) -> None:
         from server import PromptServer
 
         self._server = PromptServer.instance
         self._sid = submitter()  # whoever queued the prompt; later prompts may be another's
         self._context = context
-        self._handles = handles
-        self._prices = prices
+        self._handles, self._prices, self._wait = handles, prices, wait
         self._language = language()
         self._said = ""
         self._bar = 0
 
     async def report(self) -> None:
         """Sends the bar and the text where they differ from what was sent last."""
-        views = [handle.progress() for handle in self._handles]
-        done = [handle.done.done() for handle in self._handles]
+        views = [each.progress() for each in self._handles]
+        done = [each.done.done() for each in self._handles]
         await self._send_bar(views, done)
-        text = status_line(views, done, self._credits(), self._language)
+        self._say(status_line(views, done, self._credits(), self._language))
+
+    async def tell_end(self) -> None:
+        """Sends what became of it: the last line on the node, and the same in codes and numbers."""
+        end = RunEnd.of(self._handles, self._prices, wait=self._wait)
+        if end.outcome != "stopped":
+            await self._send_bar(
+                [each.progress() for each in self._handles], [each.done.done() for each in self._handles]
+            )
+        self._say(end.line(self._language))
+        tell_end(self._context.prompt_id, self._context.node_id, end, self._language, self._sid)
+
+    def _say(self, text: str) -> None:
         if text != self._said and self._context.node_id and is_page(self._sid):
             self._said = text
             self._server.send_progress_text(text, self._context.node_id, self._sid)

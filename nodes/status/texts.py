@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 
 from ...hunyuan.errors import HunyuanError, Money
 from ...hunyuan.jobs.handle import Phase, Progress
 from ..comfyui.prompt_origin import language
+from .failure_words import money_in_chinese, short
 
 _PHASES = {
     "en": {
@@ -36,7 +36,8 @@ _PHASES = {
 _WORDS = {
     "en": {
         "of": "{done} of {all} done",
-        "task": "task {ids}",
+        "about": "{s} of about {usual} s",
+        "longer": "{s} s, usually about {usual} s",
         "paused": "gateway busy, {s} s",
         "unspent": "nothing spent so far",
         "crowd": "{n} in flight, the oldest for {age}; more at once: max_in_flight in the settings",
@@ -47,7 +48,8 @@ _WORDS = {
     },
     "zh": {
         "of": "已完成 {done}/{all}",
-        "task": "任务 {ids}",
+        "about": "{s} 秒，通常约 {usual} 秒",
+        "longer": "{s} 秒，通常约 {usual} 秒",
         "paused": "网关繁忙，{s} 秒",
         "unspent": "目前未消耗积分",
         "crowd": "{n} 个任务进行中，最早的已 {age}；可在设置中提高 max_in_flight",
@@ -96,40 +98,46 @@ _ERRORS_ZH = {
 
 
 def translate(error: HunyuanError) -> str:
-    """One sentence in the user's language to stand before the full English message; empty for English."""
+    """The message in the user's language to stand before the English one, which has the details; empty for English."""
     return in_chinese(error) if language() == "zh" else ""
 
 
 def in_chinese(error: HunyuanError) -> str:
-    """The failure in one Chinese sentence."""
+    """The failure in Chinese: what happened, the task, and what it means for the credits."""
+    sentence = headline(error, "zh")
+    task = f"任务 ID：{error.task_id}。" if error.task_id else ""
+    money = money_in_chinese(error)
+    said = money.rstrip("。") in sentence or (error.money is Money.MAYBE_SPENT and "可能已计费" in sentence)
+    return f"{sentence}{task}{'' if said else money}"
+
+
+def headline(error: HunyuanError, lang: str) -> str:
+    """The failure in one sentence of `en` or `zh`, without task id and credits."""
+    if lang != "zh":
+        return error.what
     unsent = f"{error.code}_unsent" if error.money is Money.NOT_SPENT else ""
-    return _ERRORS_ZH.get(unsent) or _ERRORS_ZH.get(error.code, "")
-
-
-@contextmanager
-def in_the_users_language() -> Iterator[None]:
-    """A failure inside gets a sentence in the language of who queued the prompt."""
-    try:
-        yield
-    except HunyuanError as error:
-        raise error.but(translation=translate(error)) from error.__cause__
+    return _ERRORS_ZH.get(unsent) or _ERRORS_ZH.get(error.code) or f"{short(error, 'zh')}。"
 
 
 def status_line(views: Sequence[Progress], done: Sequence[bool], credits: int, lang: str) -> str:
-    """State, seconds, task ids and credits of a node's tasks in one line."""
+    """State, seconds and credits of a running node's tasks in one line (how it ended: see run_end)."""
     words = _WORDS[lang]
     open_views = [view for view, ended in zip(views, done, strict=True) if not ended]
     seconds = int(max(view.seconds for view in views))
-    parts = [f"{_PHASES[lang][_active(open_views) if open_views else Phase.ENDED]} · {seconds} s"]
+    phase = _active(open_views) if open_views else Phase.ENDED
+    parts = [_PHASES[lang][phase], _time(phase, seconds, max(view.usual for view in views), words)]
     if len(views) > 1:
         parts.insert(0, words["of"].format(done=sum(done), all=len(views)))
     parts.extend(_what_it_waits_for(open_views, words))
-    ids = [view.task_id for view in views if view.task_id]
-    if ids:
-        shown = ", ".join(ids[:2]) + (f", … ({len(ids)})" if len(ids) > 2 else "")
-        parts.append(words["task"].format(ids=shown))
     parts.append(words["credits"].format(n=credits))
     return " · ".join(parts)
+
+
+def _time(phase: Phase, seconds: int, usual: float, words: Mapping[str, str]) -> str:
+    """Seconds, and while the gateway works how many there usually are."""
+    if phase is not Phase.WAITING or not usual:
+        return words["seconds"].format(n=seconds)
+    return words["about" if seconds <= usual else "longer"].format(s=seconds, usual=round(usual))
 
 
 def _what_it_waits_for(views: Sequence[Progress], words: Mapping[str, str]) -> list[str]:

@@ -24,8 +24,14 @@ COMFYUIS_OWN = ("api.comfy.org", "huggingface.co", "jobs", "Jobs API", "/api/use
 PROMPTS = {"en": "A paper crane on a windowsill, morning light", "zh": "窗台上的纸鹤，清晨的光线"}
 RUN = {"en": "Run", "zh": "运行"}
 TEXTS = {
-    "en": {"title": "Hunyuan Generate", "size": "size", "cost": "50 credits", "running": "running", "done": "Done"},
-    "zh": {"title": "混元文生图", "size": "尺寸", "cost": "50 积分", "running": "生成中", "done": "已完成"},
+    "en": {
+        "title": "Hunyuan Image 3 Generate",
+        "size": "size",
+        "cost": "50 credits",
+        "running": "running",
+        "done": "Done",
+    },
+    "zh": {"title": "混元图像 3 文生图", "size": "尺寸", "cost": "50 积分", "running": "生成中", "done": "已完成"},
 }
 _NODE = """() => {
   const node = window.app.graph.nodes.find(node => node.type === 'HunyuanGenerate');

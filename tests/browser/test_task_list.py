@@ -133,10 +133,10 @@ def test_the_dialog_is_opened_from_the_settings_and_used_by_keys_alone_in_a_ligh
     assert dialog.evaluate(_NAMELESS) == []
     expect(dialog.get_by_label("API key", exact=True)).to_be_disabled()  # the environment's
     order = []
-    for _ in range(4):
+    for _ in range(5):
         page.keyboard.press("Tab")
         order.append(page.evaluate("() => document.activeElement.textContent.trim()"))
-    assert order[:3] == ["API key", "Test the key", "Gateway and network"]
+    assert order[:4] == ["API key", "Test the key", "Get a key", "Gateway and network"]
     page.keyboard.press("Shift+Tab")
     page.keyboard.press("Enter")  # opens the section
     expect(dialog.get_by_label("Base URL")).to_be_visible()

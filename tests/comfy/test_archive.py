@@ -36,7 +36,10 @@ def test_the_demos_workflow_runs(fresh: PaidServer, installed: Path) -> None:
     nodes = {node["_meta"]["title"]: number for number, node in workflow.items()}
     (first,) = fresh.images(entry, nodes["Save the first image"])
     (edited,) = fresh.images(entry, nodes["Save the edited image"])
-    for picture, size, node in ((first, (1024, 1024), "Hunyuan Generate"), (edited, (1344, 960), "Hunyuan Edit")):
+    for picture, size, node in (
+        (first, (1024, 1024), "Hunyuan Image 3 Generate"),
+        (edited, (1344, 960), "Hunyuan Image 3 Edit"),
+    ):
         given = workflow[nodes[node]]["inputs"]
         assert picture.size == size
         assert picture.getpixel((3, 3)) == background(given["seed"])
@@ -58,7 +61,7 @@ def test_all_its_parts_are_served(fresh: PaidServer, installed: Path) -> None:
     names = [told["name"] for told in fresh.get_json("/global_subgraphs").values()]
     assert names.count("Hunyuan generate then edit") == 1
     texts = fresh.get_json("/i18n")
-    assert texts["zh"]["nodeDefs"]["HunyuanGenerate"]["display_name"] == "混元文生图"
+    assert texts["zh"]["nodeDefs"]["HunyuanGenerate"]["display_name"] == "混元图像 3 文生图"
     assert "hunyuan" in texts["en"]
     scripts = fresh.http.get(f"{fresh.url}/extensions", timeout=30).json()
     shipped = {f"/extensions/{PACK}/{path.name}" for path in (installed / "web").glob("*.js")}

@@ -392,7 +392,10 @@ def test_bar_and_text_reach_the_submitting_client_only(comfy: PaidServer) -> Non
     comfy.succeeded(entry)
     task_id = comfy.sandbox.task()["task_id"]
     texts = [message.data["text"] for message in comfy.messages("progress_text", client_id="submitter")]
-    assert any(task_id in text and "25 credits" in text and " s" in text for text in texts)
+    assert any("25 credits" in text and " s" in text for text in texts)
+    (end,) = [message.data for message in comfy.messages("hunyuan.run", client_id="submitter")]
+    assert (end["outcome"], end["credits"], end["task_ids"]) == ("done", 25, [task_id])
+    assert end["text"] == texts[-1]
     bars = [
         message.data["nodes"]["1"]
         for message in comfy.messages("progress_state", client_id="submitter")
@@ -404,7 +407,7 @@ def test_bar_and_text_reach_the_submitting_client_only(comfy: PaidServer) -> Non
     assert any(0 < value < 1 for value in values)
     assert not json.dumps([bars, texts]).count(comfy.sandbox.key)
     seen = comfy.messages(client_id="bystander")
-    assert not [message for message in seen if message.type in ("progress_text", "progress_state")]
+    assert not [message for message in seen if message.type in ("progress_text", "progress_state", "hunyuan.run")]
     assert task_id not in json.dumps([message.data for message in seen if not message.type.startswith("hunyuan.")])
 
 

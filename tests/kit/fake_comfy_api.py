@@ -10,7 +10,8 @@ import asyncio
 import importlib
 import inspect
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -65,24 +66,33 @@ def api(*, newer: bool) -> ModuleType:
     return module
 
 
-def schemas(*, newer: bool) -> dict[str, Any]:
-    """Every node's schema by its id, as the pack gives it to that version."""
-    name = f"pack_for_{'newer' if newer else 'older'}_schemas"
+@contextmanager
+def importable(*, newer: bool) -> Iterator[None]:
+    """Within it `comfy_api.latest` can be imported; what was imported with it stays."""
     faked = {"comfy_api": ModuleType("comfy_api"), "comfy_api.latest": api(newer=newer)}
     before = {key: sys.modules.get(key) for key in faked}
     sys.modules.update(faked)
     try:
-        package = ModuleType(name)
-        package.__path__ = [str(ROOT)]
-        sys.modules[name] = package
-        extension = importlib.import_module(f"{name}.nodes").HunyuanExtension()
-        nodes = asyncio.run(extension.get_node_list())
-        return {schema.node_id: schema for schema in (node.define_schema() for node in nodes)}
+        yield
     finally:
         for key, module in before.items():
             sys.modules.pop(key, None)
             if module is not None:
                 sys.modules[key] = module
+
+
+def schemas(*, newer: bool) -> dict[str, Any]:
+    """Every node's schema by its id, as the pack gives it to that version."""
+    name = f"pack_for_{'newer' if newer else 'older'}_schemas"
+    try:
+        with importable(newer=newer):
+            package = ModuleType(name)
+            package.__path__ = [str(ROOT)]
+            sys.modules[name] = package
+            extension = importlib.import_module(f"{name}.nodes").HunyuanExtension()
+            nodes = asyncio.run(extension.get_node_list())
+            return {schema.node_id: schema for schema in (node.define_schema() for node in nodes)}
+    finally:
         for key in [key for key in sys.modules if key.split(".")[0] == name]:
             del sys.modules[key]
 

@@ -17,6 +17,7 @@ FILES = ("main", "nodeDefs", "commands", "settings")
 JOINED = (
     "states.", "money.", "filters.", "actions.", "sections.", "fields.", "ways.", "tests.", "errors.", "forget.",
     "credits.", "buttons.", "views.", "select.", "lightbox.", "settings.reason_", "settings.origin_", "why.",
+    "run.", "badge.",
 )  # fmt: skip
 MADE_UP = re.compile(r"[{}@|]")  # vue-i18n reads these as syntax
 GATEWAYS = {"1200", "1401", "1402"}  # the gateway's own codes of a task that failed

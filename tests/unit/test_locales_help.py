@@ -34,6 +34,16 @@ def test_a_help_page_names_everything_and_shows_a_picture(node: str, language: s
             assert min(opened.size) >= 200
 
 
+@pytest.mark.parametrize("node", NODES)
+def test_the_chinese_help_names_inputs_and_outputs_as_the_node_shows_them(node: str) -> None:
+    page = (DOCS / node / "zh.md").read_text(encoding="utf-8")
+    texts = json.loads((ROOT / "locales" / "zh" / "nodeDefs.json").read_text(encoding="utf-8"))[node]
+    for name, shown in texts["inputs"].items():
+        assert name == "control_after_generate" or f"{shown['name']} `{name}`" in page, name
+    for number, output in NODES[node]["outputs"].items():
+        assert f"{texts['outputs'][number]['name']} `{output['name']}`" in page, output["name"]
+
+
 def test_there_are_no_pages_and_no_pictures_that_nothing_shows() -> None:
     assert {path.name for path in DOCS.iterdir()} == set(NODES)
     for node in NODES:

@@ -57,6 +57,10 @@ def test_every_node_loads_on_both_and_is_the_same_node(older: dict[str, Any], ne
 def test_the_newer_keywords_arrive_where_they_are_known(newer: dict[str, Any]) -> None:
     for name, schema in newer.items():
         assert "混元" in schema.search_aliases, name
+    for name in ("HunyuanGenerate", "HunyuanEdit", "HunyuanTaskWait"):
+        assert newer[name].display_name.startswith("Hunyuan Image 3 "), name
+        for typed in ("hunyuan image 3", "hunyuan image", "hunyuan", "tencent", "混元", "混元图像"):
+            assert typed in newer[name].search_aliases, (name, typed)
     advanced = {each.id for each in newer["HunyuanGenerate"].inputs if getattr(each, "advanced", None)}
     assert advanced == {"wait", "timeout_s", "on_failure", "reuse"}
 

@@ -47,8 +47,27 @@ def test_a_429_reads_in_the_gateways_words_and_that_nothing_is_spent() -> None:
     assert len(line(view(paused_for=7.2, refusal="x" * 400))) < 250
 
 
+def test_who_waits_reads_how_long_it_usually_takes() -> None:
+    running = view(Phase.WAITING, usual=18.2, task_id="n68_hunyuan3")
+    assert line(running) == "running · 12 of about 18 s · 25 credits", "the task id is in the details"
+    assert line(running, lang="zh") == "生成中 · 12 秒，通常约 18 秒 · 25 积分"
+    assert "12 s, usually about 8 s" in line(view(Phase.WAITING, usual=8.0))
+    assert "12 s ·" in line(view(Phase.WAITING)), "a task of unknown kind"
+    assert "about" not in line(view(Phase.DOWNLOADING, usual=18.0))
+
+
 def test_a_timeout_before_anything_was_accepted_says_so_in_chinese() -> None:
     errors = load("hunyuan.errors")
     unsent = errors.TaskTimeoutError("Not done.", money=errors.Money.NOT_SPENT)
     assert "未消耗积分" in texts.in_chinese(unsent)
     assert "任务 ID" in texts.in_chinese(errors.TaskTimeoutError("Not done."))
+
+
+def test_a_failure_in_chinese_says_the_task_and_the_credits_too() -> None:
+    errors = load("hunyuan.errors")
+    told = texts.in_chinese(errors.TaskFailedError("It failed.", task_id="n68"))
+    assert told == "任务失败。任务 ID：n68。按网关自己的规则，失败的任务不计费。"
+    kinds = [each for each in vars(errors).values() if isinstance(each, type) and hasattr(each, "code")]
+    assert len(kinds) > 30
+    said = [texts.in_chinese(each("x")) for each in kinds]
+    assert [each for each in said if "积分" not in each and "计费" not in each] == []

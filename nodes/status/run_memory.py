@@ -1,0 +1,40 @@
+"""The last word on each node's run, for a page that was away."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from typing import Any
+
+KEPT = 500  # nodes whose last run is remembered, of all workflows
+
+
+class ToldRuns:
+    """The last word on each node, as long as the server runs. Safe from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._runs: OrderedDict[tuple[str, str], dict[str, Any]] = OrderedDict()  # (workflow or prompt, node) → event
+
+    def add(self, told: dict[str, Any]) -> dict[str, Any]:
+        """Keeps it, and gives all that is known of the run: what its end and its failure said."""
+        key = (told["workflow"] or told["prompt_id"], told["node"])
+        with self._lock:
+            before = self._runs.pop(key, {})
+            if before.get("prompt_id") == told["prompt_id"]:
+                told = {**before, **told}
+            self._runs[key] = told
+            while len(self._runs) > KEPT:
+                self._runs.popitem(last=False)
+            return told
+
+    def line_of(self, prompt_id: str, node: str, workflow: str) -> str:
+        """What a run's line said, empty where it said nothing yet."""
+        with self._lock:
+            known = self._runs.get((workflow or prompt_id, node), {})
+        return str(known.get("text", "")) if known.get("prompt_id") == prompt_id else ""
+
+    def all(self) -> list[dict[str, Any]]:
+        """Oldest first."""
+        with self._lock:
+            return list(self._runs.values())

@@ -1,0 +1,157 @@
+"""Why a run failed is seen at once, with the next step as a button; a key that is wrong is asked for."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+from devtools.paths import ROOT
+from tests.browser.conftest import TabFactory
+from tests.kit.browser import FACES, Face, Tab
+from tests.kit.tasks_page import generate, hard_to_read, open_tasks, picture, put, row, wait_for_output
+
+WORDS = {
+    "en": {"retry": "Run again", "show": "Show the node", "limit": "Raise the limit", "task": "Open the task"},
+    "zh": {"retry": "再次运行", "show": "定位节点", "limit": "提高上限", "task": "查看任务"},
+}
+
+
+def unheard(what: str) -> str:
+    return f"{what} {uuid.uuid4().hex[:8]}"
+
+
+def notice_after(tab: Tab, **rule: Any) -> Locator:
+    """The notice that a run gets whose create is answered so."""
+    tab.server.sandbox.script(on="create", **rule)
+    put(tab, generate(unheard("a run that fails")))
+    tab.queue()
+    notice = tab.page.locator(".hunyuan-notice")
+    expect(notice).to_be_visible()
+    return notice
+
+
+@pytest.mark.parametrize("face", FACES, ids=str)
+def test_the_reason_is_seen_at_once_and_a_retry_runs(open_tab: TabFactory, face: Face) -> None:
+    tab = open_tab(face)
+    words = WORDS[face.locale]
+    notice = notice_after(tab, status=200, code=1200, message="flagged")
+    expect(notice).to_have_attribute("data-code", "moderation")
+    expect(notice.get_by_role("button", name=words["show"])).to_be_visible()
+    assert hard_to_read(notice) == []
+    box = notice.bounding_box()
+    assert box is not None
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 1440
+    picture(tab, f"notice-{face}")
+    notice.get_by_role("button", name=words["show"]).click()
+    expect(notice).to_have_count(0)
+    assert tab.page.evaluate("() => Object.keys(window.app.canvas.selected_nodes)") == ["1"]
+
+    notice = notice_after(tab, task={"fail": "no"})
+    notice.get_by_role("button", name=words["retry"]).click()
+    expect(notice).to_have_count(0)
+    assert tab.errors() == []
+
+
+def test_a_limit_leads_to_its_setting_and_a_late_task_to_the_list(open_tab: TabFactory) -> None:
+    tab = open_tab()
+    tab.server.sandbox.tasks(seconds=None)
+    prompt = unheard("late")
+    put(tab, generate(prompt, timeout_s=1))
+    tab.queue()
+    notice = tab.page.locator(".hunyuan-notice")
+    expect(notice).to_have_attribute("data-code", "task_timeout")
+    notice.get_by_role("button", name="Open the task").click()
+    expect(row(tab, prompt)).to_have_count(1)
+    expect(tab.page.locator(".hunyuan-row")).to_have_count(1)
+    tab.server.sandbox.finish()
+    tab.server.sandbox.wait("delivered")
+
+    saved = tab.server.http.post(
+        f"{tab.server.url}/hunyuan/settings",
+        json={"changes": {"credit_limit_per_day": 1}},
+        headers={"X-Hunyuan": "1"},
+        timeout=30,
+    )
+    saved.raise_for_status()
+    try:
+        put(tab, generate(unheard("over the limit")))
+        tab.queue()
+        expect(notice).to_have_attribute("data-code", "credit_limit")
+        picture(tab, "notice-limit-en")
+        notice.get_by_role("button", name="Raise the limit").click()
+        expect(tab.page.get_by_label("Credits a day")).to_be_focused()
+        tab.page.keyboard.press("Escape")
+    finally:
+        tab.server.http.post(
+            f"{tab.server.url}/hunyuan/settings",
+            json={"changes": {"credit_limit_per_day": None}},
+            headers={"X-Hunyuan": "1"},
+            timeout=30,
+        ).raise_for_status()
+
+
+def test_an_empty_prompt_is_told_as_clearly(open_tab: TabFactory) -> None:
+    tab = open_tab(Face("zh"))
+    put(tab, generate(" "))
+    tab.queue()
+    notice = tab.page.locator(".hunyuan-notice")
+    expect(notice).to_contain_text("提示词为空")
+    assert tab.server.sandbox.requests("create") == []
+
+
+def test_a_wrong_key_is_asked_for_and_the_run_goes_on_with_the_right_one(open_tab: TabFactory) -> None:
+    tab = open_tab()
+    tab.server.sandbox.script(on="create", status=401, code=401, message="Invalid API key")
+    put(tab, generate(unheard("with a wrong key")))
+    tab.queue()
+    dialog = tab.page.locator("dialog.hunyuan-dialog")
+    expect(dialog.get_by_text("The gateway refused the key.")).to_be_visible()
+    picture(tab, "key-refused-en")
+    dialog.get_by_role("button", name="Save and run").click()
+    wait_for_output(tab, "2")
+
+
+def test_the_next_run_is_priced_before_it_is_sent(open_tab: TabFactory) -> None:
+    tab = open_tab()
+    panel = open_tasks(tab)
+    prompt = unheard("priced")
+    put(tab, generate(prompt, count=3))
+    priced = panel.locator(".hunyuan-run-cost")
+    expect(priced).to_contain_text("Run: 75 credits.")
+    picture(tab, "run-cost-en")
+    tab.queue()
+    wait_for_output(tab, "2", count=3)
+    expect(priced).to_contain_text("Run: 0 credits, already paid.")
+    tab.page.evaluate("() => { window.app.graph.getNodeById(1).mode = 4; window.app.graph.change(); }")
+    tab.page.evaluate("() => window.app.api.dispatchEvent(new CustomEvent('graphChanged', {detail: null}))")
+    expect(priced).to_be_hidden()
+    assert tab.errors() == []
+
+
+@pytest.mark.parametrize("face", FACES, ids=str)
+def test_a_subgraph_shows_what_is_paid_inside_of_it(open_tab: TabFactory, face: Face) -> None:
+    tab = open_tab(face)
+    blueprint = ROOT / "subgraphs" / "Hunyuan generate then edit.json"
+    tab.load(json.loads(blueprint.read_text(encoding="utf-8")))
+    tab.settle()
+    words = {"en": "50 credits", "zh": "50 积分"}[face.locale]
+    badges = tab.page.evaluate(
+        """() => window.app.graph.nodes[0].badges
+          .map(badge => (typeof badge === 'function' ? badge() : badge).text)"""
+    )
+    assert words in badges
+    priced = open_tasks(tab).locator(".hunyuan-run-cost")
+    expect(priced).to_contain_text("50")
+    tab.page.evaluate(
+        """() => {
+          window.app.graph.nodes[0].mode = 2;
+          window.app.api.dispatchEvent(new CustomEvent('graphChanged', {detail: null}));
+        }"""
+    )
+    expect(priced).to_be_hidden()
+    assert tab.errors() == []

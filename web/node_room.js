@@ -1,0 +1,49 @@
+/**
+ * The prompt box keeps its height: the line that appears on a node in its first run makes the node higher instead.
+ * @module
+ */
+import { app } from "../../scripts/app.js";
+import { on } from "./api.js";
+import { OURS } from "./our_nodes.js";
+
+const LINE = "$$node-text-preview"; // ComfyUI's widget for it
+const LEAST = 4; // pixels that are worth a change
+
+/** @type {Map<string, {node: any, height: number}>} node id → how high its prompt box was when the run began */
+const before = new Map();
+
+export function keepRoom() {
+  on("execution_start", () => {
+    before.clear();
+    for (const node of app.canvas?.graph?.nodes ?? []) {
+      const box = OURS.includes(node.comfyClass) && !hasLine(node) ? boxOf(node) : null;
+      if (box) before.set(String(node.id), { node, height: box.offsetHeight });
+    }
+  });
+  on("progress_text", ({ nodeId }) => {
+    const known = before.get(String(nodeId));
+    if (!known) return;
+    before.delete(String(nodeId));
+    requestAnimationFrame(() => requestAnimationFrame(() => giveBack(known.node, known.height)));
+  });
+}
+
+/** @param {any} node @param {number} height of its box before */
+function giveBack(node, height) {
+  const box = boxOf(node);
+  const lost = box && node.graph ? height - box.offsetHeight : 0;
+  if (lost >= LEAST) node.setSize([node.size[0], node.size[1] + lost]);
+}
+
+/** @param {any} node */
+function hasLine(node) {
+  return node.widgets?.some((/** @type {any} */ widget) => widget.name === LINE);
+}
+
+/** The box of the node's longest text. @param {any} node @returns {HTMLElement | null} */
+function boxOf(node) {
+  const shown = window.LiteGraph.vueNodesMode
+    ? document.querySelector(`[data-node-id="${CSS.escape(String(node.id))}"] textarea`)
+    : node.widgets?.find((/** @type {any} */ widget) => widget.element?.tagName === "TEXTAREA")?.element;
+  return /** @type {HTMLElement | null} */ (shown ?? null);
+}

@@ -1,0 +1,86 @@
+/**
+ * Why a node of ours stopped, seen at once: one notice with the reason, what it means for the credits, and the next step.
+ * A key that is missing or wrong opens the dialog instead. Which step it is hangs on the failure's code alone.
+ * @module
+ */
+import { app } from "../../scripts/app.js";
+import { on } from "./api.js";
+import { button, h, icon, iconButton } from "./dom.js";
+import { t } from "./i18n.js";
+import { findNode, showNode } from "./node_places.js";
+import { openSettings } from "./settings_dialog.js";
+import { showTask } from "./sidebar.js";
+
+/** @typedef {import("./run_status.js").Run} Run */
+
+const KEY = ["missing_key", "authentication"]; // codes of hunyuan/errors.py
+/** @type {Record<string, string>} code → the section of the dialog where it is mended */
+const SECTION_OF = {
+  credit_limit: "limits",
+  settings: "gateway",
+  dns: "gateway",
+  refused: "gateway",
+  connect_timeout: "gateway",
+  proxy: "gateway",
+  tls: "network",
+  input_image: "upload",
+  input_unreachable: "upload",
+};
+const UNPAID = ["not_spent", "refunded", "untouched"]; // so that a retry cannot be billed twice
+const INPUTS = ["invalid_request", "invalid_task_id", "moderation", "rejected", "input_image"]; // to be changed first
+
+/** @type {HTMLElement | null} */
+let shown = null;
+
+export function watchFailures() {
+  on("hunyuan.run", (/** @type {Run} */ run) => {
+    if (!run.failure) return;
+    const { code } = run.failure;
+    if (KEY.includes(code)) void openSettings({ reason: code, run: true });
+    else notice(run);
+  });
+  on("execution_start", close);
+}
+
+/** @param {Run} run */
+function notice(run) {
+  const failure = /** @type {import("./run_status.js").Failure} */ (run.failure);
+  const title = findNode(run.node)?.title ?? "Hunyuan Image 3";
+  close();
+  shown = h(
+    "aside",
+    { class: "hunyuan-notice", role: "alert", "data-code": failure.code },
+    h("header", {}, icon("exclamation-circle"), h("strong", {}, title), iconButton("times", t("dialog.close"), close)),
+    h("p", {}, failure.headline),
+    h("p", { class: "hunyuan-hint" }, t(`run.money.${failure.money}`)),
+    h("div", {}, ...steps(run, failure)),
+  );
+  document.body.append(shown);
+}
+
+function close() {
+  shown?.remove();
+  shown = null;
+}
+
+/** The next steps, the likeliest first. @param {Run} run @param {import("./run_status.js").Failure} failure */
+function steps(run, { code, money, task_id: task }) {
+  const section = SECTION_OF[code];
+  const found = [];
+  if (section) found.push(step(`run.open_${section}`, () => void openSettings({ section })));
+  if (task) found.push(step("run.open_task", () => showTask(task)));
+  else if (!UNPAID.includes(money)) found.push(step("run.open_tasks", () => showTask("")));
+  if (INPUTS.includes(code) && findNode(run.node)) found.push(step("run.show_node", () => showNode(run.node)));
+  else if (UNPAID.includes(money)) found.push(step("run.retry", () => void app.queuePrompt(0, 1)));
+  found[0]?.classList.add("hunyuan-primary");
+  return found;
+}
+
+/** @param {string} key @param {() => void} action */
+function step(key, action) {
+  const act = () => {
+    close();
+    action();
+  };
+  return button(t(key), act, { "data-action": key.replace("run.", "") });
+}
