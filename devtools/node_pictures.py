@@ -65,6 +65,9 @@ def _take(page: Page, name: str, path: Path) -> None:
     page.wait_for_timeout(1500)  # the view moves there
     size = _save(graph_of(page), path)
     print(f"{path.relative_to(ROOT)}: {size} bytes", flush=True)
+    help_page = path.with_suffix(".md")  # which shows another node's picture until this one has its own
+    text = help_page.read_text(encoding="utf-8")
+    help_page.write_text(text.replace(f"(HunyuanGenerate/{path.name})", f"({name}/{path.name})"), encoding="utf-8")
 
 
 def _save(picture: Image.Image, path: Path) -> int:
