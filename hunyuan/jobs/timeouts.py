@@ -46,7 +46,7 @@ def timeout_error(job: Job, timeout_s: float) -> HunyuanError:
     return TaskTimeoutError(
         f"{said}: the task is {job.row.state.value}.",
         why=f"When it was last asked for: {trouble.what} {trouble.why}".strip() if trouble else "",
-        do=f"It is collected in the background{again}, or put its id into Hunyuan Task Wait.",
+        do=f"It is collected in the background{again}, or put its id into Hunyuan Image 3 Task Wait.",
         task_id=job.known_id,
         money=None if job.row.state.is_attachable else Money.MAYBE_SPENT,
     )
