@@ -56,7 +56,8 @@ class HunyuanImageToURL(io.ComfyNode):
     @classmethod
     async def execute(cls, image: torch.Tensor) -> io.NodeOutput:
         from ..hunyuan.jobs.background_loop import Pool
-        from .images.tensors import EncodeOptions, as_image, image_inputs
+        from .images.options import EncodeOptions
+        from .images.tensors import as_image, image_inputs
         from .runtime import runtime
         from .status.told_runs import in_the_users_language
 

@@ -83,7 +83,8 @@ def _tensor(name: str, value: object, *, is_mask: bool) -> Any:
 
 
 def _inputs(tensor: Any, runtime: Runtime, *, is_mask: bool) -> Sequence[ImageInput]:
-    from .images.tensors import EncodeOptions, image_inputs
+    from .images.options import EncodeOptions
+    from .images.tensors import image_inputs
 
     options = EncodeOptions.of(runtime.settings_store.load())
     return image_inputs(tensor, replace(options, format="png") if is_mask else options)  # JPEG blurs a mask's edges

@@ -71,7 +71,8 @@ def edit_requests(wanted: Wanted, images: Mapping[str, object], image_urls: str,
 
     Raises MissingKeyError, InvalidRequestError, InputImageError.
     """
-    from .images.tensors import EncodeOptions, as_image, image_inputs
+    from .images.options import EncodeOptions
+    from .images.tensors import as_image, image_inputs
 
     settings = runtime.settings_store.load()
     require_key(settings)

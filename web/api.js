@@ -70,12 +70,23 @@ export function pictureUrl(task, kind, number = 0, side = 192) {
 }
 
 /**
+ * The picture behind an address that `pictureUrl` gave; an ApiError of code `gone` where it is no more.
+ * @param {string} url
+ * @returns {Promise<Blob>}
+ */
+export async function pictureAt(url) {
+  const answer = await fetch(url);
+  if (!answer.ok) throw new ApiError(`${answer.status} ${answer.statusText}`, { status: answer.status, code: "gone" });
+  return answer.blob();
+}
+
+/**
  * An original, and what its file is called.
  * @param {{id: string, version: string}} task
  * @param {number} number which of its images
  * @returns {Promise<{blob: Blob, name: string}>}
  */
-export async function fetchPicture(task, number) {
+export async function pictureOf(task, number) {
   const path = `tasks/${encodeURIComponent(task.id)}/image?n=${number}&v=${task.version}`;
   const response = await api.fetchApi(`/hunyuan/${path}`);
   if (!response.ok) throw new ApiError(`${response.status} ${response.statusText}`, { status: response.status, code: "gone" });

@@ -2,6 +2,7 @@
  * Copying texts and pictures.
  * @module
  */
+import { pictureAt } from "./api.js";
 import { t } from "./i18n.js";
 
 /** The clipboard is closed to pages over plain http; then a selection is copied as Ctrl+C would. @param {string} text */
@@ -29,9 +30,7 @@ export async function copyPicture(url) {
 
 /** @param {string} url @returns {Promise<Blob>} */
 async function asPng(url) {
-  const answer = await fetch(url);
-  if (!answer.ok) throw new Error(t("errors.gone"));
-  const blob = await answer.blob();
+  const blob = await pictureAt(url);
   if (blob.type === "image/png") return blob;
   const picture = await createImageBitmap(blob);
   const canvas = document.createElement("canvas");

@@ -145,7 +145,7 @@ class Lightbox {
     if (!two) this.facts.replaceChildren(...drawFacts(shot), drawButtons(shot, () => this.element.close()));
     if (focused) /** @type {HTMLElement | null} */ (this.element.querySelector(`[data-action="${focused}"]`))?.focus();
     else if (!this.element.contains(document.activeElement)) this.stage.focus();
-    this.#fetchNext(shots);
+    this.#loadNext(shots);
   }
 
   /** @param {Shot} shot @param {number} side */
@@ -186,7 +186,7 @@ class Lightbox {
   }
 
   /** The browser fetches what comes next while this one is looked at. @param {Shot[]} shots */
-  #fetchNext(shots) {
+  #loadNext(shots) {
     const next = shots[this.#place(this.#shown[this.#active]) + 1];
     if (next?.task.images) new Image().src = pictureUrl(next.task, "thumbnail", next.number, 512);
   }

@@ -3,7 +3,7 @@
  * unknown to its assets system, and newer front-ends show a Load Image of it as broken.
  * @module
  */
-import { fetchPicture, post, uploadImage } from "./api.js";
+import { pictureOf, post, uploadImage } from "./api.js";
 
 /** @typedef {{name: string, ratio: number}} Uploaded what Load Image calls it, and its height by its width */
 
@@ -14,7 +14,7 @@ import { fetchPicture, post, uploadImage } from "./api.js";
  * @returns {Promise<Uploaded>} the same content gives the same name
  */
 async function toInput(task, number) {
-  const { blob, name } = await fetchPicture(task, number);
+  const { blob, name } = await pictureOf(task, number);
   const picture = await createImageBitmap(blob);
   const ratio = picture.height / picture.width;
   picture.close();

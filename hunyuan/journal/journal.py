@@ -15,7 +15,7 @@ from sqlalchemy import CompoundSelect, Connection
 
 from ..errors import CreditLimitError, JournalError, Money
 from ..models import CREDITS_PER_TASK, GenerationRequest, TaskState, check_task_id
-from .database import Writing
+from .backend import Writing
 from .links import Links
 from .queries import Queries, local_day, sum_up
 from .record_codec import columns_of, storable

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, delete, or_, select
 
 from ..errors import Money
-from .database import SINGLE
+from .backend import SINGLE
 from .records import Link
 from .tables import links
 from .workers import Workers

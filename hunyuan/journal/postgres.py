@@ -17,7 +17,7 @@ from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
 
 from ..errors import JournalError
 from ..settings.url_secrets import url_secrets
-from .database import Backend, Writing, driver_words
+from .backend import Backend, Writing, driver_words
 from .tables import bring_up
 
 # libpq's own names; whatever the URL's query says goes before. A server that vanished is noticed in 20 seconds.

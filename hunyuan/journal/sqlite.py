@@ -18,7 +18,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from ..errors import JournalError
-from .database import DURABLE, Backend, HasTime, Writing, driver_words
+from .backend import DURABLE, Backend, HasTime, Writing, driver_words
 from .filelock import FileLocks
 from .salvage import rescue, set_aside
 from .tables import bring_up

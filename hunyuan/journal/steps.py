@@ -20,7 +20,7 @@ from ..errors import JournalError, Money
 from ..models import StoredImage, TaskState
 from ..task_ids import check_given_id
 from . import statements as sql
-from .database import DURABLE, SINGLE, Writing
+from .backend import DURABLE, SINGLE, Writing
 from .pending_ids import OwedIds
 from .record_codec import columns_of, files_json, row_from, storable, texts_json
 from .records import DROPPED, TaskRow

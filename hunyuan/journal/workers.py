@@ -10,7 +10,8 @@ from sqlalchemy import Connection, delete, or_, select, update
 
 from ..errors import Money
 from ..models import LONGEST_RETRY_AFTER, SLOT_PATIENCE
-from .database import DURABLE, PLAIN, SINGLE, Database, HasTime, Insert, Writing
+from .backend import DURABLE, PLAIN, SINGLE, HasTime, Insert, Writing
+from .database import Database
 from .record_codec import row_from
 from .records import TaskRow
 from .statements import (

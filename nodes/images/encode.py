@@ -15,7 +15,7 @@ from ...hunyuan.models import EncodedImage
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from .tensors import EncodeOptions
+    from .options import EncodeOptions
 
 _FORMAT_MAX_SIDE = {"jpeg": 65_500, "webp": 16_383, "png": 65_500}  # pixels a side that the format itself can hold
 _MARGIN = 0.95  # of the scale that would just meet the cap on bytes, since size does not fall exactly with area

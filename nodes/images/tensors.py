@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 
 from ...hunyuan.errors import InputImageError
 from ...hunyuan.models import MOST_PIXELS, EncodedImage, ImageInput
+from .options import EncodeOptions
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
     from numpy.typing import NDArray
 
-    from ...hunyuan.settings.store import Settings
 
 _STRIPE_VALUES = 65_536  # float32 values converted at a time: 256 KB stay in the processor's cache
 _BITS_OF_255 = 0x437F0000  # 255.0 as IEEE 754 writes it
@@ -54,26 +54,6 @@ class DecodedImage:
     def digest(self) -> str:
         """What `image_inputs` finds when the image comes back as a tensor: its identity is `pixels:<digest>` then."""
         return pixels_digest(self.pixels)
-
-
-@dataclass(frozen=True)
-class EncodeOptions:
-    """How an input image is encoded for its upload: `jpeg`, `png` or `webp`, at most max_side pixels and max_bytes."""
-
-    format: str = "jpeg"
-    matte: str = "#ffffff"
-    max_side: int = 4096
-    max_bytes: int = 10_000_000
-
-    @classmethod
-    def of(cls, settings: Settings) -> EncodeOptions:
-        """The user's choice."""
-        return cls(
-            format=settings.upload_format,
-            matte=settings.upload_matte,
-            max_side=settings.upload_max_side,
-            max_bytes=settings.upload_max_bytes,
-        )
 
 
 def decode(data: bytes, max_pixels: int = MOST_PIXELS, *, alpha: bool = False) -> DecodedImage:

@@ -17,7 +17,7 @@ def test_every_test_that_the_document_names_exists() -> None:
         (file, node.name)
         for file in {file for file, _ in named}
         for node in ast.parse((ROOT / file).read_text(encoding="utf-8")).body
-        if isinstance(node, ast.FunctionDef)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     }
     assert named - there == set()
 

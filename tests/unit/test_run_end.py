@@ -19,7 +19,7 @@ Phase, Money = handles.Phase, errors.Money
 
 
 def handle(phase: Any = Phase.WAITING, seconds: float = 8.4) -> Any:
-    return handles.Handle(60.0, look=lambda: handles.Progress(phase, seconds))
+    return handles.Handle(60.0, progress=lambda: handles.Progress(phase, seconds))
 
 
 def done(paid: bool = True, credits: int = 25) -> Any:
