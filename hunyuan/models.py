@@ -10,16 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from .errors import InvalidRequestError, InvalidTaskIdError
-
-HUNYUAN_MODEL = "hunyuan-image-3"  # the value of `model` for Hunyuan Image 3
-CREDITS_PER_TASK = 25  # credits an image, generate and edit alike (vendor's model page, 2026)
-MAX_PROMPT_CHARACTERS = 2000  # vendor's model page
-MIN_SIDE, MAX_SIDE = 256, 1536  # pixels a side (upstream's documentation)
-MOST_PIXELS = 36_000_000  # of any picture that is decoded; a result's largest is 2.4 million
-MAX_SEED = 2**31 - 1  # a sibling upstream model's bound; ours is undocumented
-SLOT_PATIENCE = 600.0  # seconds after which a task that is still open no longer counts as in flight
-LONGEST_RETRY_AFTER = 900.0  # seconds that are believed: a wrong clock must not stop everything for days
-MAX_INPUT_IMAGES = 2  # of an edit (vendor's model page)
+from .limits import CREDITS_PER_TASK, MAX_INPUT_IMAGES, MAX_PROMPT_CHARACTERS, MAX_SEED, MAX_SIDE, MIN_SIDE, MOST_PIXELS
 
 _TASK_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-.:/]{0,511}")
 _NO_TASK_ID = re.compile(r"\.\.|//|/\.?/|/\.?$|^(https?|ftp|file|data|javascript):", re.IGNORECASE)

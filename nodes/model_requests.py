@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..hunyuan.errors import InvalidRequestError
-from ..hunyuan.models import MAX_SEED, ImageInput, check_task_id
+from ..hunyuan.limits import MAX_SEED
+from ..hunyuan.models import ImageInput, check_task_id
 from .input_values import MAX_TASK_IDS, is_url, split_ids, split_urls, text, whole
 from .model_sockets import sockets_of
 from .requests import Prepared, require_key, seeds_for

@@ -13,14 +13,8 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from ..hunyuan.errors import InvalidRequestError, InvalidTaskIdError
-from ..hunyuan.models import (
-    MAX_INPUT_IMAGES,
-    MAX_PROMPT_CHARACTERS,
-    MAX_SIDE,
-    MIN_SIDE,
-    ImageSize,
-    check_task_id,
-)
+from ..hunyuan.limits import MAX_INPUT_IMAGES, MAX_PROMPT_CHARACTERS, MAX_SIDE, MIN_SIDE
+from ..hunyuan.models import ImageSize, check_task_id
 from .comfyui.prompt_origin import language
 from .comfyui.queue_faults import note_fault
 from .input_values import MAX_TASK_IDS, is_url, split_ids, split_urls

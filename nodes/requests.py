@@ -8,16 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..hunyuan.errors import HunyuanError, InvalidRequestError, MissingKeyError
-from ..hunyuan.models import (
-    MAX_INPUT_IMAGES,
-    MAX_SEED,
-    MAX_SIDE,
-    MIN_SIDE,
-    GenerationRequest,
-    ImageInput,
-    ImageSize,
-    TaskType,
-)
+from ..hunyuan.limits import MAX_INPUT_IMAGES, MAX_SEED, MAX_SIDE, MIN_SIDE
+from ..hunyuan.models import GenerationRequest, ImageInput, ImageSize, TaskType
 from .input_values import is_url, split_urls, text, whole
 from .schema import CUSTOM, DEFAULT_SIZE, MATCH_INPUT, MAX_COUNT
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ..hunyuan.models import MAX_PROMPT_CHARACTERS, MAX_SIDE, MIN_SIDE
+from ..hunyuan.limits import MAX_PROMPT_CHARACTERS, MAX_SIDE, MIN_SIDE
 
 CATEGORY = "Hunyuan Image"
 # What people type who look for this model, in whatever language ComfyUI is.

@@ -6,7 +6,8 @@ import statistics
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from ..models import HUNYUAN_MODEL, ImageSize, TaskType
+from ..limits import HUNYUAN_MODEL
+from ..models import ImageSize, TaskType
 
 KEPT = 20
 PRIOR = 10.0  # seconds; "typical time: 5 to 15 seconds an image" (vendor's model page, 2026)

@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from ..errors import HunyuanError
-from ..models import LONGEST_RETRY_AFTER
+from ..limits import LONGEST_RETRY_AFTER
 
 Group = tuple[str, str]  # prompt id, node id
 

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from ..errors import AuthenticationError, HunyuanError, Money, SettingsError, UnknownTaskError
 from ..journal.record_errors import error_of_row
 from ..journal.records import TaskRow
-from ..models import SLOT_PATIENCE, TaskState, TaskStatus
+from ..limits import SLOT_PATIENCE
+from ..models import TaskState, TaskStatus
 from .background_loop import Pool
 from .handle import Phase
 from .job import Job

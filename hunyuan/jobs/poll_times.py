@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 
-from ..models import LONGEST_RETRY_AFTER
+from ..limits import LONGEST_RETRY_AFTER
 
 # Polling without history. Steps in a constant ratio bound what a poll adds to that ratio at any duration:
 # from 3 s to 20 s with 1.135 it is 13.5 % at worst, half of that on average, in 16 polls.

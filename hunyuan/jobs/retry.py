@@ -27,7 +27,7 @@ from ..errors import (
     UnknownTaskError,
     UnreadableAnswerError,
 )
-from ..models import LONGEST_RETRY_AFTER
+from ..limits import LONGEST_RETRY_AFTER
 
 CONNECT_RESENDS = 3  # of a create that certainly did not arrive
 MISSING_GRACE = 120.0  # seconds in which a gateway may not yet know a task that it has just accepted

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from ..errors import HunyuanError
 from ..journal.records import TaskRow
-from ..models import SLOT_PATIENCE
+from ..limits import SLOT_PATIENCE
 from .job import Tools
 from .limiter import Clock
 from .poll_times import quiet_gap

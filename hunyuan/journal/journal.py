@@ -14,7 +14,8 @@ from typing import Any
 from sqlalchemy import CompoundSelect, Connection
 
 from ..errors import CreditLimitError, JournalError, Money
-from ..models import CREDITS_PER_TASK, GenerationRequest, TaskState, check_task_id
+from ..limits import CREDITS_PER_TASK
+from ..models import GenerationRequest, TaskState, check_task_id
 from .backend import Writing
 from .links import Links
 from .queries import Queries, local_day, sum_up

@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
 
-from ..models import HUNYUAN_MODEL, ImageSize, TaskState, TaskType
+from ..limits import HUNYUAN_MODEL
+from ..models import ImageSize, TaskState, TaskType
 from . import statements as sql
 from .record_codec import row_from
 from .records import CreditTotals, Survey, TaskRow

@@ -7,7 +7,8 @@ import time
 from dataclasses import dataclass, field
 from enum import Enum
 
-from ..models import CREDITS_PER_TASK, ImageSize, StoredImage, TaskState, TaskType
+from ..limits import CREDITS_PER_TASK
+from ..models import ImageSize, StoredImage, TaskState, TaskType
 
 DROPPED = "dropped"  # the error code of a task that was certainly never sent
 STALLED = "stalled"  # the error code of an open task of which the gateway says nothing usable: not in flight

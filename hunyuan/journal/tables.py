@@ -18,7 +18,7 @@ from sqlalchemy import (
     text,
 )
 
-from ..models import CREDITS_PER_TASK
+from ..limits import CREDITS_PER_TASK
 
 VERSION = 3
 

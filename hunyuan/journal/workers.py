@@ -9,7 +9,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, delete, or_, select, update
 
 from ..errors import Money
-from ..models import LONGEST_RETRY_AFTER, SLOT_PATIENCE
+from ..limits import LONGEST_RETRY_AFTER, SLOT_PATIENCE
 from .backend import DURABLE, PLAIN, SINGLE, HasTime, Insert, Writing
 from .database import Database
 from .record_codec import row_from

@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image, ImageCms, ImageFile, UnidentifiedImageError
 
 from ...hunyuan.errors import NotAnImageError, TooLargeError
-from ...hunyuan.models import MOST_PIXELS
+from ...hunyuan.limits import MOST_PIXELS
 from .budget import MemoryBudget
 from .files import describe, kind_of, webp_size
 from .orientation import turned

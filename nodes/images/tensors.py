@@ -13,7 +13,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ...hunyuan.errors import InputImageError
-from ...hunyuan.models import MOST_PIXELS, EncodedImage, ImageInput
+from ...hunyuan.limits import MOST_PIXELS
+from ...hunyuan.models import EncodedImage, ImageInput
 from .options import EncodeOptions
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ...hunyuan.errors import HunyuanError
-from ...hunyuan.models import CREDITS_PER_TASK
+from ...hunyuan.limits import CREDITS_PER_TASK
 from ..input_values import whole
 from ..prompt_table import read_prompts
 from ..schema import DEFAULT_SIDE, DEFAULT_SIZE, MATCH_INPUT, MAX_COUNT

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ...hunyuan.errors import HunyuanError
-from .views import public_row, summary
 
 if TYPE_CHECKING:
     from ...hunyuan.journal.records import TaskRow
@@ -50,10 +49,14 @@ class Feed:
 
     def tell_restored(self, row: TaskRow) -> None:
         """A task is back on the list: else a page takes it for older news of one that was taken off."""
+        from .views import public_row
+
         self._send(TASK, {**public_row(row), "restored": True})
         self.tell_totals()
 
     def _tell_row(self, row: TaskRow) -> None:
+        from .views import public_row
+
         self._send(TASK, public_row(row))
         self.tell_totals()
 
@@ -85,6 +88,8 @@ class Feed:
         try:
             runtime = await asyncio.to_thread(self._get_runtime)  # a setting may have kept it from being built
             self.follow(runtime)
+            from .views import summary
+
             totals = await asyncio.wrap_future(runtime.call(summary, runtime))
         except Exception as error:  # noqa: BLE001 - whatever it was, the pages must not believe the last totals for ever
             self._put_off(error)

@@ -41,10 +41,9 @@ def register(server: Any, get_runtime: Callable[[], Runtime]) -> None:
     """Adds the routes to ComfyUI's; called once, while it loads the pack."""
     from .feed import Feed
     from .own_addresses import Trust, own_names
-    from .tasks import Thumbnails
 
     trust = Trust(_open_store, own_names)
-    face = _Face(server, get_runtime, Feed(server, get_runtime), Thumbnails())
+    face = _Face(server, get_runtime, Feed(server, get_runtime))
     for path, handler in {
         "summary": face.summary,
         "tasks": face.tasks,
@@ -78,9 +77,14 @@ def _open_store() -> SettingsStore:
 class _Face:
     """The handlers. Blocking work goes to the runtime's workers."""
 
-    def __init__(self, server: Any, get_runtime: Callable[[], Runtime], feed: Feed, thumbnails: Thumbnails) -> None:
-        self._server, self._get_runtime = server, get_runtime
-        self._feed, self._thumbnails = feed, thumbnails
+    def __init__(self, server: Any, get_runtime: Callable[[], Runtime], feed: Feed) -> None:
+        self._server, self._get_runtime, self._feed = server, get_runtime, feed
+
+    @functools.cached_property
+    def _thumbnails(self) -> Thumbnails:
+        from .tasks import Thumbnails  # at first use: reading it would cost ComfyUI's start milliseconds
+
+        return Thumbnails()
 
     async def summary(self, request: Any) -> Any:
         from .views import summary
@@ -104,7 +108,7 @@ class _Face:
         return _json(await self._run(details, request.match_info["id"]))
 
     async def prices(self, _: Any) -> Any:
-        from ...hunyuan.models import CREDITS_PER_TASK
+        from ...hunyuan.limits import CREDITS_PER_TASK
 
         return _json({"credits_per_task": CREDITS_PER_TASK})
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from ...hunyuan.errors import Money
 from ...hunyuan.jobs.handle import Handle, Phase
-from ...hunyuan.models import CREDITS_PER_TASK
+from ...hunyuan.limits import CREDITS_PER_TASK
 from .failure_words import short
 
 _WORDS = {

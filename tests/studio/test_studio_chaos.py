@@ -28,7 +28,7 @@ from typing import Any
 import pytest
 
 from devtools.postgres_server import PostgresServer
-from hunyuan.models import CREDITS_PER_TASK
+from hunyuan.limits import CREDITS_PER_TASK
 from hunyuan.storage.results import ResultStore
 from sandbox.client import Sandbox, start_process
 from sandbox.pictures import expected_png

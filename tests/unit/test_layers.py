@@ -14,7 +14,14 @@ FOLDERS = ("hunyuan", "nodes", "sandbox", "devtools", "benchmarks", "tests")
 
 # Each room uses only rooms below it in this list; the ground is for everybody.
 LIBRARY = ("jobs", "journal", "storage", "sources", "gateway", "http", "settings")
-GROUND = {"hunyuan/errors", "hunyuan/models", "hunyuan/addresses", "hunyuan/atomic_file", "hunyuan/task_ids"}
+GROUND = {
+    "hunyuan/errors",
+    "hunyuan/models",
+    "hunyuan/limits",
+    "hunyuan/addresses",
+    "hunyuan/atomic_file",
+    "hunyuan/task_ids",
+}
 # What a folder may use of the others. The pack itself (hunyuan, nodes) stands alone.
 USES = {
     "hunyuan": set(),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hunyuan.gateway.models.catalogue import Catalogue
-from hunyuan.models import CREDITS_PER_TASK
+from hunyuan.limits import CREDITS_PER_TASK
 from tests.kit.fake_comfy_api import api, ids, output_names, schemas
 from tests.kit.pack import load
 

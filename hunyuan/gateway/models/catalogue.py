@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from ...models import CREDITS_PER_TASK, HUNYUAN_MODEL, MAX_INPUT_IMAGES, MAX_PROMPT_CHARACTERS, MAX_SEED
+from ...limits import CREDITS_PER_TASK, HUNYUAN_MODEL, MAX_INPUT_IMAGES, MAX_PROMPT_CHARACTERS, MAX_SEED
 from .family import Family, ImageField, Parameter, Price
 
 STUDIO_FILES = ("models.toml", "models.json")  # beside the settings, see studio_file.py

@@ -8,10 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ...errors import InvalidRequestError
-from ...models import GenerationRequest, ImageSize
+
+if TYPE_CHECKING:
+    from ...models import GenerationRequest, ImageSize
 
 Value = str | int
 
@@ -189,6 +191,8 @@ class Family:
         sent = tuple((name, value) for name, value in chosen.items() if value != "" and isinstance(value, (str, int)))
         seed = self.parameter("seed")
         number = chosen[seed.name] if seed else None
+        from ...models import GenerationRequest  # not at the start, which reads the entries only
+
         return GenerationRequest(
             type=None,
             prompt=prompt,
@@ -231,6 +235,8 @@ def _pixels(chosen: Mapping[str, object]) -> ImageSize | None:
     for value in chosen.values():
         match = _PIXELS.fullmatch(value) if isinstance(value, str) else None
         if match:
+            from ...models import ImageSize
+
             return ImageSize(int(match[1]), int(match[2]))
     return None
 
