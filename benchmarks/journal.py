@@ -21,8 +21,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from hunyuan.journal import Journal
 from hunyuan.journal.database import Database
+from hunyuan.journal.journal import Journal
 from hunyuan.journal.records import Begun, Limits, RunContext, new_row_id
 from hunyuan.journal.tables import tasks
 from hunyuan.models import GenerationRequest, ImageSize, StoredImage, TaskState, TaskType

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ..hunyuan.gateway.client import Client
     from ..hunyuan.jobs.background_loop import Pool, ThreadLoop
     from ..hunyuan.jobs.runner import TaskRunner
-    from ..hunyuan.journal import Journal
+    from ..hunyuan.journal.journal import Journal
     from ..hunyuan.journal.records import TaskRow
     from ..hunyuan.settings.store import Settings, SettingsStore
     from ..hunyuan.sources import SourceChain
@@ -205,8 +205,8 @@ def _compose(directory: Path) -> Runtime:
     from ..hunyuan.jobs.job import Tools
     from ..hunyuan.jobs.limiter import Limiter
     from ..hunyuan.jobs.runner import TaskRunner
-    from ..hunyuan.journal import Journal
     from ..hunyuan.journal.database import Database
+    from ..hunyuan.journal.journal import Journal
     from ..hunyuan.settings.store import SettingsStore
     from ..hunyuan.sources import SourceChain
     from ..hunyuan.storage.results import ResultStore

@@ -19,6 +19,8 @@ def pytest_configure() -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # A shell's background job (`… &`) ignores it, and with it each ComfyUI that the tests would end by Ctrl+C.
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if os.name == "posix" and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the same of a job under nohup
 
 
 # What takes longest first, so that no worker is left alone with it in the end; the browser's last all the same, because

@@ -24,7 +24,7 @@ from .steps import Requested, Stored, TypedId
 
 if TYPE_CHECKING:
     from ..gateway.client import Client
-    from ..journal import Journal
+    from ..journal.journal import Journal
     from ..journal.records import RunContext, TaskRow
     from ..settings.store import Settings
     from ..sources import SourceChain

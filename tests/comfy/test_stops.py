@@ -10,8 +10,8 @@ import pytest
 import requests
 
 from hunyuan.jobs.background_loop import SystemClock
-from hunyuan.journal import Journal
 from hunyuan.journal.database import Database
+from hunyuan.journal.journal import Journal
 from hunyuan.journal.records import TaskRow
 from hunyuan.models import TaskState
 from tests.kit.comfy_fixtures import PaidServer, ServerFactory

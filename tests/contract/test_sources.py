@@ -14,8 +14,8 @@ from hunyuan.addresses import parse
 from hunyuan.errors import InputImageError, LinkDeadError
 from hunyuan.http.address_guard import AddressGuard
 from hunyuan.http.requests_transport import RequestsTransport
-from hunyuan.journal import Journal
 from hunyuan.journal.database import Database
+from hunyuan.journal.journal import Journal
 from hunyuan.models import EncodedImage, ImageInput
 from hunyuan.settings.store import Settings
 from hunyuan.sources import SourceChain

@@ -10,8 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from hunyuan.journal import Journal
 from hunyuan.journal.database import Database
+from hunyuan.journal.journal import Journal
 from hunyuan.journal.records import Attached, Begun, Busy, Limits, RunContext, TaskRow
 from hunyuan.models import GenerationRequest, ImageSize, StoredImage, TaskType
 

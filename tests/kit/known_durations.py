@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hunyuan.journal import Journal
 from hunyuan.journal.database import Database
+from hunyuan.journal.journal import Journal
 from hunyuan.journal.records import Begun, Limits, RunContext
 from hunyuan.models import GenerationRequest, ImageSize, TaskType
 

@@ -29,8 +29,8 @@ from hunyuan.jobs.handle import Collected
 from hunyuan.jobs.job import Options, Tools
 from hunyuan.jobs.limiter import Limiter
 from hunyuan.jobs.runner import TaskRunner
-from hunyuan.journal import Journal
 from hunyuan.journal.database import Database
+from hunyuan.journal.journal import Journal
 from hunyuan.journal.records import RunContext
 from hunyuan.models import GenerationRequest, ImageSize, TaskType
 from hunyuan.settings.store import SettingsStore

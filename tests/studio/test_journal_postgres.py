@@ -13,7 +13,7 @@ from sqlalchemy import Engine, event
 
 from devtools.postgres_server import PASSWORD, PostgresServer
 from hunyuan.errors import CreditLimitError, JournalError, Money
-from hunyuan.journal import Journal
+from hunyuan.journal.journal import Journal
 from hunyuan.journal.postgres import PostgresBackend
 from hunyuan.journal.records import Attached, Begun, Busy, Limits, RunContext
 from hunyuan.journal.tables import VERSION

@@ -15,7 +15,7 @@ from benchmarks.journal import one_task
 from benchmarks.lists import Listed
 from benchmarks.lists import rows as list_rows
 from benchmarks.table import BEGIN, END, Row, Spread, markdown, ratios, text
-from hunyuan.journal import Journal
+from hunyuan.journal.journal import Journal
 from sandbox.links import Signer
 from tests.kit.journals import open_journal
 from tests.kit.rig import Rig, play

@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import Engine, event
 
 from hunyuan.errors import JournalError, Money
-from hunyuan.journal import Journal
+from hunyuan.journal.journal import Journal
 from hunyuan.journal.records import Attached
 from hunyuan.journal.tables import VERSION
 from hunyuan.models import TaskState, TaskType

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from hunyuan.errors import CreditLimitError, Money
-from hunyuan.journal import Journal
+from hunyuan.journal.journal import Journal
 from hunyuan.journal.records import Attached, CreditTotals, Limits, RowMoney, RunContext, new_row_id
 from hunyuan.models import TaskState
 from tests.kit.journals import ACCOUNT, GATEWAY, HandClock, begin, begun, collect, fresh, open_journal, request

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from hunyuan.errors import JournalError, Money
-from hunyuan.journal import Journal
+from hunyuan.journal.journal import Journal
 from hunyuan.journal.pending_ids import SPARE_BYTES, OwedIds
 from hunyuan.journal.records import Attached, Begun, Busy, Limits, RowMoney
 from hunyuan.models import TaskState

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from hunyuan.errors import DownloadError, InvalidTaskIdError, Money
-from hunyuan.journal import Journal
+from hunyuan.journal.journal import Journal
 from hunyuan.journal.records import TaskRow
 from hunyuan.models import StoredImage
 from hunyuan.settings.store import Settings

@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from hunyuan import errors
-from hunyuan.journal import Journal
+from hunyuan.journal.journal import Journal
 from hunyuan.models import StoredImage, TaskState
 from hunyuan.settings.store import Settings
 from hunyuan.storage.results import ResultStore

@@ -15,7 +15,7 @@ import pytest
 from hunyuan.errors import HunyuanError
 from hunyuan.jobs.durations import Durations
 from hunyuan.jobs.handle import Collected, Handle
-from hunyuan.journal import Journal
+from hunyuan.journal.journal import Journal
 from tests.kit.rig import Rig, play, story
 
 

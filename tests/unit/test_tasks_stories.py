@@ -13,7 +13,7 @@ import pytest
 
 from hunyuan import errors
 from hunyuan.jobs.handle import Phase
-from hunyuan.journal import Journal
+from hunyuan.journal.journal import Journal
 from hunyuan.journal.records import Begun, TaskRow
 from hunyuan.models import ImageInput, TaskState
 from sandbox.control import Control

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from hunyuan import errors
-from hunyuan.journal import Journal
+from hunyuan.journal.journal import Journal
 from hunyuan.journal.records import TaskRow
 from hunyuan.journal.tables import tasks
 from hunyuan.models import TaskState
