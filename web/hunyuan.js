@@ -6,7 +6,6 @@ import { app } from "../../scripts/app.js";
 import { addStyles, button } from "./dom.js";
 import { watchDrops } from "./drag_to_canvas.js";
 import { language, loadTexts, packText, t } from "./i18n.js";
-import { showSides } from "./custom_size.js";
 import { addBadges, watchStates } from "./node_badges.js";
 import { translateDefs, translateNode } from "./node_texts.js";
 import { showPreviews } from "./previews.js";
@@ -92,7 +91,6 @@ app.registerExtension({
     translateNode(node);
     labelSizes(node);
     keepSeed(node);
-    showSides(node);
     addBadges(node);
   },
   afterConfigureGraph() {

@@ -84,20 +84,3 @@ _SIDES = """size => {
   widget.callback?.(size);
   return node.widgets.filter(widget => ['width', 'height'].includes(widget.name)).map(widget => Boolean(widget.hidden));
 }"""
-
-
-def test_width_and_height_are_seen_only_where_they_count(face_tab: Tab) -> None:
-    tab = face_tab
-    tab.page.evaluate(_FRESH)
-    assert tab.page.evaluate(_SIDES, "1280*720") == [True, True]
-    if tab.face.vue_nodes:
-        node = tab.page.locator('[data-node-id="2"]').first
-        expect(node.get_by_text("width" if tab.face.locale == "en" else "宽", exact=True)).to_have_count(0)
-    assert tab.page.evaluate(_SIDES, "custom") == [False, False]
-    if tab.face.vue_nodes:
-        expect(node.get_by_text("width" if tab.face.locale == "en" else "宽", exact=True).first).to_be_visible()
-    sent = tab.to_api()["2"]["inputs"]
-    assert (sent["size"], sent["width"], sent["height"]) == ("custom", 1024, 1024)
-    assert tab.page.evaluate(_SIDES, "1024*1024") == [True, True]
-    assert tab.to_api()["2"]["inputs"]["width"] == 1024, "what is not seen is sent all the same"
-    assert tab.errors() == []
