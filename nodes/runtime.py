@@ -67,7 +67,7 @@ class Runtime:
     def stop(self) -> None:
         """The end of the process: what is being sent is written down, the sweeper ends, the leases are freed.
 
-        Takes up to eight seconds from the first sign of the end (`TaskRunner.close`) and one for the journal. A second
+        Takes up to eight seconds (after Ctrl+C twenty) from the first sign of the end, and one for the journal. A second
         call does nothing.
         """
         from ..hunyuan.errors import JournalError
@@ -130,11 +130,14 @@ class Holder:
                     built.runner.close()
             return built
 
-    def close(self) -> None:
-        """The process is about to end: nothing new begins, also in a runtime that is being built."""
+    def close(self, *, forced: bool = False) -> None:
+        """The process is about to end: nothing new begins, also in a runtime that is being built.
+
+        forced: whoever ends the process kills it ten seconds later.
+        """
         self._closed = True
         if self._runtime is not None:
-            self._runtime.runner.close()
+            self._runtime.runner.close(forced=forced)
 
     def hurry(self) -> None:
         """The end waits for nothing any more."""

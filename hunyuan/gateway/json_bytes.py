@@ -14,6 +14,7 @@ from typing import Any
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _MOST = 64  # values, and broken beginnings, that are looked at
 _START = re.compile(r"[\[{\"]")
+_START_OR_MARKUP = re.compile(r"[\[{\"<]")
 # Only at the start of a line: what begins inside a value that is broken or cut is a part of it.
 _NEXT_LINE = re.compile(r"^(?:data:[ \t]*)?[\[{]", re.MULTILINE)
 _VALUE = r'\s*:\s*(?:"([^"\\]{1,512})"|(\d{1,40})(?=[\s,}]))'
@@ -27,7 +28,9 @@ def text_of(body: bytes) -> str:
     """The body as text: broken sequences become U+FFFD, NUL bytes go (which also reads UTF-16 without a mark)."""
     for mark, encoding in _BOMS:
         if body.startswith(mark):
-            return body[len(mark) :].decode(encoding, "replace").replace("\0", "")
+            text = body[len(mark) :].decode(encoding, "replace").replace("\0", "")
+            if _START_OR_MARKUP.search(text):  # else the mark is noise before bytes that it does not describe
+                return text
     return body.decode("utf-8", "replace").replace("\0", "")
 
 

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from ..errors import HunyuanError, JournalError, ShuttingDownError
 from ..journal.records import Limits, RunContext, TaskRow
 from ..models import GenerationRequest, ImageInput, check_task_id
-from .closing import PATIENCE
 from .flow import run
 from .handle import Handle, Phase
 from .job import Job, Options, Tools
@@ -83,13 +82,13 @@ class TaskRunner:
         """Goes on with the open tasks of earlier runs, quietly, until `wait_for_unwritten`."""
         self.tools.background.post(self.sweeper.start)
 
-    def close(self) -> None:
+    def close(self, *, forced: bool = False) -> None:
         """From now on nothing new begins: no slot, no row, no create. A second call does nothing.
 
-        From any thread, also inside a signal handler.
+        From any thread, also inside a signal handler. forced: whoever ends the process kills it ten seconds later.
         """
         if not self.tools.closing.begun:
-            self.tools.closing.begin(self.clock.monotonic())
+            self.tools.closing.begin(self.clock.monotonic(), forced=forced)
             self.tools.background.post(lambda: self.tools.background.spawn(self.wait_for_unwritten()))
 
     def hurry(self) -> None:
@@ -106,7 +105,8 @@ class TaskRunner:
             if not out:
                 return
             if not self._said:
-                self.tools.warn(f"ComfyUI ends: waiting up to {PATIENCE:g} s for {out} tasks to be written down.")
+                patience = self.tools.closing.patience
+                self.tools.warn(f"ComfyUI ends: waiting up to {patience:g} s for {out} tasks to be written down.")
             self._said = True
             await self.clock.sleep(0.02)
 

@@ -19,7 +19,7 @@ from types import FrameType
 from typing import Any, NoReturn, Protocol
 
 NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")  # the last is Windows' Ctrl+Break
-LATEST = 9.5  # seconds from the signal to the end, whatever else holds it up: who sent it kills after ten
+LATEST = 9.0  # seconds from the signal to the end, whatever else holds it up: who sent it kills after ten
 HURRIED = 2.0  # seconds from a second signal to the end
 LISTEN_AGAIN = 1.0  # seconds between looks at who has the signals
 LISTENERS_TIME = 0.1  # seconds that asyncio needs to call those who listen through an event loop
@@ -28,8 +28,8 @@ LISTENERS_TIME = 0.1  # seconds that asyncio needs to call those who listen thro
 class Ends(Protocol):
     """What has to end in order. `close` and `hurry` run inside signal handlers: they may take no lock and not wait."""
 
-    def close(self) -> None:
-        """The first sign: nothing new begins."""
+    def close(self, *, forced: bool) -> None:
+        """The first sign: nothing new begins. forced: whoever sent it kills after ten seconds."""
 
     def hurry(self) -> None:
         """A second sign: nothing is waited for any more."""
@@ -78,7 +78,10 @@ class ProcessEnd:
             return  # whoever listened before calls us in turn
         self._signals += 1
         first, forced = self._signals == 1, number != signal.SIGINT  # Ctrl+C has never ended ComfyUI by force
-        (self._ends.close if first else self._ends.hurry)()
+        if first:
+            self._ends.close(forced=forced)
+        else:
+            self._ends.hurry()
         if forced:
             self._end_within(LATEST if first else HURRIED)
         before = self._before.get(number)

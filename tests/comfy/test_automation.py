@@ -16,6 +16,7 @@ from PIL import Image
 from devtools.paths import ROOT
 from sandbox.pictures import background, prompt_colour
 from tests.kit.comfy_fixtures import PaidServer
+from tests.kit.comfy_stories import until
 from tests.kit.documents import commands
 
 SCRIPT = ROOT / "workflows" / "api" / "run_prompts.py"
@@ -26,6 +27,7 @@ class Relay:
 
     def __init__(self, target: int | None) -> None:
         self.target = target
+        self.heard = b""  # what clients sent
         self._pairs: list[socket.socket] = []
         self._door = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._door.getsockname()[1]}"
@@ -55,12 +57,13 @@ class Relay:
                     continue
                 self._pairs += [near, far]
                 for ends in ((near, far), (far, near)):
-                    threading.Thread(target=self._pump, args=ends, daemon=True).start()
+                    threading.Thread(target=self._pump, args=(*ends, ends[0] is near), daemon=True).start()
 
-    def _pump(self, source: socket.socket, goal: socket.socket) -> None:
+    def _pump(self, source: socket.socket, goal: socket.socket, is_client: bool) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
                 goal.sendall(data)
+                self.heard += data if is_client else b""
         with contextlib.suppress(OSError):
             goal.shutdown(socket.SHUT_RDWR)
 
@@ -228,9 +231,11 @@ def test_the_same_command_waits_for_the_graph_that_the_first_one_queued(comfy: P
     script.kill()
     ended(script)
     before = len(list((comfy.output_directory / "hunyuan").glob("image_*.png")))
-    again = start(comfy.url, prompts)
-    comfy.sandbox.finish()
-    assert "3 of 3" in ended(again)
+    with Relay(comfy.port) as relay:
+        again = start(relay.url, prompts)
+        until("it listens", lambda: b"GET /history/" in relay.heard.partition(b"GET /ws")[2])
+        comfy.sandbox.finish()
+        assert "3 of 3" in ended(again)
     after = len(list((comfy.output_directory / "hunyuan").glob("image_*.png")))
     assert (after - before, comfy.sandbox.billed) == (3, 3), "each is saved once: no second graph was queued"
 

@@ -97,7 +97,7 @@ def test_stopped_orderly_while_a_create_is_under_way(slow: PaidServer) -> None:
     slow.sandbox.reset()
     slow.sandbox.tasks(seconds=None)
     slow.start()
-    slow.sandbox.script(on="create", prompt="stopped orderly", delay_s=4)  # Ctrl+C comes within, and waits up to 8 s
+    slow.sandbox.script(on="create", prompt="stopped orderly", delay_s=4)  # Ctrl+C comes within, and waits up to 20 s
     slow.queue(saved("stopped orderly"))
     slow.sandbox.wait("create")
     slow.stop(timeout=30)

@@ -239,8 +239,10 @@ class Rig:
         """A second process on the same directory and gateway."""
         return Rig(self.clock, self.directory, self.gateway, self.settings, self.latency, worker, self.seed + 1)
 
-    async def end(self, patience: float = 8.0) -> None:
-        """The process ends in order, as after Ctrl+C."""
+    async def end(self, *, forced: bool = True) -> None:
+        """The process ends in order, as after SIGTERM; not forced: as after Ctrl+C."""
+        self.runner.close(forced=forced)
+        patience = self.runner.tools.closing.left(self.clock.monotonic())
         await asyncio.wait([asyncio.ensure_future(self.runner.wait_for_unwritten())], timeout=patience)
         for task in list(self.background._tasks):
             task.cancel()

@@ -18,7 +18,7 @@ import asyncio, atexit, os, signal, sys, time
 from tests.kit.pack import load
 
 class Ends:
-    def close(self): print("close", flush=True)
+    def close(self, *, forced): print("close, forced" if forced else "close", flush=True)
     def hurry(self): print("hurry", flush=True)
     def stop(self): print("stop", flush=True)
 
@@ -53,7 +53,8 @@ def told(after: str, before: str = "pass") -> tuple[list[str], int]:
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_a_signal_ends_the_loop_as_ctrl_c_does(name: str) -> None:
-    assert told(f"os.kill(os.getpid(), signal.{name})") == (["close", "as Ctrl+C", "orderly"], 0)
+    first = "close" if name == "SIGINT" else "close, forced"
+    assert told(f"os.kill(os.getpid(), signal.{name})") == ([first, "as Ctrl+C", "orderly"], 0)
 
 
 def test_what_is_ignored_stays_so() -> None:
@@ -64,7 +65,7 @@ def test_what_is_ignored_stays_so() -> None:
 
 def test_who_listened_before_is_called_and_may_end_it_in_another_way() -> None:
     before = "signal.signal(signal.SIGTERM, lambda *_: sys.exit(3))"
-    assert told("os.kill(os.getpid(), signal.SIGTERM)", before) == (["close", "orderly"], 3)
+    assert told("os.kill(os.getpid(), signal.SIGTERM)", before) == (["close, forced", "orderly"], 3)
 
 
 def test_who_listens_later_and_calls_who_listened_before_counts_once() -> None:
@@ -74,25 +75,25 @@ def test_who_listens_later_and_calls_who_listened_before_counts_once() -> None:
         "while signal.getsignal(signal.SIGTERM) is chained: await asyncio.sleep(0.1)\n"
         "os.kill(os.getpid(), signal.SIGTERM)"
     )
-    assert told(after) == (["close", "theirs", "as Ctrl+C", "orderly"], 0)
+    assert told(after) == (["close, forced", "theirs", "as Ctrl+C", "orderly"], 0)
 
 
 def test_a_listener_on_the_loop_is_called_too() -> None:
     before = "asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, print, 'theirs')"
     said, code = told("os.kill(os.getpid(), signal.SIGTERM)", before)
-    assert (sorted(said), code) == (["as Ctrl+C", "close", "orderly", "theirs"], 0)
+    assert (sorted(said), code) == (["as Ctrl+C", "close, forced", "orderly", "theirs"], 0)
 
 
 def test_a_second_signal_hurries() -> None:
     said, _ = told("for _ in range(2): os.kill(os.getpid(), signal.SIGTERM)")
-    assert said == ["close", "hurry", "as Ctrl+C", "orderly"]
+    assert said == ["close, forced", "hurry", "as Ctrl+C", "orderly"]
 
 
 def test_a_main_thread_that_never_comes_back_is_ended_by_the_system() -> None:
     """A second signal leaves two seconds."""
     hangs = "signal.signal(signal.SIGTERM, lambda *_: None)"
     said, code = told("for _ in range(2): os.kill(os.getpid(), signal.SIGTERM)\nwhile True: pass", hangs)
-    assert (said, code) == (["close", "hurry"], -14)
+    assert (said, code) == (["close, forced", "hurry"], -14)
 
 
 @pytest.mark.parametrize("call", ["execv", "execl", "execvp", "execle"])

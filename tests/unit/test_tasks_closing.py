@@ -70,13 +70,16 @@ async def test_the_end_waits_until_it_is_written_how_a_create_ended(
     assert [row.state for row in rig.journal.list_tasks()] == ([state] if state and at > 1 else [])
 
 
+@pytest.mark.parametrize(("forced", "patience"), [(True, 8), (False, 20)], ids=["SIGTERM", "Ctrl+C"])
 @story({"on": "create", "delay_s": 60})
-async def test_an_answer_that_takes_longer_than_the_end_may_is_told_as_maybe_billed(rig: Rig) -> None:
+async def test_an_answer_that_takes_longer_than_the_end_may_is_told_as_maybe_billed(
+    rig: Rig, forced: bool, patience: float
+) -> None:
     handle = rig.submit(5)[0]
     await rig.clock.sleep(1)
     began = rig.clock.monotonic()
-    await rig.end()
-    assert 7.9 < rig.clock.monotonic() - began < 8.1
+    await rig.end(forced=forced)
+    assert rig.clock.monotonic() - began == pytest.approx(patience, abs=0.1)
     error = await rig.failure(handle)
     assert isinstance(error, errors.ShuttingDownError)
     assert error.money is errors.Money.MAYBE_SPENT

@@ -97,7 +97,7 @@ class Comfy:
     def __init__(
         self, session: aiohttp.ClientSession, server: str, patience_s: float = PATIENCE_S, pause_s: float = PAUSE_S
     ) -> None:
-        self.session, self.server, self.client = session, server.rstrip("/"), uuid.uuid4().hex
+        self.session, self.server = session, server.rstrip("/")
         self.patience_s, self.pause_s = patience_s, pause_s
         self.away_since: float | None = None  # on the loop's clock
         self.errors: dict[str, str] = {}  # node id → what failed before it
@@ -165,7 +165,8 @@ class Comfy:
                 await asyncio.sleep(self.pause_s)
 
     async def _queue(self, graph: Graph, prompt_id: str) -> None:
-        body = {"prompt": graph, "client_id": self.client, "prompt_id": prompt_id}
+        # ComfyUI tells only this client of the prompt: the name is one that a later command knows as well.
+        body = {"prompt": graph, "client_id": prompt_id, "prompt_id": prompt_id}
         async with self.session.post(f"{self.server}/prompt", json=body) as answer:
             self._check_access(answer.status)
             if 400 <= answer.status < 500:  # nothing was queued
@@ -180,7 +181,7 @@ class Comfy:
 
     async def _until_done(self, prompt_id: str) -> None:
         """Listens until the prompt has ended; a broken connection raises."""
-        async with self.session.ws_connect(f"{self.server}/ws", params={"clientId": self.client}, heartbeat=20) as ws:
+        async with self.session.ws_connect(f"{self.server}/ws", params={"clientId": prompt_id}, heartbeat=20) as ws:
             self.away_since = None
             if prompt_id in await self._get(f"/history/{prompt_id}"):
                 return  # it ended before the socket was open
