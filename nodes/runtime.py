@@ -67,8 +67,8 @@ class Runtime:
     def stop(self) -> None:
         """The end of the process: what is being sent is written down, the sweeper ends, the leases are freed.
 
-        Takes up to eight seconds (after Ctrl+C twenty) from the first sign of the end, and one for the journal. A second
-        call does nothing.
+        Takes up to eight seconds (after Ctrl+C twenty) from the first sign of the end, and one for the journal.
+        A second call does nothing.
         """
         from ..hunyuan.errors import JournalError
         from ..hunyuan.jobs.background_loop import Pool

@@ -80,7 +80,7 @@ def tabs(chromium: Browser, face_server: Callable[[str], PaidServer]) -> Iterato
         face = face or Face()
         if server is None:
             server = face_server(face.frontend)
-            server.sandbox.reset()
+            server.start_over()
         write_settings(server, face, settings or {})
         if context is None:
             context = chromium.new_context(viewport=SIZE, locale="zh-CN" if face.locale == "zh" else "en-US")

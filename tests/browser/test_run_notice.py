@@ -54,6 +54,7 @@ def test_the_reason_is_seen_at_once_and_a_retry_runs(open_tab: TabFactory, face:
     notice = notice_after(tab, task={"fail": "no"})
     notice.get_by_role("button", name=words["retry"]).click()
     expect(notice).to_have_count(0)
+    wait_for_output(tab, "2")
     assert tab.errors() == []
 
 

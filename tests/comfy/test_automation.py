@@ -16,8 +16,8 @@ from PIL import Image
 from devtools.paths import ROOT
 from sandbox.pictures import background, prompt_colour
 from tests.kit.comfy_fixtures import PaidServer
-from tests.kit.comfy_stories import until
 from tests.kit.documents import commands
+from tests.kit.waiting import until
 
 SCRIPT = ROOT / "workflows" / "api" / "run_prompts.py"
 

@@ -23,9 +23,9 @@ from tests.kit.comfy_stories import (
     show,
     task_wait,
     text_of,
-    until,
     value,
 )
+from tests.kit.waiting import until
 
 NOTHING_SPENT = "No credits were spent."
 

@@ -20,8 +20,8 @@ from tests.kit.comfy_stories import (
     settings,
     state_is,
     task_wait,
-    until,
 )
+from tests.kit.waiting import until
 
 HALF_A_SECOND = 0.5
 

@@ -22,10 +22,10 @@ from tests.kit.comfy_stories import (
     state_is,
     task_wait,
     text_of,
-    until,
     value,
 )
 from tests.kit.known_durations import remember_quick_tasks
+from tests.kit.waiting import until
 
 
 @dataclass

@@ -13,8 +13,9 @@ import pytest
 from PIL import Image
 
 from tests.kit.comfy_fixtures import PaidServer
-from tests.kit.comfy_stories import settings, until
+from tests.kit.comfy_stories import settings
 from tests.kit.routes import error, generate, get, post
+from tests.kit.waiting import until
 
 
 def listed(server: PaidServer, **query: Any) -> list[dict[str, object]]:

@@ -15,8 +15,9 @@ from hunyuan.journal.journal import Journal
 from hunyuan.journal.records import TaskRow
 from hunyuan.models import TaskState
 from tests.kit.comfy_fixtures import PaidServer, ServerFactory
-from tests.kit.comfy_stories import generate, save, saved, state_is, until
+from tests.kit.comfy_stories import generate, save, saved, state_is
 from tests.kit.known_durations import remember_quick_tasks
+from tests.kit.waiting import until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
 

@@ -25,9 +25,9 @@ from tests.kit.comfy_stories import (
     state_is,
     task_wait,
     text_of,
-    until,
     value,
 )
+from tests.kit.waiting import until
 
 JPEG = 4  # how far a pixel may be off that went to the gateway as JPEG
 

@@ -124,7 +124,7 @@ class Tab:
 
     def again(self) -> Tab:
         """The same page for another test: nothing on the canvas, the sidebar closed, no complaints, a new sandbox."""
-        self.server.sandbox.reset()
+        self.server.start_over()
         self.page.evaluate(_EMPTY)
         self.console.clear()
         self.failures.clear()

@@ -13,6 +13,7 @@ from devtools.comfy_server import ComfyServer
 from devtools.paths import ROOT
 from sandbox.client import Sandbox, start_process
 from tests.kit.known_durations import remember_quick_tasks
+from tests.kit.waiting import until
 
 STORY_NODES = Path(__file__).parent / "story_nodes"  # beside the pack: nodes that the core has not
 
@@ -21,6 +22,19 @@ class PaidServer(ComfyServer):
     """A ComfyUI together with the sandbox gateway it pays: `sandbox` counts, and misbehaves on demand."""
 
     sandbox: Sandbox
+
+    def start_over(self) -> None:
+        """Nothing queued or running any more, and the sandbox as at the start: it would not know what still runs, which
+        the pack goes on asking for, and the next prompt waits for that."""
+        self.http.post(f"{self.url}/queue", json={"clear": True}, timeout=30).raise_for_status()
+        until("nothing runs", self._interrupted)
+        self.sandbox.reset()
+
+    def _interrupted(self) -> bool:
+        running = bool(self.get_json("/queue")["queue_running"])
+        if running:
+            self.interrupt()
+        return not running
 
 
 ServerFactory = Callable[..., PaidServer]
@@ -102,5 +116,5 @@ def comfy(shared_comfy: PaidServer) -> PaidServer:
     """
     if not shared_comfy.running:  # a test that kills it failed before it started it again
         shared_comfy.start()
-    shared_comfy.sandbox.reset()
+    shared_comfy.start_over()
     return shared_comfy

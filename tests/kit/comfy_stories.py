@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -133,15 +132,6 @@ def asked(server: PaidServer, event: str | None = None) -> list[dict[str, Any]]:
     listed = server.get_json("/hunyuan/tasks?limit=1000")["tasks"]
     earlier = {row["task_id"] for row in listed if row["task_id"] and row["task_id"] not in own}
     return [seen for seen in server.sandbox.requests(event) if not any(id_ in seen["path"] for id_ in earlier)]
-
-
-def until(what: str, condition: Callable[[], Any], seconds: float = 60.0, every: float = 0.1) -> Any:
-    """Looks until `condition` gives something; AssertionError past `seconds`. For states no event tells of."""
-    end = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < end, f"not within {seconds} s: {what}"
-        time.sleep(every)
-    return found
 
 
 def state_is(server: ComfyServer, prompt: str, *states: str) -> Callable[[], list[dict[str, Any]]]:

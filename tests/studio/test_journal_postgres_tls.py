@@ -48,9 +48,11 @@ def test_tls_by_the_options_of_the_url(tmp_path: Path, postgres: PostgresServer,
     postgres.use_tls(shown, private)
     try:
         verified = f"{url}?sslmode=verify-full&sslrootcert={tmp_path / 'studio.pem'}"
-        begun(open_journal(tmp_path, url=verified), 1)
+        journal = open_journal(tmp_path, url=verified)  # its connection stays open as long as somebody has it
+        begun(journal, 1)
         encrypted = "SELECT count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE ssl AND datname = "
         assert postgres.run_sql(f"{encrypted}'{database}'") == [(1,)]
+        journal.close()
         strange = f"{url}?sslmode=verify-full&sslrootcert={tmp_path / 'stranger.pem'}"
         with pytest.raises(JournalError, match=r"certificate verify failed.*No credits were spent") as refused:
             begin(open_journal(tmp_path, url=strange), 2)

@@ -9,9 +9,10 @@ import pytest
 
 from devtools.postgres_server import PASSWORD, PostgresServer
 from tests.kit.comfy_fixtures import PaidServer, ServerFactory
-from tests.kit.comfy_stories import grey, info_of, save, saved, settings, state_is, until
+from tests.kit.comfy_stories import grey, info_of, save, saved, settings, state_is
 from tests.kit.routes import error, get, try_
 from tests.kit.routes import save as put
+from tests.kit.waiting import until
 
 
 def refusal(server: PaidServer, prompt: str) -> str:
