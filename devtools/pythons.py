@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from .console import Steps
@@ -23,7 +22,7 @@ SUPPORTED = ((3, 10), (3, 11), (3, 12), (3, 13))
 _PROBE = "import ensurepip, sys; print(*sys.version_info[:2])"
 
 _LIBRARY = re.compile(r"^(?:import|from) hunyuan\b", re.MULTILINE)
-_TORCH = re.compile(r"^\s*(?:import|from) torch\b", re.MULTILINE)
+_BEYOND = re.compile(r"^\s*(?:import|from) (?:torch|devtools|benchmarks)\b", re.MULTILINE)
 
 
 def others() -> dict[tuple[int, int], str]:
@@ -40,16 +39,14 @@ def others() -> dict[tuple[int, int], str]:
 
 
 def run_all(environment: Mapping[str, str]) -> Iterator[tuple[str, float, subprocess.CompletedProcess[str]]]:
-    """The library's tests under each other Python, without the long ones, all at once: name, seconds, outcome.
+    """The library's tests under the oldest and the newest Python, without the long ones: name, seconds, outcome.
 
-    What the oldest and the newest agree on, those between them need not tell once more: they run without the stories.
+    What those two agree on, the ones between them need not tell once more.
     """
-    venvs = {version: _ensure_venv(version, python) for version, python in others().items()}
-    with ThreadPoolExecutor(max_workers=len(SUPPORTED)) as pool:
-        ends = SUPPORTED[0], SUPPORTED[-1]
-        runs = [(each, pool.submit(_run, venv, environment, each in ends)) for each, venv in venvs.items()]
-        for version, outcome in runs:
-            yield "the library under Python {}.{}".format(*version), *outcome.result()
+    for version, python in others().items():
+        if version in (SUPPORTED[0], SUPPORTED[-1]):
+            venv = _ensure_venv(version, python)
+            yield "the library under Python {}.{}".format(*version), *_run(venv, environment)
 
 
 def run_own(environment: Mapping[str, str]) -> int:
@@ -57,12 +54,10 @@ def run_own(environment: Mapping[str, str]) -> int:
     return run_child(_command(_ensure_venv(sys.version_info[:2], sys.executable)), environment)
 
 
-def _run(
-    venv: Path, environment: Mapping[str, str], with_stories: bool
-) -> tuple[float, subprocess.CompletedProcess[str]]:
+def _run(venv: Path, environment: Mapping[str, str]) -> tuple[float, subprocess.CompletedProcess[str]]:
     began = time.monotonic()
     ran = subprocess.run(
-        [*_command(venv, with_stories), "-m", "not long"],
+        [*_command(venv), "-m", "not long"],
         cwd=ROOT,
         env=environment,
         capture_output=True,
@@ -72,16 +67,15 @@ def _run(
     return time.monotonic() - began, ran
 
 
-def _command(venv: Path, with_stories: bool = True) -> list[str]:
-    found = [path for path in sorted((ROOT / "tests" / "unit").glob("test_*.py")) if _of_library(path)]
-    files = [str(path) for path in found if with_stories or not path.name.startswith("test_tasks_")]
+def _command(venv: Path) -> list[str]:
+    files = [str(path) for path in sorted((ROOT / "tests" / "unit").glob("test_*.py")) if _of_library(path)]
     return [str(venv_python(venv)), "-m", "pytest", "-q", "-p", "no:cacheprovider", *files]
 
 
 def _of_library(test: Path) -> bool:
-    """Whether it imports the library, and no torch: that runs in ComfyUI's own Python."""
+    """Whether it imports the library, no torch, which runs in ComfyUI's own Python, and none of the project's tools."""
     text = test.read_text(encoding="utf-8")
-    return bool(_LIBRARY.search(text)) and not _TORCH.search(text)
+    return bool(_LIBRARY.search(text)) and not _BEYOND.search(text)
 
 
 def _ensure_venv(version: tuple[int, int], python: str) -> Path:

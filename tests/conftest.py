@@ -23,13 +23,23 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the same of a job under nohup
 
 
-# What takes longest first, so that no worker is left alone with it in the end; the browser's last all the same, because
-# Playwright leaves an event loop running in this thread.
-_ORDER = ("studio", "comfy", "clients", "contract", "unit", "browser")
+# Side by side what waits for servers and what keeps a core busy; the browser's last, because Playwright leaves an event
+# loop running in this thread.
+_WAITING, _LAST = ("studio", "comfy", "clients"), "browser"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Sort by folder, otherwise as collected. Windows has no file modes and no limits to set: those stay away there."""
+    """Mix the folders, each in its own order. Windows has no file modes and no limits to set: those stay away there."""
     if os.name != "posix":
         items[:] = [item for item in items if item.get_closest_marker("posix") is None]
-    items.sort(key=lambda item: _ORDER.index(item.path.relative_to(_TESTS).parts[0]))
+    files = list(dict.fromkeys(item.path for item in items))
+    waiting = [file for file in files if _folder(file) in _WAITING]
+    busy = [file for file in files if _folder(file) not in (*_WAITING, _LAST)]
+    last = [file for file in files if _folder(file) == _LAST]
+    turn = {file: place / len(group) for group in (waiting, busy) for place, file in enumerate(group)}
+    turn |= {file: 1 + place for place, file in enumerate(last)}
+    items.sort(key=lambda item: turn[item.path])
+
+
+def _folder(file: Path) -> str:
+    return file.relative_to(_TESTS).parts[0]

@@ -31,8 +31,7 @@ def test_one_is_taken_off_and_put_back(tab: Tab) -> None:
     assert tab.errors() == []
 
 
-def test_several_are_taken_off_and_put_back_on_every_page(open_tab: TabFactory) -> None:
-    tab = open_tab()
+def test_several_are_taken_off_and_put_back_on_every_page(tab: Tab, open_tab: TabFactory) -> None:
     mark = uuid.uuid4().hex[:6]
     open_tasks(tab)
     for number in range(3):

@@ -62,8 +62,7 @@ def test_a_list_that_could_not_be_had_is_asked_for_again(tab: Tab, how: str) -> 
     assert tab.errors() == []
 
 
-def test_news_go_on_over_a_websocket_that_was_replaced_in_silence(open_tab: TabFactory) -> None:
-    tab = open_tab()
+def test_news_go_on_over_a_websocket_that_was_replaced_in_silence(tab: Tab) -> None:
     open_tasks(tab)
     tab.settle()
     with tab.page.expect_response(lambda answer: "/hunyuan/tasks" in answer.url):  # after the totals

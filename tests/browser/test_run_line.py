@@ -7,8 +7,7 @@ import uuid
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import TabFactory
-from tests.kit.browser import FACES, Face, Tab
+from tests.kit.browser import Tab
 from tests.kit.tasks_page import generate, picture, put, wait_for_output
 
 WORDS = {
@@ -40,9 +39,8 @@ def expect_line(tab: Tab, words: str) -> None:
         expect(tab.page.locator('[data-node-id="1"]').first.get_by_text(words).first).to_be_visible()
 
 
-@pytest.mark.parametrize("face", FACES, ids=str)
-def test_the_line_stays_after_the_run_and_survives_a_reload(open_tab: TabFactory, face: Face) -> None:
-    tab = open_tab(face)
+def test_the_line_stays_after_the_run_and_survives_a_reload(face_tab: Tab) -> None:
+    tab, face = face_tab, face_tab.face
     words = WORDS[face.locale]
     prompt = f"a lighthouse {uuid.uuid4().hex[:8]}"
     put(tab, generate(prompt))
@@ -58,11 +56,8 @@ def test_the_line_stays_after_the_run_and_survives_a_reload(open_tab: TabFactory
     assert tab.errors() == []
 
 
-@pytest.mark.parametrize("face", FACES, ids=str)
-def test_the_line_says_why_it_failed_that_it_was_stopped_and_that_it_was_handed_in(
-    open_tab: TabFactory, face: Face
-) -> None:
-    tab = open_tab(face)
+def test_the_line_says_why_it_failed_that_it_was_stopped_and_that_it_was_handed_in(face_tab: Tab) -> None:
+    tab, face = face_tab, face_tab.face
     words, sandbox = WORDS[face.locale], tab.server.sandbox
     sandbox.script(on="create", status=200, code=1200, message="flagged")
     put(tab, generate(f"moderated {uuid.uuid4().hex[:8]}"))
@@ -85,9 +80,8 @@ def test_the_line_says_why_it_failed_that_it_was_stopped_and_that_it_was_handed_
     expect_line(tab, words["handed_in"])
 
 
-@pytest.mark.parametrize("face", FACES, ids=str)
-def test_the_prompt_box_keeps_its_height_while_it_runs(open_tab: TabFactory, face: Face) -> None:
-    tab = open_tab(face)
+def test_the_prompt_box_keeps_its_height_while_it_runs(face_tab: Tab) -> None:
+    tab = face_tab
     tab.server.sandbox.tasks(seconds=None)
     put(tab, generate(f"of a height {uuid.uuid4().hex[:8]}"))
     tab.settle()

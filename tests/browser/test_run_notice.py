@@ -6,12 +6,11 @@ import json
 import uuid
 from typing import Any
 
-import pytest
 from playwright.sync_api import Locator, expect
 
 from devtools.paths import ROOT
 from tests.browser.conftest import TabFactory
-from tests.kit.browser import FACES, Face, Tab
+from tests.kit.browser import Face, Tab
 from tests.kit.tasks_page import generate, hard_to_read, open_tasks, picture, put, row, wait_for_output
 
 WORDS = {
@@ -34,9 +33,8 @@ def notice_after(tab: Tab, **rule: Any) -> Locator:
     return notice
 
 
-@pytest.mark.parametrize("face", FACES, ids=str)
-def test_the_reason_is_seen_at_once_and_a_retry_runs(open_tab: TabFactory, face: Face) -> None:
-    tab = open_tab(face)
+def test_the_reason_is_seen_at_once_and_a_retry_runs(face_tab: Tab) -> None:
+    tab, face = face_tab, face_tab.face
     words = WORDS[face.locale]
     notice = notice_after(tab, status=200, code=1200, message="flagged")
     expect(notice).to_have_attribute("data-code", "moderation")
@@ -58,8 +56,7 @@ def test_the_reason_is_seen_at_once_and_a_retry_runs(open_tab: TabFactory, face:
     assert tab.errors() == []
 
 
-def test_a_limit_leads_to_its_setting_and_a_late_task_to_the_list(open_tab: TabFactory) -> None:
-    tab = open_tab()
+def test_a_limit_leads_to_its_setting_and_a_late_task_to_the_list(tab: Tab) -> None:
     tab.server.sandbox.tasks(seconds=None)
     prompt = unheard("late")
     put(tab, generate(prompt, timeout_s=1))
@@ -105,8 +102,7 @@ def test_an_empty_prompt_is_told_as_clearly(open_tab: TabFactory) -> None:
     assert tab.server.sandbox.requests("create") == []
 
 
-def test_a_wrong_key_is_asked_for_and_the_run_goes_on_with_the_right_one(open_tab: TabFactory) -> None:
-    tab = open_tab()
+def test_a_wrong_key_is_asked_for_and_the_run_goes_on_with_the_right_one(tab: Tab) -> None:
     tab.server.sandbox.script(on="create", status=401, code=401, message="Invalid API key")
     put(tab, generate(unheard("with a wrong key")))
     tab.queue()
@@ -117,8 +113,7 @@ def test_a_wrong_key_is_asked_for_and_the_run_goes_on_with_the_right_one(open_ta
     wait_for_output(tab, "2")
 
 
-def test_the_next_run_is_priced_before_it_is_sent(open_tab: TabFactory) -> None:
-    tab = open_tab()
+def test_the_next_run_is_priced_before_it_is_sent(tab: Tab) -> None:
     panel = open_tasks(tab)
     prompt = unheard("priced")
     put(tab, generate(prompt, count=3))
@@ -134,9 +129,8 @@ def test_the_next_run_is_priced_before_it_is_sent(open_tab: TabFactory) -> None:
     assert tab.errors() == []
 
 
-@pytest.mark.parametrize("face", FACES, ids=str)
-def test_a_subgraph_shows_what_is_paid_inside_of_it(open_tab: TabFactory, face: Face) -> None:
-    tab = open_tab(face)
+def test_a_subgraph_shows_what_is_paid_inside_of_it(face_tab: Tab) -> None:
+    tab, face = face_tab, face_tab.face
     blueprint = ROOT / "subgraphs" / "Hunyuan generate then edit.json"
     tab.load(json.loads(blueprint.read_text(encoding="utf-8")))
     tab.settle()

@@ -1,0 +1,27 @@
+"""The end of a real ComfyUI by SIGTERM where other packs listen to that signal too."""
+
+from __future__ import annotations
+
+import signal
+import sys
+
+import pytest
+
+from tests.kit.comfy_fixtures import PaidServer, ServerFactory
+from tests.kit.stops import SLOW, all_written, buying
+from tests.kit.waiting import until
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
+
+
+@pytest.mark.parametrize("kind", ["before", "after", "loop", "dawdles", "thread"])
+def test_sigterm_ends_it_whoever_else_listens(comfy_server: ServerFactory, kind: str) -> None:
+    server: PaidServer = comfy_server(start=False, environment={**SLOW, "STORY_END_LISTENER": kind})
+    buying(server, "somebody else listens", nodes=2)
+    if kind == "after":
+        until("it was noticed", lambda: server.http.get(f"{server.url}/story/taken", timeout=5).json())
+    server.signal(signal.SIGTERM)
+    server.sandbox.release()
+    server.wait_for_end(10)
+    assert "the other listener was called" in server.log()
+    assert all_written(server, "somebody else listens")
