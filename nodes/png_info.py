@@ -2,8 +2,10 @@
 
 It goes into ComfyUI's `extra_pnginfo`, whose every key SaveImage and others write into the file:
 `{"hunyuan_image_3": {<node id>: {"tasks": [{"seed", "task_id", "size", "credits", "model"}, …]}}}`, in the order of the
-node's batch. A node that ComfyUI takes from its cache is not run and tells nothing. The paid bytes on disk stay as they
-came; of them the journal knows the same.
+node's batch. The page's workflow in there gets the first seed that each node drew, as
+`{"extra": {"hunyuan_image_3": {<node id>: <seed>}}}`: opened from the picture, it asks for the same picture
+(web/seed_of_picture.js). A node that ComfyUI takes from its cache is not run and tells nothing. The paid bytes on disk
+stay as they came; of them the journal knows the same.
 """
 
 from __future__ import annotations
@@ -27,6 +29,10 @@ def write(extra_pnginfo: object, node_id: str, outcomes: Sequence[Outcome]) -> N
     ours = extra_pnginfo.setdefault(KEY, {})
     tasks = ours.setdefault(node_id, {"tasks": []})["tasks"]
     tasks += [_task(each) for each in outcomes if each.collected is not None]
+    workflow = extra_pnginfo.get("workflow")
+    if tasks and isinstance(workflow, dict):
+        extra = workflow["extra"] = workflow.get("extra") or {}
+        extra.setdefault(KEY, {}).setdefault(node_id, tasks[0]["seed"])
 
 
 def _task(outcome: Outcome) -> dict[str, Any]:

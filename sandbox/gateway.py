@@ -14,7 +14,7 @@ from .contract import Refused, parse_body
 from .inputs import Fetch, fetch_loopback
 from .pictures import Picture, draw
 from .record import Record, Seen
-from .replies import Reply, refusal, spoil
+from .replies import Reply, json_reply, refusal, spoil
 from .rules import Script, Subject, Verdict
 from .service import RESULT_PATH, TASK_PATH, Clock, Service
 from .settings import Settings
@@ -42,6 +42,7 @@ class Gateway:
         self.lock = threading.RLock()
         self.gate = Gate(self.lock)
         self.record = Record()
+        self._earlier: set[str] = set()  # ids of tasks before the last reset
         self._first_settings = settings or Settings()
         self._service = Service(clock, draw, fetch, self.lock, self._first_settings, public_url)
         self.reset()
@@ -64,8 +65,13 @@ class Gateway:
         self._service.public_url = url
 
     def reset(self) -> None:
-        """Everything as at the start: tasks, records, rules, settings; what hangs is let go."""
+        """Everything as at the start: tasks, records, rules, settings; what hangs is let go.
+
+        Who still asks for an earlier task hears that it failed, and no event tells of it: its asker would go on for
+        minutes with one that is not known.
+        """
         with self.lock:
+            self._earlier |= {*self.till.tasks}
             self.script.reset()
             self.record.reset()
             self._service.reset(self._first_settings)
@@ -196,6 +202,8 @@ class Gateway:
                 return reply
             if seen.event == "download":
                 return self._service.download(target)
+            if self._is_earlier(target):
+                return json_reply({"code": 200, "message": "success", "data": {"status": "failed", "error": "reset"}})
             raise Refused(404, f"No such route: {seen.method} {target.partition('?')[0][:200]}")
         except Refused as refused:
             reply = refusal(refused)
@@ -223,8 +231,11 @@ class Gateway:
         if method == "POST" and path == prefix + CREATE_PATH:
             return "create"
         if method == "GET" and path.startswith(prefix + TASK_PATH):
-            return "poll"
+            return "other" if self._is_earlier(target) else "poll"
         return "download" if method in ("GET", "HEAD") and path.startswith(RESULT_PATH) else "other"
+
+    def _is_earlier(self, target: str) -> bool:
+        return self._task_id(target) in self._earlier
 
     def _task_id(self, target: str) -> str:
         given = target.partition("?")[0][len(self.settings.prefix + TASK_PATH) :]

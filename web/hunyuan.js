@@ -13,6 +13,7 @@ import { loadPrices } from "./prices.js";
 import { watchFailures } from "./run_notice.js";
 import { showRuns, watchRuns } from "./run_status.js";
 import { keepSeed } from "./seed_control.js";
+import { takeSeeds } from "./seed_of_picture.js";
 import { openSettings } from "./settings_dialog.js";
 import { registerSidebar, showSidebar } from "./sidebar.js";
 import { labelSizes } from "./size_labels.js";
@@ -94,6 +95,7 @@ app.registerExtension({
     addBadges(node);
   },
   afterConfigureGraph() {
+    takeSeeds();
     setTimeout(showRuns); // when the nodes are drawn
   },
 });

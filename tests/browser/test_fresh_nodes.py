@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import uuid
 from typing import Any
 
 from playwright.sync_api import expect
 
 from tests.kit.browser import Tab
+from tests.kit.comfy_stories import save
+from tests.kit.tasks_page import generate, put, wait_for_output
+from tests.kit.waiting import until
 
 _FRESH = """async () => {
   await window.app.loadGraphData({version: 0.4, nodes: [], links: [], last_node_id: 0, last_link_id: 0});
@@ -84,3 +89,36 @@ _SIDES = """size => {
   widget.callback?.(size);
   return node.widgets.filter(widget => ['width', 'height'].includes(widget.name)).map(widget => Boolean(widget.hidden));
 }"""
+
+
+_DROP = """bytes => {
+  const file = new File([Uint8Array.from(atob(bytes), letter => letter.charCodeAt(0))], 'a.png', {type: 'image/png'});
+  const transfer = new DataTransfer();
+  transfer.items.add(file);
+  const canvas = document.querySelector('#graph-canvas');
+  const options = {dataTransfer: transfer, bubbles: true, cancelable: true, clientX: 700, clientY: 700};
+  for (const type of ['dragenter', 'dragover', 'drop']) canvas.dispatchEvent(new DragEvent(type, options));
+}"""
+
+
+def test_a_picture_dropped_on_the_page_asks_for_the_same_picture_for_nothing(face_tab: Tab) -> None:
+    tab = face_tab
+    put(tab, {**generate(f"a dropped picture {uuid.uuid4().hex[:8]}", seed=-1), "2": save(["1", 0])})
+    tab.queue()
+    tab.server.sandbox.wait("delivered")
+    wait_for_output(tab, "2")
+    (made,) = tab.page.evaluate("() => window.app.nodeOutputs[2].images")
+    file = tab.server.output_directory / made["subfolder"] / made["filename"]
+    seed = tab.server.sandbox.task()["seed"]
+
+    tab.again()
+    tab.page.evaluate(_DROP, base64.b64encode(file.read_bytes()).decode())
+    tab.page.wait_for_function(
+        "seed => window.app.graph.getNodeById(1)?.widgets.find(each => each.name === 'seed')?.value === seed", arg=seed
+    )
+    with tab.page.expect_response(lambda answer: answer.url.endswith("/prompt")):
+        tab.queue()
+    until("it ran", lambda: not any(tab.server.get_json("/queue").values()))
+    wait_for_output(tab, "2")
+    assert tab.server.sandbox.billed == 0, "of the sandbox after it was reset"
+    assert tab.errors() == []

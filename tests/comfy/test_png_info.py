@@ -37,7 +37,8 @@ def test_it_stands_beside_the_workflow_and_says_what_was_paid_already(comfy: Pai
     entry = comfy.wait(comfy.queue(workflow, extra=extra))
     comfy.succeeded(entry)
     picture = comfy.images(entry, "6")[0]
-    assert json.loads(str(picture.info["workflow"])) == {"nodes": []}
+    seeds = {node: told(picture)[node]["tasks"][0]["seed"] for node in ("4", "5")}
+    assert json.loads(str(picture.info["workflow"])) == {"nodes": [], "extra": {"hunyuan_image_3": seeds}}
     assert [told(picture)[node]["tasks"][0]["credits"] for node in ("4", "5")] == [0, 25]
     assert comfy.sandbox.key not in json.dumps(entry)
 

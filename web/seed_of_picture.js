@@ -1,0 +1,29 @@
+/**
+ * A workflow opened from one of our pictures asks for the same picture: where a node says -1, it gets the seed that made
+ * it, which nodes/png_info.py has written into the workflow.
+ * @module
+ */
+import { app } from "../../scripts/app.js";
+import { t } from "./i18n.js";
+import { findNode } from "./node_places.js";
+import { toast } from "./toast.js";
+
+const KEY = "hunyuan_image_3";
+
+/** After a workflow was put onto the canvas. */
+export function takeSeeds() {
+  const extra = (app.rootGraph ?? app.graph)?.extra;
+  const seeds = Object.entries(extra?.[KEY] ?? {});
+  if (extra) delete extra[KEY]; // it is of this picture, not of what is made of the workflow next
+  const taken = seeds.filter(([id, seed]) => takeSeed(findNode(id), seed));
+  if (taken.length) toast("info", t("seed_of_picture.title"), t("seed_of_picture.detail"), 10000);
+}
+
+/** @param {any} node @param {unknown} seed @returns {boolean} whether the node had none of its own */
+function takeSeed(node, seed) {
+  const widget = node?.widgets?.find((/** @type {any} */ each) => each.name === "seed");
+  if (widget?.value !== -1 || typeof seed !== "number") return false;
+  widget.value = seed;
+  widget.callback?.(seed);
+  return true;
+}
