@@ -59,8 +59,11 @@ class ImageSize:
 
     @property
     def most_pixels(self) -> int:
-        """Width times height of a result that was asked for in this size, at most."""
-        return min(4 * self.width * self.height, MOST_PIXELS)
+        """Width times height of a result that was asked for in this size, at most: four times as many pixels.
+
+        What the model draws by itself is never too large: some upstreams change a small size in silence, and bill it.
+        """
+        return min(max(4 * self.width * self.height, MAX_SIDE**2), MOST_PIXELS)
 
     @classmethod
     def parse(cls, text: str) -> ImageSize:

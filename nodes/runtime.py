@@ -199,6 +199,7 @@ def _build() -> Runtime:
 
 def _compose(directory: Path) -> Runtime:
     from ..hunyuan.gateway.client import Client
+    from ..hunyuan.gateway.models.studio_file import read_catalogue
     from ..hunyuan.http.requests_transport import RequestsTransport
     from ..hunyuan.jobs.background_loop import Pool, ThreadLoop
     from ..hunyuan.jobs.durations import Durations
@@ -247,6 +248,7 @@ def _compose(directory: Path) -> Runtime:
         durations=Durations(partial(journal.durations, limit=20)),
         settings=store.load,
         decode=decode,
+        most_images=read_catalogue(directory).most_images,
         on_change=partial(_notify, listeners),
         warn=LOG.warning,
     )

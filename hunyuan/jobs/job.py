@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ..errors import HunyuanError, JournalError, Money, RateLimitedError, TaskFailedError
+from ..limits import MOST_IMAGES
 from ..models import GenerationRequest, ResolvedImage, TaskState, TaskStatus
 from .background_loop import BackgroundLoop
 from .closing import Closing
@@ -45,7 +46,8 @@ class Tools:
     limiter: Limiter
     durations: Durations
     settings: Callable[[], Settings]
-    decode: Callable[[bytes], Decoded]
+    decode: Callable[[bytes, int], Decoded]  # a file's bytes, and the pixels that it may have
+    most_images: Callable[[str], int] = lambda model: MOST_IMAGES  # of one task of this model
     on_change: Callable[[TaskRow], None] = lambda row: None
     warn: Callable[[str], None] = lambda text: None
     chance: Callable[[], float] = random.random

@@ -137,7 +137,7 @@ class Unreadable:
         raise SettingsError("The settings file settings.json cannot be read: it is not JSON.")
 
 
-def decode(data: bytes) -> Picture8:
+def decode(data: bytes, max_pixels: int = 0) -> Picture8:
     """The rig's sandbox draws `prompt|seed` behind a PNG's first bytes."""
     if not data.startswith(DRAWN):
         raise NotAnImageError("Not a picture of the rig.")
