@@ -79,6 +79,7 @@ class Runtime:
         self.runner.close()
         left = self.runner.tools.closing.left(self.runner.clock.monotonic())
         self.background.stop(self.runner.wait_for_unwritten, left)
+        self.runner.tools.decoding.close()
         try:
             self.background.call(Pool.PAGE, self.journal.close).result(CLOSING_SECONDS)
         except (JournalError, TimeoutError) as error:  # the leases then end by themselves
@@ -210,6 +211,7 @@ def _compose(directory: Path) -> Runtime:
     from ..hunyuan.journal.journal import Journal
     from ..hunyuan.settings.store import SettingsStore
     from ..hunyuan.sources import SourceChain
+    from ..hunyuan.storage.decoding import DecodingMarks
     from ..hunyuan.storage.results import ResultStore
     from ..hunyuan.storage.s3_results import S3Results
     from .images.tensors import decode
@@ -243,6 +245,7 @@ def _compose(directory: Path) -> Runtime:
         client=client,
         journal=journal,
         results=results,
+        decoding=DecodingMarks(directory / "decoding"),
         sources=sources,
         limiter=Limiter(background.clock, lambda: store.load().max_in_flight),
         durations=Durations(partial(journal.durations, limit=20)),

@@ -88,7 +88,9 @@ async def _fetch_one(job: Job, row: TaskRow, index: int, url: str) -> tuple[Stor
             decision = after_download(error, seen[type(error)], tools.chance(), since=waited)
             await job.pause_after_429(error)
             job.asked = job.asked or isinstance(error, DownloadError)  # the gateway's link was tried, to no good
-            if decision.next is not Next.AGAIN or (not job.handles and seen.total() >= ALONE_TRIES):
+            # The sweeper comes back to it; a file that is no image is seldom one a moment later.
+            tries = 1 if isinstance(error, NotAnImageError) else ALONE_TRIES
+            if decision.next is not Next.AGAIN or (not job.handles and seen.total() >= tries):
                 if isinstance(error, LinkDeadError):
                     again = "Run the node again while the task is young: it asks the gateway for the link anew."
                     do = f"{again} For a new image instead, for new credits, turn reuse off."
@@ -115,7 +117,8 @@ def _download(job: Job, row: TaskRow, index: int, url: str) -> tuple[StoredImage
     tools, data = job.tools, b""
     try:
         data = tools.client.download(url, DOWNLOAD_DEADLINE)
-        decoded = tools.decode(data, row.size.most_pixels if row.size else MOST_PIXELS)
+        with tools.decoding.hold(row.id):
+            decoded = tools.decode(data, row.size.most_pixels if row.size else MOST_PIXELS)
     except DownloadError as error:
         do, rejected = error.do, data or (error.body if isinstance(error, NotAnImageError) else b"")
         if rejected:

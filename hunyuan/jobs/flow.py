@@ -123,6 +123,8 @@ async def _follow(job: Job, accepted: Accepted) -> Accepted | Left:
             return Left.TAKEN_BACK
         if row.state in (TaskState.FAILED, TaskState.UNKNOWN):
             raise error_of_row(row)
+        if row.is_set_aside:
+            break  # whoever has it in hand does not ask
         now = job.clock.monotonic()
         if now - looked >= CLAIM_GAP and row.state.is_open:
             looked = now

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ..journal.records import RunContext, TaskRow
     from ..settings.store import Settings
     from ..sources import SourceChain
+    from ..storage.decoding import DecodingMarks
     from ..storage.results import ResultStore
 
 MOST_ODD_WORDS = 50  # of a gateway that makes up a new status every time
@@ -42,6 +43,7 @@ class Tools:
     client: Client
     journal: Journal
     results: ResultStore
+    decoding: DecodingMarks
     sources: SourceChain
     limiter: Limiter
     durations: Durations
@@ -91,6 +93,7 @@ class Job:
     joined: asyncio.Event = field(default_factory=asyncio.Event)  # somebody began to wait
     heard_at: float | None = None  # monotonic seconds at the gateway's last usable word of the task
     trouble: HunyuanError | None = None  # what its last poll failed with
+    failure: BaseException | None = None  # what it ended with
     asked: bool = False  # whether the gateway has answered for it at all, be it that there is no such task
 
     @property
@@ -190,7 +193,7 @@ class Job:
 
     def fail(self, error: BaseException) -> None:
         """Every handle is told."""
-        self.phase = Phase.ENDED
+        self.phase, self.failure = Phase.ENDED, error
         if isinstance(error, HunyuanError):
             money = error.money
             if money is Money.NOT_SPENT and self.row is not None and self.row.state.is_attachable:

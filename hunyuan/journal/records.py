@@ -12,6 +12,9 @@ from ..models import ImageSize, StoredImage, TaskState, TaskType
 
 DROPPED = "dropped"  # the error code of a task that was certainly never sent
 STALLED = "stalled"  # the error code of an open task of which the gateway says nothing usable: not in flight
+# The error codes of an open task that is only asked for when the user wants it: its file ended the process, or none that
+# can be read came in several tries.
+ENDED_PROCESS, GIVEN_UP = "ended_process", "given_up"
 
 
 class RowMoney(str, Enum):
@@ -87,6 +90,11 @@ class TaskRow:
     def is_dropped(self) -> bool:
         """Whether it was taken back before anything of it was accepted: it is as if it had not been."""
         return self.state is TaskState.FAILED and self.error_code == DROPPED
+
+    @property
+    def is_set_aside(self) -> bool:
+        """Whether its image is only asked for when the user wants it."""
+        return self.state.is_open and self.error_code in (ENDED_PROCESS, GIVEN_UP)
 
     @property
     def storage_id(self) -> str:
