@@ -261,7 +261,7 @@ class TaskRunner:
 
     async def _look_quietly(self, row: TaskRow) -> Job:
         """Looks once at an open task that nobody waits for; the job as it ended."""
-        job = Job(self.tools, RunContext(row.prompt_id, row.node_id, row.session), row, row=row)
+        job = Job(self.tools, RunContext(row.prompt_id, row.node_id, row.session, row.user_id), row, row=row)
         if self.tools.closing.begun:
             return job
         task = asyncio.current_task()

@@ -1,7 +1,7 @@
-"""Which tasks' files are being decoded: an empty file each, which only a process that was killed meanwhile leaves behind.
+"""Which tasks' files are being decoded: an empty file each, which only a killed process leaves behind.
 
-A file in a folder and not the journal: it costs some microseconds, and needs no database in that moment. So each machine
-of a studio knows of its own.
+Not in the journal: a file costs some microseconds, and needs no database in that moment. So each machine of a studio
+knows of its own.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ class Pixels:
     opaque: bool = True
 
 
-def decode(data: bytes) -> Pixels:
+def decode(data: bytes, max_pixels: int) -> Pixels:
     """Every pixel is read, as the nodes do."""
     try:
         with Image.open(io.BytesIO(data)) as picture:

@@ -105,7 +105,7 @@ def test_a_mark_lasts_until_the_last_of_a_tasks_images_is_decoded(tmp_path: Path
 
 @story
 async def test_the_mark_stands_while_a_file_is_decoded(rig: Rig) -> None:
-    seen = []
+    seen: list[Path] = []
 
     def looking(data: bytes, max_pixels: int) -> Picture8:
         seen.extend((rig.directory / "decoding").iterdir())
