@@ -209,6 +209,7 @@ def _compose(directory: Path) -> Runtime:
     from ..hunyuan.jobs.runner import TaskRunner
     from ..hunyuan.journal.database import Database
     from ..hunyuan.journal.journal import Journal
+    from ..hunyuan.settings.quiet_logs import redact_logs
     from ..hunyuan.settings.store import SettingsStore
     from ..hunyuan.sources import SourceChain
     from ..hunyuan.storage.decoding import DecodingMarks
@@ -219,6 +220,7 @@ def _compose(directory: Path) -> Runtime:
 
     store = SettingsStore(directory / "settings.json", os.environ)
     settings = store.load()
+    redact_logs(lambda text: store.load().redact(text))
     background = ThreadLoop()
     database = Database(directory, settings.journal_url, clock=background.clock, announce=LOG.error)
     journal = Journal(
