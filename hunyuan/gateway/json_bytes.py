@@ -26,7 +26,7 @@ _BARE_ID_IN_PIECES = re.compile(  # where an answer or a task begins
 def text_of(body: bytes) -> str:
     """The body as text: broken sequences become U+FFFD, NUL bytes go (which also reads UTF-16 without a mark)."""
     for mark, encoding in _BOMS:
-        if body.startswith(mark):
+        if body.startswith(mark) and (encoding == "utf-8" or 0 in body[2:4]):  # else two stray bytes before ASCII
             return body[len(mark) :].decode(encoding, "replace").replace("\0", "")
     return body.decode("utf-8", "replace").replace("\0", "")
 

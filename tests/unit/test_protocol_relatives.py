@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hunyuan.errors import GatewayError, InvalidTaskIdError, RejectedRequestError, UnreadableAnswerError
@@ -157,6 +157,8 @@ def test_an_echo_is_never_a_result(how: str, name: Any, state: Any, echo: Any, e
 
 @settings(deadline=None, max_examples=300)
 @given(WRAPS, NAMES, st.binary(max_size=40), st.binary(max_size=40), st.integers(0, 3))
+@example("envelope", {"task_id": ID}, b"\xfe\xff", b"", 0)
+@example("envelope", {"task_id": ID}, b"\xff\xfe", b"", 0)
 def test_an_id_is_read_whatever_bytes_stand_around_it(
     how: str, name: Any, before: bytes, behind: bytes, cut: int
 ) -> None:
