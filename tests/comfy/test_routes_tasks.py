@@ -124,7 +124,7 @@ def test_a_larger_thumbnail_is_given_where_it_is_asked_for(comfy: PaidServer) ->
 
 def test_what_is_forgotten_leaves_the_list_and_stays_in_the_sums(comfy: PaidServer) -> None:
     mark, row = made(comfy)
-    before = get(comfy, "summary", client="test").json()
+    before = post(comfy, "summary", {"client": "test"}).json()
     assert post(comfy, f"tasks/{row['id']}/forget").status_code == 200
     assert listed(comfy, search=mark) == []
     after = get(comfy, "summary").json()
@@ -139,7 +139,7 @@ def test_what_is_forgotten_leaves_the_list_and_stays_in_the_sums(comfy: PaidServ
 def test_what_was_forgotten_is_restored_and_every_page_is_told_so(comfy: PaidServer) -> None:
     mark, row = made(comfy)
     comfy.socket()
-    before = get(comfy, "summary", client="test").json()
+    before = post(comfy, "summary", {"client": "test"}).json()
     post(comfy, f"tasks/{row['id']}/forget").raise_for_status()
     assert post(comfy, f"tasks/{row['id']}/restore").status_code == 200
     assert [each["id"] for each in listed(comfy, search=mark)] == [row["id"]]
@@ -152,7 +152,7 @@ def test_what_was_forgotten_is_restored_and_every_page_is_told_so(comfy: PaidSer
 def test_a_page_that_asked_is_told_of_each_change_and_of_the_sums(comfy: PaidServer) -> None:
     comfy.socket("silent")
     comfy.socket()
-    get(comfy, "summary", client="test")
+    post(comfy, "summary", {"client": "test"})
     mark, _ = made(comfy)
     collected(comfy, mark)  # the news may come after the prompt's end
     told = [message.data for message in comfy.messages("hunyuan.task") if mark in message.data["prompt"]]
@@ -172,7 +172,7 @@ def test_a_page_that_asked_is_told_of_each_change_and_of_the_sums(comfy: PaidSer
 def test_images_paid_for_and_not_used_can_be_listed(comfy: PaidServer) -> None:
     mark = uuid.uuid4().hex[:10]
     comfy.socket()
-    get(comfy, "summary", client="test")
+    post(comfy, "summary", {"client": "test"})
     comfy.succeeded(comfy.run(generate(f"later {mark}", wait=False)))
     collected(comfy, mark)
     (row,) = listed(comfy, state="undelivered", search=mark)
@@ -194,7 +194,7 @@ def test_images_paid_for_and_not_used_can_be_listed(comfy: PaidServer) -> None:
 def test_totals_that_could_not_be_told_are_told_later(comfy: PaidServer) -> None:
     _, row = made(comfy)
     comfy.socket()
-    get(comfy, "summary", client="test")
+    post(comfy, "summary", {"client": "test"})
     said = comfy.log().count("could not be told")
     with settings(comfy, max_in_flight=999):
         assert post(comfy, f"tasks/{row['id']}/forget").status_code == 200
