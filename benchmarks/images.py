@@ -25,7 +25,7 @@ SIDE = 1536  # pixels: the largest result there is
 ROUNDS = 15
 WARM_UP = 10  # rounds until the allocator keeps what is freed: pages fresh from the system would be a third of the time
 UPLOAD_TARGET = 0.1  # tensor to upload bytes, as a part of ComfyUI's tensor to base64 PNG
-DECODE_TARGET = 1.2  # bytes to tensor, as a multiple of Pillow's decode
+DECODE_TARGET = 1.35  # bytes to tensor, as a multiple of Pillow's decode
 
 Row = dict[str, Any]
 

@@ -59,8 +59,11 @@ class ImageSize:
 
     @property
     def most_pixels(self) -> int:
-        """Width times height of a result that was asked for in this size, at most."""
-        return min(4 * self.width * self.height, MOST_PIXELS)
+        """Width times height of a result that was asked for in this size, at most: four times as many pixels.
+
+        What the model draws by itself is never too large: some upstreams change a small size in silence, and bill it.
+        """
+        return min(max(4 * self.width * self.height, MAX_SIDE**2), MOST_PIXELS)
 
     @classmethod
     def parse(cls, text: str) -> ImageSize:
@@ -119,7 +122,8 @@ class GenerationRequest:
     same of it, where it has them. images: the identities of the input images, in order (see ImageInput).
     image_fields: for each image the body's field it goes into; single_fields: those that hold one URL, not a list.
     credits: what the task costs. variation: only tells requests apart. choices: what its durations are learned by,
-    beside the model. Raises InvalidRequestError when it is built with what the API does not take.
+    beside the model. user: whose request it is where ComfyUI has several: the same of another is another task.
+    Raises InvalidRequestError when it is built with what the API does not take.
     """
 
     type: TaskType | None
@@ -134,6 +138,7 @@ class GenerationRequest:
     credits: int = CREDITS_PER_TASK
     variation: int = 0
     choices: str = ""
+    user: str = ""
 
     def __post_init__(self) -> None:
         if not self.prompt.strip():
@@ -184,7 +189,7 @@ class GenerationRequest:
                 "variation": self.variation,
                 "base_url": address,
             }
-        text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+        text = json.dumps([content, self.user] if self.user else content, ensure_ascii=False, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
 

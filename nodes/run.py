@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from comfy_api.latest import io
@@ -16,6 +16,7 @@ from ..hunyuan.jobs.handle import Collected, Handle
 from ..hunyuan.jobs.job import Options
 from ..hunyuan.journal.records import RunContext, TaskRow
 from . import png_info
+from .comfyui.prompt_origin import running_user
 from .comfyui.submitter import is_page, submitter
 from .input_values import MAX_TASK_IDS, choice, flag, split_ids, text, whole
 from .requests import Prepared
@@ -79,8 +80,10 @@ async def _submit(
 
     def begin() -> Prepared:
         prepared = build(here)
+        user = options.context.user or ""
+        requests = [(replace(request, user=user), inputs) for request, inputs in prepared.requests]
         if not left.is_set():
-            handles.extend(here.runner.submit(prepared.requests, options))
+            handles.extend(here.runner.submit(requests, options))
             if left.is_set():
                 _let_go(handles)
         return prepared
@@ -153,7 +156,8 @@ def _context(here: Runtime) -> RunContext:
     from comfy_execution.utils import get_executing_context
 
     context = get_executing_context()
-    return RunContext(context.prompt_id if context else "", context.node_id if context else "", here.session)
+    ids = (context.prompt_id, context.node_id) if context else ("", "")
+    return RunContext(*ids, here.session, running_user())
 
 
 async def _wait_for(

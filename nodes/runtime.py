@@ -79,6 +79,7 @@ class Runtime:
         self.runner.close()
         left = self.runner.tools.closing.left(self.runner.clock.monotonic())
         self.background.stop(self.runner.wait_for_unwritten, left)
+        self.runner.tools.decoding.close()
         try:
             self.background.call(Pool.PAGE, self.journal.close).result(CLOSING_SECONDS)
         except (JournalError, TimeoutError) as error:  # the leases then end by themselves
@@ -202,6 +203,7 @@ def _build() -> Runtime:
 
 def _compose(directory: Path) -> Runtime:
     from ..hunyuan.gateway.client import Client
+    from ..hunyuan.gateway.models.studio_file import read_catalogue
     from ..hunyuan.http.requests_transport import RequestsTransport
     from ..hunyuan.jobs.background_loop import Pool, ThreadLoop
     from ..hunyuan.jobs.durations import Durations
@@ -210,8 +212,10 @@ def _compose(directory: Path) -> Runtime:
     from ..hunyuan.jobs.runner import TaskRunner
     from ..hunyuan.journal.database import Database
     from ..hunyuan.journal.journal import Journal
+    from ..hunyuan.settings.quiet_logs import redact_logs
     from ..hunyuan.settings.store import SettingsStore
     from ..hunyuan.sources import SourceChain
+    from ..hunyuan.storage.decoding import DecodingMarks
     from ..hunyuan.storage.results import ResultStore
     from ..hunyuan.storage.s3_results import S3Results
     from .images.tensors import decode
@@ -219,6 +223,7 @@ def _compose(directory: Path) -> Runtime:
 
     store = SettingsStore(directory / "settings.json", os.environ)
     settings = store.load()
+    redact_logs(lambda text: store.load().redact(text))
     background = ThreadLoop()
     database = Database(directory, settings.journal_url, clock=background.clock, announce=LOG.error)
     journal = Journal(
@@ -245,11 +250,13 @@ def _compose(directory: Path) -> Runtime:
         client=client,
         journal=journal,
         results=results,
+        decoding=DecodingMarks(directory / "decoding"),
         sources=sources,
         limiter=Limiter(background.clock, lambda: store.load().max_in_flight),
         durations=Durations(partial(journal.durations, limit=20)),
         settings=store.load,
         decode=decode,
+        most_images=read_catalogue(directory).most_images,
         on_change=partial(_notify, listeners),
         warn=LOG.warning,
     )

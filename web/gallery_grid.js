@@ -5,7 +5,7 @@
 import { h, iconButton } from "./dom.js";
 import { t } from "./i18n.js";
 import { told } from "./task_row.js";
-import { shortPrompt, shownPrompt, sizeOf, timeOf, why } from "./task_words.js";
+import { shortPrompt, shownPrompt, sizeOf, stateOf, timeOf, why } from "./task_words.js";
 import { checkbox, marks, thumbnail } from "./thumbnail.js";
 
 /**
@@ -17,7 +17,7 @@ export function drawCell(task, hands) {
   const look = h("div", { class: "hunyuan-look", "data-press": true, title: shownPrompt(task) }, thumbnail(task, 512));
   look.addEventListener("click", (event) => hands.open(task, event));
   hands.carry(look, task);
-  const said = why(task) || (task.state === "collected" ? "" : t(`states.${task.state}`));
+  const said = why(task) || (task.state === "collected" ? "" : stateOf(task));
   const label = t("actions.of", { action: t("actions.more"), what: shortPrompt(task) });
   const more = iconButton("ellipsis-h", label, () => hands.menu(task, more), {
     "data-action": "more",

@@ -8,7 +8,7 @@ import { openModal } from "./dialog.js";
 import { button, h, icon, iconButton } from "./dom.js";
 import { t } from "./i18n.js";
 import { drawButtons, drawFacts } from "./lightbox_facts.js";
-import { money, seedOf, shortPrompt, sizeOf, when, why } from "./task_words.js";
+import { money, seedOf, shortPrompt, sizeOf, stateOf, when, why } from "./task_words.js";
 
 /** @typedef {import("./task_store.js").Task} Task */
 /** @typedef {{task: Task, number: number}} Shot one picture of a task */
@@ -159,7 +159,7 @@ class Lightbox {
       image.addEventListener("error", () => frame.replaceChildren(nothing("image", t("errors.gone"))));
       frame.append(image);
     } else {
-      frame.append(nothing(task.state === "failed" ? "ban" : "hourglass", why(task) || t(`states.${task.state}`)));
+      frame.append(nothing(task.state === "failed" ? "ban" : "hourglass", why(task) || stateOf(task)));
     }
     const caption = [seedOf(task), sizeOf(task), when(task.created_at), money(task)].filter(Boolean).join(" · ");
     const choose = () => {

@@ -8,7 +8,7 @@ import { button, h, iconButton } from "./dom.js";
 import { t } from "./i18n.js";
 import { download, firstAction, MENU, SECOND_ACTION, tell } from "./task_actions.js";
 import { openMenu } from "./menu.js";
-import { money, seconds, shortPrompt, shownPrompt, sizeOf, whenExactly, why } from "./task_words.js";
+import { money, seconds, shortPrompt, shownPrompt, sizeOf, stateOf, whenExactly, why } from "./task_words.js";
 import { toast } from "./toast.js";
 
 /** @typedef {import("./task_store.js").Task} Task */
@@ -20,7 +20,7 @@ export function drawFacts({ task }) {
   const facts = h(
     "dl",
     { class: "hunyuan-fact-list" },
-    fact("state", t(`states.${task.state}`), { "data-state": task.state, class: "hunyuan-state" }),
+    fact("state", stateOf(task), { "data-state": task.state, class: "hunyuan-state" }),
     fact("seed", task.seed === null ? "" : task.seed < 0 ? t("list.seed_random") : String(task.seed), {}, task.seed ?? ""),
     fact("size", sizeOf(task)),
     fact("date", whenExactly(task.created_at)),

@@ -13,6 +13,7 @@ import {
   shortPrompt,
   shownPrompt,
   sizeOf,
+  stateOf,
   when,
   whenExactly,
   why,
@@ -35,7 +36,7 @@ import { checkbox, marks, thumbnail } from "./thumbnail.js";
  * @returns {HTMLElement}
  */
 export function drawTask(task, hands) {
-  const state = t(`states.${task.state}`);
+  const state = stateOf(task);
   const prompt = shownPrompt(task);
   const error = why(task);
   return h(
@@ -71,7 +72,7 @@ export function told(task) {
   const took = task.seconds === null ? "" : seconds(task.seconds);
   const unused = task.delivered || task.state !== "collected" ? "" : t("list.undelivered");
   const facts = [took, money(task), unused, when(task.created_at), sizeOf(task), seedOf(task)].filter(Boolean);
-  return [shownPrompt(task), t(`states.${task.state}`), facts.join(", "), why(task)].filter(Boolean).join(". ");
+  return [shownPrompt(task), stateOf(task), facts.join(", "), why(task)].filter(Boolean).join(". ");
 }
 
 /** @param {Task} task @param {Hands} hands */

@@ -8,6 +8,7 @@ import { OPEN_STATES } from "./task_store.js";
 /** @typedef {import("./task_store.js").Task} Task */
 
 const SHORT = 60; // characters of a prompt in a label
+const SET_ASIDE = ["ended_process", "given_up"]; // open tasks that are only asked for when the user wants it
 
 /** @param {Task} task */
 export function shownPrompt(task) {
@@ -25,6 +26,11 @@ export function shortPrompt(task) {
 export function why(task) {
   const key = `why.${task.error_code}`;
   return task.error_code && has(key) ? t(key) : task.error_text;
+}
+
+/** Where it stands, in a word or two. @param {Task} task */
+export function stateOf(task) {
+  return t(isOpen(task) && SET_ASIDE.includes(task.error_code) ? "states.set_aside" : `states.${task.state}`);
 }
 
 /** @param {Task} task */

@@ -22,7 +22,9 @@ from .key_check import IMPOSSIBLE_TASK_ID, KeyCheck, judge_answer, judge_failure
 _CREATE_PATH = "/api/v1/images/generations"
 _TASK_PATH = "/api/v1/tasks/"
 _STATUS_TIMEOUT = 30.0  # seconds
-_MAX_ANSWER = 128 * 2**20  # bytes; a create answer may carry images in base64
+# Bytes of an answer, unpacked: of one that may carry an image in base64, and of a poll's.
+_MAX_INLINE = MAX_BYTES * 4 // 3 + 2**20
+_MAX_POLL = 4 * 2**20
 # A connection that the gateway is about to drop turns a create into one whose answer is lost: only a connection
 # that was used a moment ago carries it.
 _CREATE_IDLE_SECONDS = 3.0
@@ -50,7 +52,7 @@ class Client:
                 headers={**_bearer(settings), "Content-Type": "application/json", "Accept": "application/json"},
                 body=body,
                 read_timeout=read_timeout,
-                max_bytes=_MAX_ANSWER,
+                max_bytes=_MAX_INLINE,
                 reuse_idle_seconds=_CREATE_IDLE_SECONDS,
             )
         except TransportError as failure:
@@ -69,14 +71,16 @@ class Client:
             base_url=settings.base_url,
         )
 
-    def status(self, task_id: str, request_inputs: Collection[str] = ()) -> TaskStatus:
+    def status(self, task_id: str, request_inputs: Collection[str] = (), *, inline: bool = False) -> TaskStatus:
         """Asks for a task. request_inputs: the URLs the task was given, never taken for its result.
+
+        inline: the answer may be as large as an image in it makes it; else 4 MiB, and AnswerLostError says `too_large`.
 
         Raises InvalidTaskIdError, MissingKeyError, TransportError, the GatewayError tree (with the task's id).
         """
         task_id = check_given_id(task_id)
         settings = self._usable_settings()
-        exchange = self._ask(settings, task_id)
+        exchange = self._ask(settings, task_id, _MAX_INLINE if inline else _MAX_POLL)
         try:
             found = protocol.read_task(
                 exchange.status,
@@ -121,13 +125,13 @@ class Client:
             return judge_answer(failure, settings.base_url, is_json=is_json)
         return judge_answer(None, settings.base_url, is_json=is_json)
 
-    def _ask(self, settings: Settings, task_id: str) -> Exchange:
+    def _ask(self, settings: Settings, task_id: str, max_bytes: int = _MAX_POLL) -> Exchange:
         return self._transport.send(
             "GET",
             f"{settings.base_url}{_TASK_PATH}{path_segment(task_id)}",
             headers={**_bearer(settings), "Accept": "application/json"},
             read_timeout=_STATUS_TIMEOUT,
-            max_bytes=_MAX_ANSWER,
+            max_bytes=max_bytes,
         )
 
     def _usable_settings(self) -> Settings:

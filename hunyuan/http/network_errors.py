@@ -68,11 +68,13 @@ def answer_cut(call: Call) -> AnswerLostError:
 
 def answer_too_large(call: Call) -> AnswerLostError:
     """An answer that no such gateway gives."""
-    return AnswerLostError(
+    over = AnswerLostError(
         f"{call.address.place} sent an answer larger than {call.max_bytes / 2**20:.0f} MiB, which was not read.",
         sent=True,
         do="Check the address in the settings.",
     )
+    over.too_large = True
+    return over
 
 
 def proxy_wants_login(call: Call) -> ProxyFailedError:

@@ -15,6 +15,7 @@ from ..errors import (
     UnreadableAnswerError,
 )
 from ..journal.records import TaskRow
+from ..limits import MOST_PIXELS
 from ..models import StoredImage
 from .background_loop import Pool
 from .handle import Decoded, Phase
@@ -28,11 +29,14 @@ JOURNAL_PAUSE = 5.0  # seconds between tries to write down what must not be lost
 
 
 async def fetch(job: Job, finished: Finished) -> Stored:
-    """Fetches every image of a finished task, verifies it by decoding and puts its bytes on disk."""
+    """Fetches the images of a finished task, verifies each by decoding and puts its bytes on disk.
+
+    Links beyond what a task may have stay in the row: nothing of them is fetched."""
     job.phase = Phase.DOWNLOADING
     if not finished.images:
         raise LinkDeadError("The gateway gives no link to this task's image any more.", task_id=job.known_id)
-    got = await asyncio.gather(*(_fetch_one(job, finished.row, k, url) for k, url in enumerate(finished.images)))
+    wanted = finished.images[: job.tools.most_images(finished.row.model)]
+    got = await asyncio.gather(*(_fetch_one(job, finished.row, k, url) for k, url in enumerate(wanted)))
     row = await job.note(finished.row, job.tools.journal.collected, [stored for stored, _ in got])
     await job.background.blocking(job.tools.results.evict)
     return Stored(row, tuple(decoded for _, decoded in got))
@@ -43,7 +47,7 @@ async def load(job: Job, row: TaskRow) -> Stored | Left:
     tools = job.tools
 
     def read() -> tuple[Decoded, ...]:
-        return tuple(tools.decode(tools.results.read(stored)) for stored in row.files)
+        return tuple(tools.decode(tools.results.read(stored), MOST_PIXELS) for stored in row.files)
 
     job.phase = Phase.DOWNLOADING
     try:
@@ -84,7 +88,9 @@ async def _fetch_one(job: Job, row: TaskRow, index: int, url: str) -> tuple[Stor
             decision = after_download(error, seen[type(error)], tools.chance(), since=waited)
             await job.pause_after_429(error)
             job.asked = job.asked or isinstance(error, DownloadError)  # the gateway's link was tried, to no good
-            if decision.next is not Next.AGAIN or (not job.handles and seen.total() >= ALONE_TRIES):
+            # The sweeper comes back to it; a file that is no image is seldom one a moment later.
+            tries = 1 if isinstance(error, NotAnImageError) else ALONE_TRIES
+            if decision.next is not Next.AGAIN or (not job.handles and seen.total() >= tries):
                 if isinstance(error, LinkDeadError):
                     again = "Run the node again while the task is young: it asks the gateway for the link anew."
                     do = f"{again} For a new image instead, for new credits, turn reuse off."
@@ -111,7 +117,8 @@ def _download(job: Job, row: TaskRow, index: int, url: str) -> tuple[StoredImage
     tools, data = job.tools, b""
     try:
         data = tools.client.download(url, DOWNLOAD_DEADLINE)
-        decoded = tools.decode(data)
+        with tools.decoding.hold(row.id):
+            decoded = tools.decode(data, row.size.most_pixels if row.size else MOST_PIXELS)
     except DownloadError as error:
         do, rejected = error.do, data or (error.body if isinstance(error, NotAnImageError) else b"")
         if rejected:

@@ -10,6 +10,7 @@ import asyncio
 import itertools
 from dataclasses import replace
 
+from ..errors import UnknownTaskError
 from ..journal.record_errors import error_of_row
 from ..journal.records import TaskRow
 from ..models import TaskState
@@ -100,6 +101,8 @@ async def _find_by_id(job: Job, task_id: str) -> Accepted:
     """A row of ours, else a task created elsewhere that the gateway must know. Raises what it failed with."""
     blocking, journal, status = job.background.blocking, job.tools.journal, None
     row = await blocking(journal.by_task_id, task_id) or await blocking(journal.get, task_id)
+    if row is not None and row.user_id and job.context.user not in (None, row.user_id):
+        raise UnknownTaskError("This user has no such task.", status=404, task_id=task_id)
     if row is None:
         status = await ask(job, task_id)
         job.keep_answer(status)
@@ -123,6 +126,8 @@ async def _follow(job: Job, accepted: Accepted) -> Accepted | Left:
             return Left.TAKEN_BACK
         if row.state in (TaskState.FAILED, TaskState.UNKNOWN):
             raise error_of_row(row)
+        if row.is_set_aside:
+            break  # whoever has it in hand does not ask
         now = job.clock.monotonic()
         if now - looked >= CLAIM_GAP and row.state.is_open:
             looked = now

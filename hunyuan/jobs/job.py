@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ..errors import HunyuanError, JournalError, Money, RateLimitedError, TaskFailedError
+from ..limits import MOST_IMAGES
 from ..models import GenerationRequest, ResolvedImage, TaskState, TaskStatus
 from .background_loop import BackgroundLoop
 from .closing import Closing
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from ..journal.records import RunContext, TaskRow
     from ..settings.store import Settings
     from ..sources import SourceChain
+    from ..storage.decoding import DecodingMarks
     from ..storage.results import ResultStore
 
 MOST_ODD_WORDS = 50  # of a gateway that makes up a new status every time
@@ -41,11 +43,13 @@ class Tools:
     client: Client
     journal: Journal
     results: ResultStore
+    decoding: DecodingMarks
     sources: SourceChain
     limiter: Limiter
     durations: Durations
     settings: Callable[[], Settings]
-    decode: Callable[[bytes], Decoded]
+    decode: Callable[[bytes, int], Decoded]  # a file's bytes, and the pixels that it may have
+    most_images: Callable[[str], int] = lambda model: MOST_IMAGES  # of one task of this model
     on_change: Callable[[TaskRow], None] = lambda row: None
     warn: Callable[[str], None] = lambda text: None
     chance: Callable[[], float] = random.random
@@ -89,6 +93,7 @@ class Job:
     joined: asyncio.Event = field(default_factory=asyncio.Event)  # somebody began to wait
     heard_at: float | None = None  # monotonic seconds at the gateway's last usable word of the task
     trouble: HunyuanError | None = None  # what its last poll failed with
+    failure: BaseException | None = None  # what it ended with
     asked: bool = False  # whether the gateway has answered for it at all, be it that there is no such task
 
     @property
@@ -188,7 +193,7 @@ class Job:
 
     def fail(self, error: BaseException) -> None:
         """Every handle is told."""
-        self.phase = Phase.ENDED
+        self.phase, self.failure = Phase.ENDED, error
         if isinstance(error, HunyuanError):
             money = error.money
             if money is Money.NOT_SPENT and self.row is not None and self.row.state.is_attachable:

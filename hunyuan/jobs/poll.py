@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 
-from ..errors import AuthenticationError, HunyuanError, Money, SettingsError, UnknownTaskError
+from ..errors import AnswerLostError, AuthenticationError, HunyuanError, Money, SettingsError, UnknownTaskError
 from ..journal.record_errors import error_of_row
 from ..journal.records import TaskRow
-from ..limits import SLOT_PATIENCE
+from ..limits import MOST_LINKS, SLOT_PATIENCE
 from ..models import TaskState, TaskStatus
 from .background_loop import Pool
 from .handle import Phase
@@ -96,15 +97,19 @@ async def ask(job: Job, row: TaskRow | str) -> TaskStatus:
 
     row: the task's, or the id that somebody typed.
     """
-    tools, seen = job.tools, Counter[type[HunyuanError]]()
+    tools, seen, inline = job.tools, Counter[type[HunyuanError]](), False
     known = row if isinstance(row, TaskRow) else None
     task_id = row if isinstance(row, str) else row.task_id or job.task_id or row.id
     while True:
         await tools.limiter.wait_to_poll()
         try:
             _check_gateway(job, known)
-            status = await job.background.remote(Pool.POLLS, tools.client.status, task_id, job.input_urls)
+            work = partial(tools.client.status, task_id, job.input_urls, inline=inline)
+            status = await job.background.remote(Pool.POLLS, work)
         except HunyuanError as error:
+            if isinstance(error, AnswerLostError) and error.too_large and job.handles and not inline:
+                inline = True  # it may be the image itself, and somebody waits for it
+                continue
             seen[type(error)] += 1
             age = await job.age(known)
             decision = after_poll(error, seen[type(error)], tools.chance(), age=age, known=_how_known(job, known))
@@ -165,7 +170,7 @@ async def _told(job: Job, row: TaskRow | None, error: HunyuanError, then: Next, 
 async def _write_end(job: Job, row: TaskRow, status: TaskStatus, seconds: float | None) -> Finished:
     """Writes down how the task ended. An image that is only in the answer has no state of its own: it goes to the
     disk."""
-    journal, urls = job.tools.journal, [url for url in status.images if not url.startswith("data:")]
+    journal, urls = job.tools.journal, [url for url in status.images if not url.startswith("data:")][:MOST_LINKS]
     try:
         row = await job.note_charged(row)
         if status.state is TaskState.FAILED:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from ..errors import (
+    AnswerLostError,
     AuthenticationError,
     ConnectionRefusedByHostError,
     ConnectTimeoutError,
@@ -101,8 +102,9 @@ def after_poll(error: HunyuanError, attempt: int, phase: float, *, age: float, k
         return Decision(Next.TELL)
     if isinstance(error, RateLimitedError):
         return Decision(Next.AGAIN, _at_least_as_asked(error, backoff(attempt, phase, first=1.0)))
-    if isinstance(error, UnreadableAnswerError) and error.is_json and attempt >= UNREADABLE_TRIES:
-        return Decision(Next.TELL)  # a shape that nobody reads does not change by asking again
+    stays = isinstance(error, UnreadableAnswerError) and error.is_json
+    if (stays or (isinstance(error, AnswerLostError) and error.too_large)) and attempt >= UNREADABLE_TRIES:
+        return Decision(Next.TELL)  # a shape or size that nobody reads does not change by asking again
     if isinstance(error, TransportError | ServerError | UnreadableAnswerError):
         return Decision(Next.AGAIN, _at_least_as_asked(error, backoff(attempt, phase)))
     return Decision(Next.TELL)

@@ -259,14 +259,14 @@ class TaskRunner:
         """The rows that a job of this process has in hand."""
         return {job.row.id for job in self._jobs if job.row is not None}
 
-    async def _look_quietly(self, row: TaskRow) -> bool:
-        """Looks once at an open task that nobody waits for; whether the gateway answered for it."""
+    async def _look_quietly(self, row: TaskRow) -> Job:
+        """Looks once at an open task that nobody waits for; the job as it ended."""
+        job = Job(self.tools, RunContext(row.prompt_id, row.node_id, row.session, row.user_id), row, row=row)
         if self.tools.closing.begun:
-            return False
-        job = Job(self.tools, RunContext(row.prompt_id, row.node_id, row.session), row, row=row)
+            return job
         task = asyncio.current_task()
         if task is not None:
             job.leave = task.cancel
         self._jobs.add(job)
         await self._run(job)
-        return job.asked
+        return job

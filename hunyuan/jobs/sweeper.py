@@ -7,26 +7,28 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import TypeGuard, TypeVar
 
-from ..errors import HunyuanError
-from ..journal.records import TaskRow
+from ..errors import AnswerLostError, HunyuanError, NotAnImageError, TooLargeError
+from ..journal.records import ENDED_PROCESS, GIVEN_UP, TaskRow
 from ..limits import SLOT_PATIENCE
-from .job import Tools
+from .job import Job, Tools
 from .limiter import Clock
 from .poll_times import quiet_gap
 
 BEAT = 5.0  # seconds between rounds; well under the journal's 30 s after which a worker counts as dead
 AT_ONCE = 4  # tasks that nobody waits for, asked for at the same time
+# Seconds between looks at a task of which no image came that can be read. After the last it is left to the user.
+BROKEN_GAPS = (60.0, 300.0, 1800.0, 7200.0)
 GIVEN_UP_AFTER = 8 * 86400.0  # seconds; upstream keeps results 7 days
 
 
 class Sweeper:
-    """Lives on the background loop. drive: looks once at an open task, and says whether the gateway answered for it;
-    driven: ids of the rows already in hand."""
+    """Lives on the background loop. look: looks once at an open task, and gives the job as it ended; rows_in_hand: ids
+    of the rows already in hand."""
 
     def __init__(
-        self, tools: Tools, look: Callable[[TaskRow], Awaitable[bool]], rows_in_hand: Callable[[], set[str]]
+        self, tools: Tools, look: Callable[[TaskRow], Awaitable[Job]], rows_in_hand: Callable[[], set[str]]
     ) -> None:
         self._tools = tools
         self._run = look
@@ -35,6 +37,7 @@ class Sweeper:
         # by the clock, at the first look at which the gateway answered for it.
         self._looked: dict[str, float] = {}
         self._answered: dict[str, float] = {}
+        self._broken: dict[str, int] = {}  # row id → looks at which no image came that can be read
         self._hopeless: set[str] = set()
         self._rounds: asyncio.Task[None] | None = None
         self._complaint = ""
@@ -89,6 +92,7 @@ class Sweeper:
         now, rows = found.now, found.open_rows
         rows_in_hand, moment = self._rows_in_hand(), self._clock.monotonic()
         self._looked, self._answered = _only(self._looked, rows), _only(self._answered, rows)
+        self._broken = _only(self._broken, rows)
         for row in rows:
             if row.id in self._hopeless:
                 self._hopeless.discard(row.id)
@@ -99,6 +103,8 @@ class Sweeper:
             too_old = age > GIVEN_UP_AFTER
             # A clock that was wrong may have made it so old: who knows it for a minute looks as at one of a minute.
             gap = quiet_gap(moment - self._answered[row.id] if row.id in self._answered else age)
+            if row.id in self._broken:
+                gap = max(gap, BROKEN_GAPS[self._broken[row.id] - 1])
             due = row.id not in self._looked or self._looked[row.id] + gap <= moment
             if due and row.base_url == settings.base_url and row.id not in rows_in_hand:
                 self._looked[row.id] = moment
@@ -108,12 +114,34 @@ class Sweeper:
         async with at_once:
             if row.id in self._rows_in_hand():
                 return
-            answered = await self._run(row)
-            if not answered or not too_old:
+            if self._tools.decoding.is_left(row.id):
+                await self._set_aside(row, ENDED_PROCESS, "ComfyUI ended while it read this image.")
+                self._tools.decoding.clear(row.id)
+                return
+            job = await self._run(row)
+            if is_broken(job.failure):
+                await self._count_broken(row, job.failure)
+            if not job.asked or not too_old:
                 return
             moment = self._clock.monotonic()
             if moment - self._answered.setdefault(row.id, moment) >= SLOT_PATIENCE:
                 self._hopeless.add(row.id)  # it was asked for, for longer than any task takes
+
+    async def _count_broken(self, row: TaskRow, error: HunyuanError) -> None:
+        """A file that is no image stays none: a handful of looks, then only when the user asks."""
+        self._broken[row.id] = self._broken.get(row.id, 0) + 1
+        if self._broken[row.id] > len(BROKEN_GAPS):
+            await self._set_aside(row, GIVEN_UP, error.what)
+
+    async def _set_aside(self, row: TaskRow, code: str, text: str) -> None:
+        fresh = await self._tools.background.blocking(self._tools.journal.set_aside, row.id, code, text)
+        self._tools.on_change(fresh or row)
+
+
+def is_broken(error: BaseException | None) -> TypeGuard[HunyuanError]:
+    """Whether what came cannot be read, however often it is asked for."""
+    large = isinstance(error, AnswerLostError) and error.too_large
+    return large or isinstance(error, NotAnImageError | TooLargeError)
 
 
 T = TypeVar("T")

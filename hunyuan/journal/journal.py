@@ -228,6 +228,7 @@ class Journal(Steps, Queries, Links):
             id="", fingerprint="", task_id=None, state=TaskState.INTENDED, type=None, prompt="", size=None, seed=None,
             model="", base_url="", account="", images=(), credits=0, prompt_id=context.prompt_id,
             node_id=context.node_id, session=context.session, owner=self.worker_id, created_at=now,
+            user_id=context.user or "",
         )  # fmt: skip
 
 

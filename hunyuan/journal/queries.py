@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, func, or_, select
 
 from ..limits import HUNYUAN_MODEL
 from ..models import ImageSize, TaskState, TaskType
@@ -17,6 +17,7 @@ from .tables import tasks
 from .workers import Workers, row_of
 
 t = tasks.c
+Users = Sequence[str] | None  # whose tasks count; None: everybody's
 
 
 class Queries(Workers):
@@ -72,12 +73,17 @@ class Queries(Workers):
         before: str | None = None,
         limit: int = 50,
         search: str = "",
+        *,
+        undelivered: bool = False,
+        users: Users = None,
     ) -> list[TaskRow]:
         """Tasks that were not hidden, newest first. before: the id of the last row of the page before.
 
         search: words of the prompt, a part of the task id, or a prompt's start.
         """
-        wanted = select(tasks).where(t.hidden.is_(False))
+        wanted = select(tasks).where(t.hidden.is_(False), *_of(users))
+        if undelivered:
+            wanted = wanted.where(t.delivered_at.is_(None))
         if state is not None:
             states = [state] if isinstance(state, TaskState) else list(state)
             wanted = wanted.where(t.state.in_([one.value for one in states]))
@@ -86,23 +92,30 @@ class Queries(Workers):
             wanted = wanted.where(or_(*found))
         if before:
             at = select(t.created_at).where(t.id == before).scalar_subquery()
-            wanted = wanted.where(or_(t.created_at < at, and_(t.created_at == at, t.id < before)))
+            wanted = wanted.where(t.created_at <= at, or_(t.created_at < at, t.id < before))
         return self._rows(wanted.order_by(t.created_at.desc(), t.id.desc()).limit(limit))
 
-    def counts(self) -> dict[TaskState, int]:
+    def counts(self, users: Users = None) -> dict[TaskState, int]:
         """How many tasks of the list stand in each state."""
-        wanted = select(t.state, func.count()).where(t.hidden.is_(False)).group_by(t.state)
+        wanted = select(t.state, func.count()).where(t.hidden.is_(False), *_of(users)).group_by(t.state)
         found: dict[str, int] = self._db.read(lambda connection: {row[0]: row[1] for row in connection.execute(wanted)})
         return {state: found.get(state.value, 0) for state in TaskState}
 
-    def undelivered(self) -> int:
+    def undelivered(self, users: Users = None) -> int:
         """How many images are on disk that no node gave to a graph."""
-        wanted = select(func.count()).where(t.state == sql.COLLECTED, t.delivered_at.is_(None), t.hidden.is_(False))
+        waiting = (t.state == sql.COLLECTED, t.delivered_at.is_(None), t.hidden.is_(False), *_of(users))
+        wanted = select(func.count()).where(*waiting)
         return self._db.read(lambda connection: int(connection.execute(wanted).scalar_one()))
 
-    def left_behind(self, session: str) -> int:
+    def left_behind(self, session: str, users: Users = None) -> int:
         """How many of the undelivered images other runs of the server began that no longer run."""
-        waiting = (t.state == sql.COLLECTED, t.delivered_at.is_(None), t.hidden.is_(False), t.session != session)
+        waiting = (
+            t.state == sql.COLLECTED,
+            t.delivered_at.is_(None),
+            t.hidden.is_(False),
+            t.session != session,
+            *_of(users),
+        )
 
         def work(connection: Connection) -> int:
             others = self._living(connection, self._db.backend.now(connection))[1:]
@@ -165,6 +178,10 @@ class Queries(Workers):
         if until is not None:
             conditions.append(t.created_at < until)
         return sum_up(connection.execute(sql.TOTALS.where(*conditions)))
+
+
+def _of(users: Users) -> list[ColumnElement[bool]]:
+    return [] if users is None else [t.user_id.in_(users)]
 
 
 def sum_up(states: Iterable[Any]) -> CreditTotals:

@@ -15,7 +15,7 @@ _TIMES = (
 )  # fmt: skip
 _PLAIN = (
     "id", "fingerprint", "task_id", "prompt", "seed", "model", "base_url", "account", "credits", "prompt_id", "node_id",
-    "session", "owner", *_TIMES, "error_code", "error_text", "choices", "variation", "price",
+    "session", "owner", "user_id", *_TIMES, "error_code", "error_text", "choices", "variation", "price",
 )  # fmt: skip
 
 

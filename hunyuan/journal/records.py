@@ -12,6 +12,9 @@ from ..models import ImageSize, StoredImage, TaskState, TaskType
 
 DROPPED = "dropped"  # the error code of a task that was certainly never sent
 STALLED = "stalled"  # the error code of an open task of which the gateway says nothing usable: not in flight
+# The error codes of an open task that is only asked for when the user wants it: its file ended the process, or none
+# that can be read came in several tries.
+ENDED_PROCESS, GIVEN_UP = "ended_process", "given_up"
 
 
 class RowMoney(str, Enum):
@@ -35,6 +38,7 @@ class TaskRow:
     the image can no longer be had. hidden: taken off the list.
     parameters, image_fields, choices, variation: of another model than Hunyuan Image 3, as its request had them.
     credits: what it cost as far as that is known; price: what one such task costs by the catalogue.
+    user_id: ComfyUI's user who ran it, where there are several.
     """
 
     id: str
@@ -73,6 +77,7 @@ class TaskRow:
     choices: str = ""
     variation: int = 0
     price: int = CREDITS_PER_TASK
+    user_id: str = ""
 
     @property
     def money(self) -> RowMoney:
@@ -89,6 +94,11 @@ class TaskRow:
         return self.state is TaskState.FAILED and self.error_code == DROPPED
 
     @property
+    def is_set_aside(self) -> bool:
+        """Whether its image is only asked for when the user wants it."""
+        return self.state.is_open and self.error_code in (ENDED_PROCESS, GIVEN_UP)
+
+    @property
     def storage_id(self) -> str:
         """The id its files are stored under: the gateway's, else the local one."""
         return self.task_id or self.id
@@ -96,11 +106,15 @@ class TaskRow:
 
 @dataclass(frozen=True)
 class RunContext:
-    """Where in ComfyUI a request came from. session: one run of the server, as credits are counted."""
+    """Where in ComfyUI a request came from. session: one run of the server, as credits are counted.
+
+    user: who ran it, "" where nobody knows; None: ComfyUI has one user, and everything is theirs.
+    """
 
     prompt_id: str = ""
     node_id: str = ""
     session: str = ""
+    user: str | None = None
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 
 from ..models import TaskState
-from .records import STALLED
+from .records import ENDED_PROCESS, GIVEN_UP, STALLED
 from .tables import pauses, tasks, workers
 
 ATTACHABLE = frozenset(state.value for state in TaskState if state.is_attachable)
@@ -155,6 +155,7 @@ OPEN_ROWS = (
     .where(
         t.state.in_(_states(*OPEN)),
         t.lost_at.is_(None),
+        t.error_code.not_in(_states(ENDED_PROCESS, GIVEN_UP)),
         _reachable,
         t.owner.not_in(bindparam("others", expanding=True)),
     )
@@ -197,6 +198,11 @@ TO_STALLED = (
     .values(error_code=_constant(STALLED), error_text=bindparam("new_text"))
 )
 TO_RESUMED = update(tasks).where(_row, t.error_code == _constant(STALLED)).values(error_code=EMPTY, error_text=EMPTY)
+TO_SET_ASIDE = (
+    update(tasks)
+    .where(_row, t.state.in_(_states(SUBMITTED, RUNNING, SUCCEEDED)))
+    .values(error_code=bindparam("new_code"), error_text=bindparam("new_text"))
+)
 TO_SUCCEEDED = (
     update(tasks)
     .where(_row, t.state.not_in(_states(SUCCEEDED, COLLECTED)))

@@ -77,6 +77,10 @@ class Steps(Workers):
         """The gateway says nothing usable of the task, for the reason `text`: open, but not in flight."""
         return self._step([sql.TO_STALLED], row_id, new_text=_text(text))
 
+    def set_aside(self, row_id: str, code: str, text: str) -> TaskRow | None:
+        """The task's image is only asked for when the user wants it; code: ENDED_PROCESS or GIVEN_UP."""
+        return self._step([sql.TO_SET_ASIDE], row_id, new_code=code, new_text=_text(text))
+
     def resumed(self, row_id: str) -> TaskRow | None:
         """The gateway works on the task after all: in flight again."""
         return self._step([sql.TO_RESUMED], row_id)

@@ -20,7 +20,7 @@ from sqlalchemy import (
 
 from ..limits import CREDITS_PER_TASK
 
-VERSION = 3
+VERSION = 4
 
 metadata = MetaData()
 
@@ -61,6 +61,7 @@ tasks = Table(
     _text("node_id"),
     _text("session"),
     _text("owner"),
+    _text("user_id"),
     _time("created_at", nullable=False),
     _time("submitted_at"),
     _time("polled_at"),
@@ -120,7 +121,13 @@ Index(
 )
 
 _waiting = tasks.c.delivered_at.is_(None)
-Index("tasks_waiting", tasks.c.state, tasks.c.hidden, sqlite_where=_waiting, postgresql_where=_waiting)
+# In the order of the list, so that a page of it is read from its first row on.
+Index(
+    "tasks_waiting",
+    *(tasks.c.state, tasks.c.hidden, tasks.c.created_at, tasks.c.id),
+    sqlite_where=_waiting,
+    postgresql_where=_waiting,
+)
 _evictable = and_(tasks.c.delivered_at.is_not(None), tasks.c.evicted_at.is_(None))
 Index("tasks_evictable", tasks.c.delivered_at, sqlite_where=_evictable, postgresql_where=_evictable)
 
@@ -145,6 +152,11 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
         f"ALTER TABLE tasks ADD COLUMN price INTEGER NOT NULL DEFAULT {CREDITS_PER_TASK}",
         "DROP INDEX tasks_by_duration",
         "CREATE INDEX tasks_by_duration ON tasks (model, type, size, choices, finished_at) WHERE seconds IS NOT NULL",
+    ),
+    4: (
+        "ALTER TABLE tasks ADD COLUMN user_id TEXT NOT NULL DEFAULT ''",
+        "DROP INDEX tasks_waiting",
+        "CREATE INDEX tasks_waiting ON tasks (state, hidden, created_at, id) WHERE delivered_at IS NULL",
     ),
 }
 

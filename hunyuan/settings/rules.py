@@ -224,6 +224,7 @@ RULES: dict[str, Rule] = {
     "ca_file": _text,
     "allowed_hosts": _hosts,
     "allowed_origins": _origins,
+    "administrators": lambda value: tuple(_listed(value)),
     "upload_order": _upload_order,
     "upload_format": _one_of("jpeg", "png", "webp"),
     "upload_matte": _matte,

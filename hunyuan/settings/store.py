@@ -53,6 +53,7 @@ class Settings:
     ca_file: str = ""
     allowed_hosts: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
+    administrators: tuple[str, ...] = ()
     upload_order: tuple[str, ...] = ("remembered", "s3", "http", "data")
     upload_format: str = "jpeg"
     upload_matte: str = "#ffffff"

@@ -13,7 +13,10 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-KEY = "hunyuan"  # in a prompt's extra_data, which the history shows: nothing private
+from .users import NOBODY, are_several, user_of
+
+# In a prompt's extra_data, which the history shows: nothing private. ComfyUI tells everybody its users' ids.
+KEY = "hunyuan"
 LANGUAGES = ("en", "zh")
 NODE_IDS = (
     *("HunyuanGenerate", "HunyuanEdit", "HunyuanTaskWait"),
@@ -41,7 +44,7 @@ def install(server: Any, model_nodes: Iterable[str] = ()) -> None:
 def language() -> str:
     """`zh` or `en`: of the user whose request is answered or whose prompt runs, else of ComfyUI's default user."""
     if _request.get() is not None:
-        return _setting(_user_of(_request.get()))
+        return _setting(_asking_user() or "default")
     said = running_extra_data().get(KEY)
     found = said.get("language") if isinstance(said, dict) else None
     return str(found) if found in LANGUAGES else _setting("default")
@@ -64,7 +67,7 @@ def _mark(json_data: dict[str, Any], ours: Collection[str]) -> dict[str, Any]:
     """Called by ComfyUI with the body of each POST to /prompt, within its request."""
     if has_our_nodes(json_data.get("prompt"), ours):
         extra = json_data["extra_data"] = json_data.get("extra_data") or {}
-        extra[KEY] = {"language": language()}
+        extra[KEY] = {"language": language(), "user": _asking_user()}
         extra["extra_pnginfo"] = extra.get("extra_pnginfo") or {}  # also of clients that send none (see png_info)
     return json_data
 
@@ -75,13 +78,26 @@ def has_our_nodes(prompt: object, ours: Collection[str] = NODE_IDS) -> bool:
     return any(isinstance(node, dict) and node.get("class_type") in ours for node in nodes)
 
 
-def _user_of(request: Any) -> str:
+def running_user() -> str | None:
+    """Who queued the prompt that runs: "" where nobody knows; None where ComfyUI has one user."""
+    from server import PromptServer
+
+    if not are_several(PromptServer.instance):
+        return None
+    said = running_extra_data().get(KEY)
+    found = said.get("user") if isinstance(said, dict) else None
+    return found if isinstance(found, str) else NOBODY
+
+
+def _asking_user() -> str:
     from server import PromptServer
 
     try:
-        return str(PromptServer.instance.user_manager.get_request_user_id(request))
-    except KeyError:  # a name that ComfyUI does not know: it refuses the request itself where that matters
-        return "default"
+        return user_of(PromptServer.instance, _request.get())
+    except (
+        KeyError
+    ):  # a name that ComfyUI does not know, or none where there are several: it takes the prompt all the same
+        return NOBODY
 
 
 def _setting(user: str) -> str:

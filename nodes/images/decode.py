@@ -48,28 +48,30 @@ class Read(NamedTuple):
 
 
 class _Timed(BytesIO):
-    """A file in memory that can be read until its time is up; then reading raises TimeoutError."""
+    """A file in memory that can be read for so many seconds; then reading raises TimeoutError."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, seconds: float) -> None:
         super().__init__(data)
+        self._seconds = seconds
         self.start()
 
     def start(self) -> None:
         """The time begins, anew where somebody waited for memory meanwhile."""
-        self._ends = time.monotonic() + DEADLINE
+        self._ends = time.monotonic() + self._seconds
 
     def read(self, size: int | None = -1, /) -> bytes:
         """As BytesIO has it."""
         if time.monotonic() > self._ends:
-            raise TimeoutError(f"not done within {DEADLINE:g} s")
+            raise TimeoutError(f"within {self._seconds:g} seconds")
         return super().read(size)
 
 
-def read_pixels(data: bytes, *, alpha: bool, max_pixels: int = MOST_PIXELS) -> Read:
+def read_pixels(data: bytes, *, alpha: bool, max_pixels: int = MOST_PIXELS, deadline: float = DEADLINE) -> Read:
     """The first picture of a file.
 
     alpha: whether transparency is read; without it an image's own transparency is ignored (the colours stay).
-    max_pixels: width times height at most. Waits while other threads' decodes need the memory.
+    max_pixels: width times height at most. deadline: seconds, beyond those in which it waits while other threads'
+    decodes need the memory.
     Raises NotAnImageError and TooLargeError, both saying what was got.
     """
     kind = kind_of(data)
@@ -80,12 +82,14 @@ def read_pixels(data: bytes, *, alpha: bool, max_pixels: int = MOST_PIXELS) -> R
         )
     _check_complete(data, kind)
     with _as_ours(data, kind):
-        image = None if kind == "WEBP" else _open(data, kind)  # Pillow allocates a WebP's whole canvas as it opens it
+        image = (
+            None if kind == "WEBP" else _open(data, kind, deadline)
+        )  # Pillow allocates a WebP's whole canvas as it opens it
         width, height = webp_size(data) if image is None else image.size
         _check_size(width, height, max_pixels)
         with BUDGET.hold(width * height * _BYTES_A_PIXEL):
             if image is None:
-                image = _open(data, kind)
+                image = _open(data, kind, deadline)
                 _check_size(*image.size, max_pixels)
             if isinstance(image.fp, _Timed):
                 image.fp.start()
@@ -125,21 +129,19 @@ def _as_ours(data: bytes, kind: str) -> Iterator[None]:
     except (MemoryError, Image.DecompressionBombError) as error:
         raise TooLargeError(f"The {kind} file is too large to decode: {error}.") from error
     except TimeoutError as error:
-        raise NotAnImageError(
-            f"The {kind} file of {len(data):,} bytes was not decoded within {DEADLINE:g} seconds."
-        ) from error
+        raise NotAnImageError(f"The {kind} file of {len(data):,} bytes was not decoded {error}.") from error
     except Exception as error:
         raise NotAnImageError(
             f"The {kind} file of {len(data):,} bytes is damaged and cannot be decoded: {error or type(error).__name__}."
         ) from error
 
 
-def _open(data: bytes, kind: str) -> ImageFile.ImageFile:
+def _open(data: bytes, kind: str, deadline: float = DEADLINE) -> ImageFile.ImageFile:
     exif, xmp, whole = b"", b"", data
     if kind == "JPEG":
         data, exif, xmp = lean_jpeg(data)
     try:
-        image = Image.open(_Timed(data), formats=[kind])
+        image = Image.open(_Timed(data, deadline), formats=[kind])
     except (UnidentifiedImageError, TypeError, KeyError) as error:
         if kind == "AVIF" and "AVIF" not in Image.OPEN:
             raise NotAnImageError("The file is AVIF, which this Pillow cannot read.", do="Update Pillow.") from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ...hunyuan.errors import HunyuanError
@@ -31,14 +31,16 @@ class NodeCost:
     at_least: bool = False
 
 
-def cost(runtime: Runtime, nodes: Any) -> dict[str, Any]:
+def cost(runtime: Runtime, nodes: Any, user: str = "") -> dict[str, Any]:
     """`{"credits", "at_least", "reused", "tasks", "nodes": {id: {…}}}` of the paid nodes that would run. Blocking.
+
+    user: who would run them, where ComfyUI has several.
 
     nodes: `[{"id", "type", "inputs": {name: value}, "linked": {name: {"type", "inputs"}}}]`. Nothing of it is kept.
     """
     if not isinstance(nodes, list) or len(nodes) > MOST_NODES or not all(map(_is_node, nodes)):
         raise Refused(400, "nodes", f'"nodes" must be a list of at most {MOST_NODES} nodes.')
-    found = {str(node["id"])[:200]: _of_node(runtime, node) for node in nodes if node["type"] in PAID}
+    found = {str(node["id"])[:200]: _of_node(runtime, node, user) for node in nodes if node["type"] in PAID}
     return {
         "credits": sum(each.tasks - each.reused for each in found.values()) * CREDITS_PER_TASK,
         "at_least": any(each.at_least for each in found.values()),
@@ -60,7 +62,7 @@ def _is_node(node: Any) -> bool:
     )
 
 
-def _of_node(runtime: Runtime, node: Mapping[str, Any]) -> NodeCost:
+def _of_node(runtime: Runtime, node: Mapping[str, Any], user: str) -> NodeCost:
     inputs, linked = node["inputs"], node["linked"]
     prompts = _prompts(inputs, linked)
     try:
@@ -71,7 +73,7 @@ def _of_node(runtime: Runtime, node: Mapping[str, Any]) -> NodeCost:
         return NodeCost(count, at_least=linked.get("prompt", {}).get("type") == LIST)
     if not inputs.get("reuse", True) or set(linked) - {"prompt"}:
         return NodeCost(count * len(prompts))
-    return NodeCost(count * len(prompts), sum(_reused(runtime, node, prompt) for prompt in prompts))
+    return NodeCost(count * len(prompts), sum(_reused(runtime, node, prompt, user) for prompt in prompts))
 
 
 def _prompts(inputs: Mapping[str, Any], linked: Mapping[str, Any]) -> Sequence[str] | None:
@@ -86,14 +88,14 @@ def _prompts(inputs: Mapping[str, Any], linked: Mapping[str, Any]) -> Sequence[s
         return None
 
 
-def _reused(runtime: Runtime, node: Mapping[str, Any], prompt: str) -> int:
+def _reused(runtime: Runtime, node: Mapping[str, Any], prompt: str, user: str) -> int:
     """How many tasks of this prompt the journal has already: by the same fingerprints that the node would look for."""
     if node["inputs"].get("seed", -1) == -1:
         return 0
     try:
         prepared = _prepared(runtime, node, prompt)
         base_url = runtime.settings.base_url
-        prints = [request.fingerprint(base_url) for request, _ in prepared.requests] if prepared else []
+        prints = [replace(each, user=user).fingerprint(base_url) for each, _ in prepared.requests] if prepared else []
         return sum(runtime.journal.find_reusable(each) is not None for each in prints)
     except HunyuanError:  # it will be refused, or the journal cannot be read: the run says so
         return 0

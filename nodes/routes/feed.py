@@ -15,6 +15,7 @@ from ...hunyuan.errors import HunyuanError
 
 if TYPE_CHECKING:
     from ...hunyuan.journal.records import TaskRow
+    from ..comfyui.users import Viewer
     from ..runtime import Runtime
 
 TASK, CREDITS = "hunyuan.task", "hunyuan.credits"  # the events' names
@@ -28,7 +29,8 @@ class Feed:
 
     def __init__(self, server: Any, get_runtime: Callable[[], Runtime]) -> None:
         self._server, self._get_runtime = server, get_runtime
-        self._pages: dict[str, Any] = {}  # client id → the websocket it asked over
+        # Client id → the websocket it asked over, and for whom.
+        self._pages: dict[str, tuple[Any, Viewer]] = {}
         self._armed = False
         self._again: asyncio.TimerHandle | None = None
         self._complaint = ""  # the last one, until the totals could be told
@@ -39,10 +41,10 @@ class Feed:
         if self not in runtime.listeners:
             runtime.listeners.append(self)
 
-    def add_page(self, client: str) -> None:
-        """A page that wants the news from now on; on the server's loop."""
+    def add_page(self, client: str, viewer: Viewer) -> None:
+        """A page that wants the news of its user's tasks from now on; on the server's loop."""
         if client in self._server.sockets:
-            self._pages[client] = self._server.sockets[client]
+            self._pages[client] = self._server.sockets[client], viewer
 
     def __call__(self, row: TaskRow) -> None:
         self._server.loop.call_soon_threadsafe(self._tell_row, row)
@@ -51,24 +53,25 @@ class Feed:
         """A task is back on the list: else a page takes it for older news of one that was taken off."""
         from .views import public_row
 
-        self._send(TASK, {**public_row(row), "restored": True})
+        self._send_row(row, {**public_row(row), "restored": True})
         self.tell_totals()
 
     def _tell_row(self, row: TaskRow) -> None:
         from .views import public_row
 
-        self._send(TASK, public_row(row))
+        self._send_row(row, public_row(row))
         self.tell_totals()
 
-    def _send(self, event: str, content: dict[str, Any]) -> None:
-        for client in self._listening():
-            self._server.send_sync(event, content, client)
+    def _send_row(self, row: TaskRow, content: dict[str, Any]) -> None:
+        for client, viewer in self._listening().items():
+            if viewer.owns(row.user_id):
+                self._server.send_sync(TASK, content, client)
 
-    def _listening(self) -> list[str]:
+    def _listening(self) -> dict[str, Viewer]:
         """The pages that still have the websocket they asked over; the others are not thought of any more."""
         sockets = self._server.sockets
-        self._pages = {client: socket for client, socket in self._pages.items() if sockets.get(client) is socket}
-        return list(self._pages)
+        self._pages = {client: page for client, page in self._pages.items() if sockets.get(client) is page[0]}
+        return {client: viewer for client, (_, viewer) in self._pages.items()}
 
     def tell_totals(self) -> None:
         """Send the totals shortly; on the server's loop."""
@@ -90,12 +93,17 @@ class Feed:
             self.follow(runtime)
             from .views import summary
 
-            totals = await asyncio.wrap_future(runtime.call(summary, runtime))
+            totals = {
+                users: await asyncio.wrap_future(runtime.call(summary, runtime, users))
+                for users in {viewer.users for viewer in self._listening().values()}
+            }
         except Exception as error:  # noqa: BLE001 - whatever it was, the pages must not believe the last totals for ever
             self._put_off(error)
             return
         self._complaint = ""
-        self._send(CREDITS, totals)
+        for client, viewer in self._listening().items():
+            if viewer.users in totals:
+                self._server.send_sync(CREDITS, totals[viewer.users], client)
 
     def _put_off(self, error: Exception) -> None:
         """Tells later; says why once."""

@@ -11,10 +11,11 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from ..comfyui.users import EVERYBODY, Viewer, are_several, user_of, viewer_of
 from .own_addresses import NOTHING, Trusted
 
 HEADER = "X-Hunyuan"
@@ -104,12 +105,23 @@ def check_change(headers: Mapping[str, str], content_type: str, length: int | No
         raise Refused(413, "too_large", f"The body must say its length and hold at most {MAX_BODY_BYTES} bytes.")
 
 
-def check_user(server: Any, request: Any) -> None:
-    """Raises Refused unless ComfyUI knows the user (with --multi-user: the header Comfy-User names one)."""
+def check_user(server: Any, request: Any, administrators: Collection[str]) -> Viewer:
+    """Who asks; raises Refused unless ComfyUI knows the user (with --multi-user: the header Comfy-User names one)."""
     try:
-        server.user_manager.get_request_user_id(request)
+        user = user_of(server, request)
     except KeyError:
         raise Refused(403, "user", "ComfyUI does not know this user.") from None
+    return viewer_of(server, user, administrators) if are_several(server) else EVERYBODY
+
+
+def check_administrator(viewer: Viewer) -> None:
+    """Raises Refused for who may not see or change the settings of all."""
+    if not viewer.administers:
+        raise Refused(
+            403,
+            "administrator",
+            "The settings are the administrator's: ComfyUI's first user, or those named in the setting administrators.",
+        )
 
 
 async def body_of(request: Any) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from ...hunyuan.settings.store import SettingsStore
+    from ..comfyui.users import Viewer
     from ..runtime import Runtime
     from .feed import Feed
     from .own_addresses import Trust, Trusted
@@ -35,6 +36,7 @@ T = TypeVar("T")
 Handler = Callable[[Any], Awaitable[Any]]
 
 DAY = 86_400  # seconds
+_VIEWER = "hunyuan_viewer"  # who asks, as a request keeps it
 
 
 def register(server: Any, get_runtime: Callable[[], Runtime]) -> None:
@@ -55,7 +57,7 @@ def register(server: Any, get_runtime: Callable[[], Runtime]) -> None:
         server.routes.get(f"/hunyuan/{path}")(_reading(server, trust, handler))
     for path, handler in {"thumbnail": face.thumbnail, "image": face.image}.items():
         # An <img> cannot name a user; like ComfyUI's own /view these ask for none, but for an id nobody can guess.
-        server.routes.get(f"/hunyuan/tasks/{{id}}/{path}")(_reading(None, trust, handler))
+        server.routes.get(f"/hunyuan/tasks/{{id}}/{path}")(_reading(server, trust, handler, by_id=True))
     for path, handler in {
         "tasks/{id}/forget": face.forget,
         "tasks/{id}/restore": face.restore,
@@ -89,73 +91,76 @@ class _Face:
     async def summary(self, request: Any) -> Any:
         from .views import summary
 
-        return _json(await self._run(summary))
+        return _json(await self._run(summary, _viewer(request).users))
 
     async def subscribe(self, request: Any) -> Any:
         from .guard import body_of, text_of
 
-        self._feed.add_page(text_of(await body_of(request), "client"))
+        self._feed.add_page(text_of(await body_of(request), "client"), _viewer(request))
         return await self.summary(request)
 
     async def tasks(self, request: Any) -> Any:
         from .tasks import listed
 
-        return _json(await self._run(listed, dict(request.query)))
+        return _json(await self._run(listed, dict(request.query), _viewer(request)))
 
     async def task(self, request: Any) -> Any:
         from .tasks import details
 
-        return _json(await self._run(details, request.match_info["id"]))
+        return _json(await self._run(details, request.match_info["id"], _viewer(request)))
 
     async def prices(self, _: Any) -> Any:
         from ...hunyuan.limits import CREDITS_PER_TASK
 
         return _json({"credits_per_task": CREDITS_PER_TASK})
 
-    async def runs(self, _: Any) -> Any:
-        return _json({"runs": self._server.hunyuan.told_runs.all()})
+    async def runs(self, request: Any) -> Any:
+        return _json({"runs": self._server.hunyuan.told_runs.all(_viewer(request).owns)})
 
     async def thumbnail(self, request: Any) -> Any:
         from .tasks import number_of, side_of
 
         number, side = number_of(request.query.get("n", "0")), side_of(request.query.get("side", ""))
-        small = await self._run(self._thumbnails.get, request.match_info["id"], number, side)
+        small = await self._run(self._thumbnails.get, request.match_info["id"], number, side, _viewer(request))
         return _picture(small, "image/webp", cache=DAY)
 
     async def image(self, request: Any) -> Any:
         from .tasks import number_of, original
 
         number = number_of(request.query.get("n", "0"))
-        data, mime, name = await self._run(original, request.match_info["id"], number)
+        data, mime, name = await self._run(original, request.match_info["id"], number, _viewer(request))
         return _picture(data, mime, name=name)
 
     async def forget(self, request: Any) -> Any:
         from .tasks import forget
 
-        self._feed(await self._run(forget, request.match_info["id"]))
+        self._feed(await self._run(forget, request.match_info["id"], _viewer(request)))
         return _json({"forgotten": True})
 
     async def restore(self, request: Any) -> Any:
         from .tasks import restore
 
-        self._feed.tell_restored(await self._run(restore, request.match_info["id"]))
+        self._feed.tell_restored(await self._run(restore, request.match_info["id"], _viewer(request)))
         return _json({"restored": True})
 
     async def used(self, request: Any) -> Any:
         from .tasks import used
 
-        self._feed(await self._run(used, request.match_info["id"]))
+        self._feed(await self._run(used, request.match_info["id"], _viewer(request)))
         return _json({"used": True})
 
-    async def settings(self, _: Any) -> Any:
+    async def settings(self, request: Any) -> Any:
+        from .guard import check_administrator
         from .settings import open_store, shown
 
+        check_administrator(_viewer(request))
         return _json(await asyncio.to_thread(lambda: shown(open_store())))
 
     async def save_settings(self, request: Any) -> Any:
-        from .guard import body_of
+        from .guard import body_of, check_administrator
         from .settings import open_store, save
 
+        check_administrator(_viewer(request))
         changes = (await body_of(request)).get("changes")
         answer = await asyncio.to_thread(lambda: save(open_store(), changes))
         self._feed.tell_totals()
@@ -163,9 +168,10 @@ class _Face:
 
     async def test(self, request: Any) -> Any:
         from .connection_test import test
-        from .guard import body_of
+        from .guard import body_of, check_administrator
         from .settings import open_store
 
+        check_administrator(_viewer(request))
         body = await body_of(request)
         return _json(await asyncio.to_thread(lambda: test(open_store(), body.get("what"), body.get("changes", {}))))
 
@@ -173,7 +179,7 @@ class _Face:
         from .cost import cost
         from .guard import body_of
 
-        return _json(await self._run(cost, (await body_of(request)).get("nodes")))
+        return _json(await self._run(cost, (await body_of(request)).get("nodes"), _viewer(request).user))
 
     async def _run(self, work: Callable[..., T], *arguments: object) -> T:
         """A blocking call with the runtime as its first argument, on one of the runtime's workers."""
@@ -201,16 +207,32 @@ def _answering(handler: Handler) -> Handler:
     return answer
 
 
-def _reading(server: Any | None, trust: Trust, handler: Handler) -> Handler:
-    """server: None where no user is asked for."""
+def _viewer(request: Any) -> Viewer:
+    """Who asks, of a request that was let in."""
+    viewer: Viewer = request[_VIEWER]
+    return viewer
 
+
+async def _let_user_in(server: Any, request: Any, *, by_id: bool = False) -> None:
+    """by_id: who names no user is known by the id they ask for."""
+    from ..comfyui.users import EVERYBODY, HEADER, are_several
+    from .guard import check_user
+    from .settings import administrators
+
+    if by_id and HEADER not in request.headers:
+        request[_VIEWER] = EVERYBODY
+    else:
+        named = await asyncio.to_thread(lambda: administrators(_open_store())) if are_several(server) else ()
+        request[_VIEWER] = check_user(server, request, named)
+
+
+def _reading(server: Any, trust: Trust, handler: Handler, *, by_id: bool = False) -> Handler:
     @functools.wraps(handler)
     async def read(request: Any) -> Any:
-        from .guard import check_page, check_user
+        from .guard import check_page
 
         await _let_in(trust, lambda trusted: check_page(request.headers, trusted))
-        if server is not None:
-            check_user(server, request)
+        await _let_user_in(server, request, by_id=by_id)
         return await handler(request)
 
     return _answering(read)
@@ -219,11 +241,11 @@ def _reading(server: Any | None, trust: Trust, handler: Handler) -> Handler:
 def _changing(server: Any, trust: Trust, handler: Handler) -> Handler:
     @functools.wraps(handler)
     async def change(request: Any) -> Any:
-        from .guard import check_change, check_user
+        from .guard import check_change
 
         about = (request.headers, request.content_type, request.content_length)
         await _let_in(trust, lambda trusted: check_change(*about, trusted))
-        check_user(server, request)
+        await _let_user_in(server, request)
         return await handler(request)
 
     return _answering(change)

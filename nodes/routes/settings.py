@@ -37,6 +37,15 @@ def open_store() -> SettingsStore:
     return SettingsStore(private_directory() / "settings.json", os.environ)
 
 
+def administrators(store: SettingsStore) -> tuple[str, ...]:
+    """The users whom the settings name as such; nobody where they cannot be read. Blocking."""
+    try:
+        found = store.public()["administrators"]
+    except SettingsError:
+        return ()
+    return () if "problem" in found else tuple(found["value"])
+
+
 def shown(store: SettingsStore) -> dict[str, Any]:
     """What the dialog shows: by field `value`, `origin`, `problem`; of a secret `set`, `ends_in`. Blocking.
 

@@ -17,6 +17,7 @@ from .views import FILTERS, public_row
 if TYPE_CHECKING:
     from ...hunyuan.journal.records import TaskRow
     from ...hunyuan.models import StoredImage
+    from ..comfyui.users import Viewer
     from ..runtime import Runtime
 
 MAX_PAGE = 1000  # rows of one answer
@@ -26,7 +27,7 @@ KEPT_THUMBNAILS = 500  # 5 to 30 KB each
 SHOWN_MIMES = ("image/png", "image/jpeg", "image/webp", "image/gif", "image/avif")
 
 
-def listed(runtime: Runtime, query: Mapping[str, str]) -> dict[str, Any]:
+def listed(runtime: Runtime, query: Mapping[str, str], viewer: Viewer) -> dict[str, Any]:
     """One page of the list, newest first: `{"tasks": […], "more": bool}`. Blocking.
 
     query: state (see FILTERS), before (id of the last row of the page before), limit, search.
@@ -36,23 +37,20 @@ def listed(runtime: Runtime, query: Mapping[str, str]) -> dict[str, Any]:
         raise Refused(400, "state", f"state must be one of {', '.join(FILTERS)}.", field="state")
     limit = _limit(query.get("limit", "200"))
     search = text_of(query, "search")[:MAX_SEARCH]
-    rows: list[TaskRow] = []
     before = text_of(query, "before") or None
-    while len(rows) <= limit:
-        page = runtime.journal.list_tasks(FILTERS[wanted], before, limit + 1, search)
-        rows += [row for row in page if wanted != "undelivered" or row.delivered_at is None]
-        if len(page) <= limit:
-            break
-        before = page[-1].id
+    undelivered = wanted == "undelivered"
+    rows = runtime.journal.list_tasks(
+        FILTERS[wanted], before, limit + 1, search, undelivered=undelivered, users=viewer.users
+    )
     return {"tasks": [public_row(row) for row in rows[:limit]], "more": len(rows) > limit}
 
 
-def details(runtime: Runtime, row_id: str) -> dict[str, Any]:
+def details(runtime: Runtime, row_id: str, viewer: Viewer) -> dict[str, Any]:
     """A task whole: `task`, `prompt`, `urls` of its results, `inputs` (a URL each, null where not known).
 
     Of another model than Hunyuan Image 3 also its `parameters`, each input's field and its `variation`. Blocking.
     """
-    row = row_of(runtime, row_id)
+    row = row_of(runtime, row_id, viewer)
     return {
         "task": public_row(row),
         "prompt": None if row.prompt.startswith("sha256:") else row.prompt,
@@ -64,27 +62,27 @@ def details(runtime: Runtime, row_id: str) -> dict[str, Any]:
     }
 
 
-def forget(runtime: Runtime, row_id: str) -> TaskRow:
+def forget(runtime: Runtime, row_id: str, viewer: Viewer) -> TaskRow:
     """Takes a task off the list; its money stays counted. Blocking."""
-    row = row_of(runtime, row_id)
+    row = row_of(runtime, row_id, viewer)
     return runtime.journal.hide(row.id) or row
 
 
-def restore(runtime: Runtime, row_id: str) -> TaskRow:
+def restore(runtime: Runtime, row_id: str, viewer: Viewer) -> TaskRow:
     """Puts a task back on the list. Blocking."""
-    row = row_of(runtime, row_id)
+    row = row_of(runtime, row_id, viewer)
     return runtime.journal.show(row.id) or row
 
 
-def used(runtime: Runtime, row_id: str) -> TaskRow:
+def used(runtime: Runtime, row_id: str, viewer: Viewer) -> TaskRow:
     """The page gave an image of the task to ComfyUI: it counts as delivered. Blocking."""
-    row = row_of(runtime, row_id)
+    row = row_of(runtime, row_id, viewer)
     return runtime.journal.delivered(row.id) or row
 
 
-def original(runtime: Runtime, row_id: str, number: int) -> tuple[bytes, str, str]:
+def original(runtime: Runtime, row_id: str, number: int, viewer: Viewer) -> tuple[bytes, str, str]:
     """An original's bytes, mime type and file name. Blocking."""
-    row = row_of(runtime, row_id)
+    row = row_of(runtime, row_id, viewer)
     stored = _stored(runtime, row, number)
     data = runtime.results.read(stored)
     if data is None:
@@ -99,11 +97,11 @@ class Thumbnails:
         self._lock = threading.Lock()
         self._made: OrderedDict[tuple[str, int], bytes] = OrderedDict()  # the original's digest and side → WebP
 
-    def get(self, runtime: Runtime, row_id: str, number: int, side: int) -> bytes:
+    def get(self, runtime: Runtime, row_id: str, number: int, side: int, viewer: Viewer) -> bytes:
         """WebP bytes, at most `side` pixels wide and high. Raises Refused where there is no picture. Blocking."""
         from ..images.thumbnail import thumbnail
 
-        stored = _stored(runtime, row_of(runtime, row_id), number)
+        stored = _stored(runtime, row_of(runtime, row_id, viewer), number)
         with self._lock:
             known = self._made.get((stored.digest, side))
         if known is not None:
@@ -122,10 +120,10 @@ class Thumbnails:
         return small
 
 
-def row_of(runtime: Runtime, row_id: str) -> TaskRow:
-    """The row of a local id; raises Refused (404)."""
+def row_of(runtime: Runtime, row_id: str, viewer: Viewer) -> TaskRow:
+    """The row of a local id; raises Refused (404), also where it is another user's."""
     row = runtime.journal.get(row_id) if row_id.isprintable() else None
-    if row is None:
+    if row is None or not viewer.owns(row.user_id):
         raise Refused(404, "unknown_row", "There is no such task in the journal.")
     return row
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...hunyuan.models import TaskState
@@ -50,20 +51,22 @@ def public_row(row: TaskRow) -> dict[str, Any]:
     }
 
 
-def summary(runtime: Runtime) -> dict[str, Any]:
+def summary(runtime: Runtime, users: Sequence[str] | None = None) -> dict[str, Any]:
     """Counts, credits of today and of this session, limits, and what was paid for and not used. Blocking.
+
+    users: whose tasks count, None: everybody's. The credits are the account's, and everybody's.
 
     left_behind: how many of the undelivered are of earlier starts. as_of: seconds of a clock that only goes forward,
     taken before anything is read: of two summaries of a session the one with the higher number knows more.
     """
     as_of = runtime.background.clock.monotonic()
     journal, settings = runtime.journal, runtime.settings_store.load()
-    counts = {state.value: count for state, count in journal.counts().items()}
+    counts = {state.value: count for state, count in journal.counts(users).items()}
     return {
         "counts": counts,
         "total": sum(counts.values()),
-        "undelivered": journal.undelivered(),
-        "left_behind": journal.left_behind(runtime.session),
+        "undelivered": journal.undelivered(users),
+        "left_behind": journal.left_behind(runtime.session, users),
         "credits": {
             "today": _totals(journal.credits(day=journal.today(), account=settings.account or None)),
             "session": _totals(journal.credits(session=runtime.session)),

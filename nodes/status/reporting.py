@@ -69,8 +69,14 @@ def info_json(outcomes: Sequence[Outcome], notes: Sequence[str]) -> str:
 
 
 def size_notes(collected: Sequence[Collected]) -> list[str]:
-    """Which images came in another size than was asked for: some models change one in silence, and bill it."""
-    notes = []
+    """Links that were not fetched, and images that came in another size than was asked for: some models change one in
+    silence, and bill it."""
+    notes = [
+        f"The gateway gave {len(task.row.urls)} links for task {task.row.storage_id}, of which the first "
+        f"{len(task.images)} were fetched. image_urls has them all."
+        for task in collected
+        if len(task.row.urls) > len(task.images)
+    ]
     images = [(task.row, image) for task in collected for image in task.images]
     for number, (row, image) in enumerate(images, 1):
         asked, came = row.size, ImageSize(image.width, image.height)

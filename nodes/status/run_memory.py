@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any
 
 KEPT = 500  # nodes whose last run is remembered, of all workflows
@@ -15,17 +16,18 @@ class ToldRuns:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._runs: OrderedDict[tuple[str, str], dict[str, Any]] = OrderedDict()  # (workflow or prompt, node) → event
+        self._users: dict[tuple[str, str], str] = {}  # who ran each
 
-    def add(self, told: dict[str, Any]) -> dict[str, Any]:
-        """Keeps it, and gives all that is known of the run: what its end and its failure said."""
+    def add(self, told: dict[str, Any], user: str = "") -> dict[str, Any]:
+        """Keeps it, and gives all that is known of the run: what its end and its failure said. user: who ran it."""
         key = (told["workflow"] or told["prompt_id"], told["node"])
         with self._lock:
             before = self._runs.pop(key, {})
             if before.get("prompt_id") == told["prompt_id"]:
                 told = {**before, **told}
-            self._runs[key] = told
+            self._runs[key], self._users[key] = told, user
             while len(self._runs) > KEPT:
-                self._runs.popitem(last=False)
+                del self._users[self._runs.popitem(last=False)[0]]
             return told
 
     def line_of(self, prompt_id: str, node: str, workflow: str) -> str:
@@ -34,7 +36,7 @@ class ToldRuns:
             known = self._runs.get((workflow or prompt_id, node), {})
         return str(known.get("text", "")) if known.get("prompt_id") == prompt_id else ""
 
-    def all(self) -> list[dict[str, Any]]:
-        """Oldest first."""
+    def all(self, owns: Callable[[str], bool] = lambda user: True) -> list[dict[str, Any]]:
+        """Oldest first. owns: whether a user's runs are those of who asks."""
         with self._lock:
-            return list(self._runs.values())
+            return [told for key, told in self._runs.items() if owns(self._users[key])]

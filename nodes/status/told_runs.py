@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ...hunyuan.errors import HunyuanError, InvalidRequestError
-from ..comfyui.prompt_origin import language, running_extra_data
+from ..comfyui.prompt_origin import language, running_extra_data, running_user
 from ..comfyui.submitter import is_page, submitter
 from .run_end import RunEnd, refusal_line
 from .run_memory import ToldRuns
@@ -83,7 +83,8 @@ def _tell(prompt_id: str, node: str, content: dict[str, Any], sid: str | None) -
 
     if not node or not is_page(sid):
         return
-    whole = _told().add({"prompt_id": prompt_id, "node": node, "workflow": _workflow(), "at": time.time(), **content})
+    about = {"prompt_id": prompt_id, "node": node, "workflow": _workflow(), "at": time.time()}
+    whole = _told().add({**about, **content}, running_user() or "")
     PromptServer.instance.send_sync(EVENT, whole, sid)
 
 

@@ -159,6 +159,13 @@ def test_each_state_offers_what_it_wants_and_the_places_do_not_move(tab: Tab) ->
     assert offered["running"] == offered["submitted"] == ["Collect", "Variation"]
     assert offered["failed"] == offered["unknown"] == ["Retry", "Variation"]
     expect(tab.page.locator('[data-task="intended"] [data-action="collect"]')).to_be_disabled()
+    for code, words in (("given_up", "No readable image came"), ("ended_process", "ComfyUI ended while it read")):
+        succeeded = next(each for each in each_state(now) if each["id"] == "succeeded")
+        tell(tab, [("hunyuan.task", {**succeeded, "error_code": code, "error_text": "No image."})])
+        row = tab.page.locator('[data-task="succeeded"]')
+        expect(row).to_contain_text(words)
+        expect(row.locator(".hunyuan-state")).to_have_text("Not fetched")
+        expect(row.locator(".hunyuan-small").first).to_have_text("Collect")
     running = next(each for each in each_state(now) if each["id"] == "running")
     tab.page.route("**/hunyuan/tasks/running/thumbnail*", lambda route: route.fulfill(status=200, body=b""))
     tell(tab, [("hunyuan.task", {**running, "state": "collected", "images": 1})])

@@ -8,6 +8,7 @@ import socket
 import pytest
 
 from tests.kit.comfy_fixtures import PaidServer, ServerFactory
+from tests.kit.comfy_stories import task_wait
 from tests.kit.routes import OURS, error, generate, get, post, save
 
 CHANGING = ("settings", "test", "tasks/0/forget", "tasks/0/restore", "tasks/0/used", "summary", "cost")
@@ -217,3 +218,36 @@ def test_with_cors_open_and_many_users_only_known_users_get_in(comfy_server: Ser
         assert post(server, "settings", {"changes": {}}, headers).status_code == status, headers
         assert get(server, "tasks", headers).status_code == status, headers
         assert get(server, "settings", headers).status_code == status, headers
+    _users_keep_apart(server, {**OURS, "Comfy-User": user})
+
+
+def _users_keep_apart(server: PaidServer, ann: dict[str, str]) -> None:
+    """The first user's task is none of the second one's, nor are the settings."""
+    bob = {**OURS, "Comfy-User": server.http.post(f"{server.url}/users", json={"username": "bob"}, timeout=30).json()}
+    for user, client in ((ann, "test"), (bob, "bob")):
+        server.socket(client)
+        assert post(server, "summary", {"client": client}, user).status_code == 200
+    server.http.headers.update(ann)
+    server.succeeded(server.run(generate("a vase of ann's")))
+    server.http.headers.pop("Comfy-User")
+    (row,) = get(server, "tasks", ann).json()["tasks"]
+    assert server.messages("hunyuan.task") != []
+    assert server.messages("hunyuan.task", client_id="bob") == []
+    assert [get(server, "runs", user).json()["runs"] != [] for user in (ann, bob)] == [True, False]
+    assert [get(server, "summary", user).json()["total"] for user in (ann, bob)] == [1, 0]
+    assert get(server, "tasks", bob).json()["tasks"] == []
+    for path in ("", "/image", "/thumbnail"):
+        assert [get(server, f"tasks/{row['id']}{path}", user).status_code for user in (ann, bob)] == [200, 404], path
+    for act in ("forget", "restore", "used"):
+        assert [post(server, f"tasks/{row['id']}/{act}", {}, user).status_code for user in (bob, ann)] == [404, 200]
+    for path, body in (("settings", {"changes": {}}), ("test", {"what": "data"})):
+        refused = post(server, path, body, bob)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (403, "administrator")
+    assert get(server, "settings", bob).status_code == 403
+    server.http.headers["Comfy-User"] = bob["Comfy-User"]
+    shown = {"class_type": "PreviewImage", "inputs": {"images": ["1", 0]}}
+    failed = server.error(server.run({"1": task_wait(row["task_id"]), "2": shown}))
+    assert failed is not None
+    assert "This user has no such task" in failed["exception_message"]
+    server.succeeded(server.run(generate("a vase of ann's")))
+    assert server.sandbox.billed == 2, "the same of another user is another task"

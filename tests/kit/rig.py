@@ -34,6 +34,7 @@ from hunyuan.journal.records import RunContext, TaskRow
 from hunyuan.models import EncodedImage, GenerationRequest, ImageInput, ImageSize, TaskType
 from hunyuan.settings.store import Settings
 from hunyuan.sources import SourceChain
+from hunyuan.storage.decoding import DecodingMarks
 from hunyuan.storage.results import ResultStore
 from sandbox.control import Control
 from sandbox.gateway import Gateway
@@ -137,7 +138,7 @@ class Unreadable:
         raise SettingsError("The settings file settings.json cannot be read: it is not JSON.")
 
 
-def decode(data: bytes) -> Picture8:
+def decode(data: bytes, max_pixels: int = 0) -> Picture8:
     """The rig's sandbox draws `prompt|seed` behind a PNG's first bytes."""
     if not data.startswith(DRAWN):
         raise NotAnImageError("Not a picture of the rig.")
@@ -177,6 +178,7 @@ class Rig:
                 client=self.client,
                 journal=self.journal,
                 results=self.results,
+                decoding=DecodingMarks(self.directory / "decoding"),
                 sources=self.sources,
                 limiter=self.limiter,
                 durations=Durations(partial(self.journal.durations, limit=20)),

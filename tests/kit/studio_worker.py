@@ -35,6 +35,7 @@ from hunyuan.journal.records import RunContext
 from hunyuan.models import GenerationRequest, ImageSize, TaskType
 from hunyuan.settings.store import SettingsStore
 from hunyuan.sources import SourceChain
+from hunyuan.storage.decoding import DecodingMarks
 from hunyuan.storage.results import ResultStore
 
 PROMPT = "a studio full of machines"
@@ -50,7 +51,7 @@ class Pixels:
     opaque: bool = True
 
 
-def decode(data: bytes) -> Pixels:
+def decode(data: bytes, max_pixels: int) -> Pixels:
     """Every pixel is read, as the nodes do."""
     try:
         with Image.open(io.BytesIO(data)) as picture:
@@ -77,6 +78,7 @@ def build(directory: Path) -> TaskRunner:
         client=client,
         journal=journal,
         results=ResultStore(Path(settings.results_dir), lambda: store.load().results_max_bytes, journal),
+        decoding=DecodingMarks(directory / "decoding"),
         sources=SourceChain(store.load, journal, transport, client.download),
         limiter=Limiter(clock, lambda: store.load().max_in_flight),
         durations=Durations(partial(journal.durations, limit=20)),

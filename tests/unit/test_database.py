@@ -286,7 +286,8 @@ def test_a_migrated_journal_has_the_tables_of_a_new_one(tmp_path: Path) -> None:
         with closing(sqlite3.connect(file_of(tmp_path / name))) as connection:
             names = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
             columns = {table: {row[1] for row in connection.execute(f"PRAGMA table_info({table})")} for table in names}
-            indexes = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'index'")}
+            named = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'index'")]
+            indexes = {name: [row[2] for row in connection.execute(f"PRAGMA index_info({name})")] for name in named}
             shapes.append((columns, indexes))
     assert shapes[0] == shapes[1]
 

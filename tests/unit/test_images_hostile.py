@@ -7,6 +7,7 @@ import json
 import struct
 import subprocess
 import sys
+import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -208,6 +209,27 @@ def test_a_file_that_is_made_to_cost_costs_no_more_than_a_picture(
         times, outcome = told[way][MADE.index(made)]
         assert float(str(times)) < AS_A_GOOD_ONE, (way, told)
         assert outcome in ("decoded", "NotAnImageError")
+
+
+def test_a_deadline_ends_a_decode_in_its_midst() -> None:
+    from tests.kit.pack import load
+
+    decode, errors = load("nodes.images.decode"), load("hunyuan.errors")
+    noise = np.random.default_rng(0).integers(0, 256, (4000, 4000), dtype=np.uint8)
+    data = saved(Image.fromarray(noise), "PNG", compress_level=1)
+
+    def seconds(deadline: float) -> float:
+        start = time.monotonic()
+        decode.read_pixels(data, alpha=False, deadline=deadline)
+        return time.monotonic() - start
+
+    whole, cut = seconds(60.0), []
+    for part in (0.0, 0.1):
+        start = time.monotonic()
+        with pytest.raises(errors.NotAnImageError, match=r"PNG file of [0-9,]+ bytes was not decoded within"):
+            seconds(whole * part)
+        cut.append(time.monotonic() - start)
+    assert max(cut) < whole * 0.8
 
 
 def test_pictures_with_an_exif_block_are_turned_by_it_and_by_xmp_alike() -> None:

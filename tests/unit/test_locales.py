@@ -79,7 +79,7 @@ def test_no_text_is_left_that_nothing_asks_for() -> None:
 def test_every_word_the_server_and_the_settings_use_has_a_text() -> None:
     known = texts("en", "main")
     from hunyuan import errors
-    from hunyuan.journal.records import STALLED, RowMoney
+    from hunyuan.journal.records import ENDED_PROCESS, GIVEN_UP, STALLED, RowMoney
     from hunyuan.models import TaskState
     from hunyuan.settings.rules import UPLOAD_WAYS
 
@@ -91,8 +91,10 @@ def test_every_word_the_server_and_the_settings_use_has_a_text() -> None:
     assert len(fields) > 20
     wanted += [f"fields.{field}.label" for field in fields]
     assert [key for key in wanted if f"hunyuan.{key}" not in known] == []
+    ours = {ENDED_PROCESS, GIVEN_UP, STALLED}
     codes = {each.code for each in vars(errors).values() if isinstance(each, type) and hasattr(each, "code")}
-    assert {key.split(".")[2] for key in known if key.startswith("hunyuan.why.")} <= codes | GATEWAYS | {STALLED}
+    assert {key.split(".")[2] for key in known if key.startswith("hunyuan.why.")} <= codes | GATEWAYS | ours
+    assert ours <= {key.split(".")[2] for key in known if key.startswith("hunyuan.why.")}
     shown = {key.split(".")[2] for key in known if key.startswith("hunyuan.fields.")}
     assert shown == set(fields)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -60,3 +61,13 @@ def test_the_status_line_counts_what_was_charged_as_far_as_it_is_known() -> None
     assert [reporting.cost_of(each, 25) for each in (done, created, waiting, free)] == [15, 40, 25, 0]
     assert reporting.cost_of(waiting, 7) == 7
     assert reporting.cost_of(created, 0) == 0
+
+
+def test_links_that_were_not_fetched_are_noted() -> None:
+    task = collected(None, (5, 5), (5, 5))
+    urls = tuple(f"https://cdn.test/{number}" for number in range(20))
+    more = handle.Collected(dataclasses.replace(task.row, urls=urls), task.images)
+    assert reporting.size_notes([task]) == []
+    assert reporting.size_notes([more]) == [
+        "The gateway gave 20 links for task n1, of which the first 2 were fetched. image_urls has them all."
+    ]

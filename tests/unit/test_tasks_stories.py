@@ -351,7 +351,7 @@ async def test_an_id_that_cannot_be_written_is_told_and_not_given_up(rig: Rig) -
 @pytest.mark.parametrize("opaque", [True, False])
 @story
 async def test_a_links_picture_stands_for_a_result_only_if_both_show_the_same(rig: Rig, opaque: bool) -> None:
-    rig.runner.tools = replace(rig.runner.tools, decode=lambda data: replace(decode(data), opaque=opaque))
+    rig.runner.tools = replace(rig.runner.tools, decode=lambda data, most: replace(decode(data, most), opaque=opaque))
     first = await rig.collected(rig.submit(5)[0])
     pixels = f"pixels:{first.images[0].digest}"
     as_input = rig.sources.resolve(replace(image(), identity=pixels))

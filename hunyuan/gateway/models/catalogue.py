@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from ...limits import CREDITS_PER_TASK, HUNYUAN_MODEL, MAX_INPUT_IMAGES, MAX_PROMPT_CHARACTERS, MAX_SEED
+from ...limits import CREDITS_PER_TASK, HUNYUAN_MODEL, MAX_INPUT_IMAGES, MAX_PROMPT_CHARACTERS, MAX_SEED, MOST_IMAGES
 from .family import Family, ImageField, Parameter, Price
 
 STUDIO_FILES = ("models.toml", "models.json")  # beside the settings, see studio_file.py
@@ -231,3 +231,8 @@ class Catalogue:
     def of_model(self, model: str) -> Family | None:
         """The family that sends this value of `model`."""
         return next((each for each in self.families if model in each.all_models), None)
+
+    def most_images(self, model: str) -> int:
+        """How many images of one task are fetched."""
+        family = self.of_model(model)
+        return MOST_IMAGES if family is None else max(1, min(family.most_images, MOST_IMAGES))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from ...errors import InvalidRequestError
+from ...limits import MOST_IMAGES
 
 if TYPE_CHECKING:
     from ...models import GenerationRequest, ImageSize
@@ -86,6 +87,7 @@ class Family:
 
     models: the values of `model` that a user chooses from, the usual one first. edit_model: the one that is sent
     instead where there are input images. prompt_least, prompt_most: characters. prices: the first that fits.
+    most_images: of one task that are fetched.
     """
 
     key: str
@@ -97,6 +99,7 @@ class Family:
     images: tuple[ImageField, ...] = ()
     prompt_least: int = 1
     prompt_most: int = 5000  # the general documentation's
+    most_images: int = MOST_IMAGES
     edit_model: str = ""
     aliases: tuple[str, ...] = field(default=(), compare=False)
 

@@ -143,6 +143,7 @@ _SIMPLE: dict[str, Any] = {
     "aliases": _texts,
     "prompt_least": _whole,
     "prompt_most": _whole,
+    "most_images": _whole,
 }
 
 
