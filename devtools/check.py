@@ -37,9 +37,9 @@ def lint() -> list[str]:
     return failed
 
 
-# The whole suite on three workers, each with servers of its own: one more than small machines have cores, because much
-# of it waits. In the order of tests/conftest.py, which puts what takes longest first.
-_WHOLE = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
+# The whole suite on four workers, each with servers of its own: more than small machines have cores, because much of it
+# waits. In the order of tests/conftest.py, which mixes what waits with what works.
+_WHOLE = ("-n", "4", "--dist", "loadfile", "--no-loadscope-reorder")
 
 
 def test(arguments: Sequence[str]) -> int:
