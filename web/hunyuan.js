@@ -3,6 +3,7 @@
  * @module
  */
 import { app } from "../../scripts/app.js";
+import { showSides } from "./custom_size.js";
 import { addStyles, button } from "./dom.js";
 import { watchDrops } from "./drag_to_canvas.js";
 import { language, loadTexts, packText, t } from "./i18n.js";
@@ -92,6 +93,7 @@ app.registerExtension({
     translateNode(node);
     labelSizes(node);
     keepSeed(node);
+    showSides(node);
     addBadges(node);
   },
   afterConfigureGraph() {

@@ -91,6 +91,24 @@ _SIDES = """size => {
 }"""
 
 
+def test_width_and_height_are_seen_only_where_they_count(face_tab: Tab) -> None:
+    tab, stays = face_tab, face_tab.face.vue_nodes and face_tab.face.frontend == "pinned"
+    tab.page.evaluate(_FRESH)
+    assert tab.page.evaluate(_SIDES, "1280*720") == [True, True]
+    if tab.face.vue_nodes:
+        node = tab.page.locator('[data-node-id="2"]').first
+        shown = node.get_by_text("width" if tab.face.locale == "en" else "宽", exact=True)
+        expect(shown).to_have_count(1 if stays else 0)
+    assert tab.page.evaluate(_SIDES, "custom") == [False, False]
+    if tab.face.vue_nodes:
+        expect(shown.first).to_be_visible()
+    sent = tab.to_api()["2"]["inputs"]
+    assert (sent["size"], sent["width"], sent["height"]) == ("custom", 1024, 1024)
+    assert tab.page.evaluate(_SIDES, "1024*1024") == [True, True]
+    assert tab.to_api()["2"]["inputs"]["width"] == 1024, "what is not seen is sent all the same"
+    assert tab.errors() == []
+
+
 _DROP = """bytes => {
   const file = new File([Uint8Array.from(atob(bytes), letter => letter.charCodeAt(0))], 'a.png', {type: 'image/png'});
   const transfer = new DataTransfer();
