@@ -156,8 +156,8 @@ def _context(here: Runtime) -> RunContext:
     from comfy_execution.utils import get_executing_context
 
     context = get_executing_context()
-    ids = (context.prompt_id, context.node_id) if context else ("", "")
-    return RunContext(*ids, here.session, running_user())
+    prompt_id, node_id = (context.prompt_id, context.node_id) if context else ("", "")
+    return RunContext(prompt_id, node_id, here.session, running_user())
 
 
 async def _wait_for(
