@@ -7,7 +7,11 @@ import { on } from "./api.js";
 import { OURS } from "./our_nodes.js";
 
 const LINE = "$$node-text-preview"; // ComfyUI's widget for it
-const LEAST = 4; // pixels that are worth a change
+const LEAST = 5; // pixels that are worth a change
+// The line comes some frames after the event, and takes its share of each pixel that the node grows by; Nodes 2.0 draw
+// a node higher than its size says where the line needs it, and the size has to get there first.
+const LOOKS = 10;
+const BETWEEN = 6; // frames until a new size is drawn
 
 /** @type {Map<string, {node: any, height: number}>} node id → how high its prompt box was when the run began */
 const before = new Map();
@@ -24,15 +28,24 @@ export function keepRoom() {
     const known = before.get(String(nodeId));
     if (!known) return;
     before.delete(String(nodeId));
-    requestAnimationFrame(() => requestAnimationFrame(() => giveBack(known.node, known.height)));
+    void giveBack(known.node, known.height);
   });
 }
 
 /** @param {any} node @param {number} height of its box before */
-function giveBack(node, height) {
-  const box = boxOf(node);
-  const lost = box && node.graph ? height - box.offsetHeight : 0;
-  if (lost >= LEAST) node.setSize([node.size[0], node.size[1] + lost]);
+async function giveBack(node, height) {
+  for (let look = 0; look < LOOKS; look++) {
+    await frames(BETWEEN);
+    const box = boxOf(node);
+    if (!box || !node.graph) return;
+    const lost = height - box.offsetHeight;
+    if (lost >= LEAST) node.setSize([node.size[0], node.size[1] + lost]);
+  }
+}
+
+/** @param {number} count */
+async function frames(count) {
+  for (let frame = 0; frame < count; frame++) await new Promise((drawn) => requestAnimationFrame(drawn));
 }
 
 /** @param {any} node */

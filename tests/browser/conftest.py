@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, ViewportSize, sync_play
 from devtools import browser as browsers
 from devtools.comfyui import FRONTEND_ROOT
 from devtools.paths import comfyui_path
-from tests.kit.browser import ASKING, FACES, Face, Tab, write_settings
+from tests.kit.browser import ASKING, FACES, STILL, Face, Tab, write_settings
 from tests.kit.comfy_fixtures import PaidServer, ServerFactory
 from tests.kit.comfy_fixtures import comfy_server as comfy_server
 from tests.kit.comfy_fixtures import session_servers as session_servers
@@ -88,6 +88,7 @@ def tabs(chromium: Browser, face_server: Callable[[str], PaidServer]) -> Iterato
         context.set_default_timeout(60_000)
         context.add_init_script("localStorage.setItem('vueNodesBannerDismissed', 'true')")  # ComfyUI's advertisement
         context.add_init_script(ASKING)
+        context.add_init_script(STILL)
         tab = Tab(context.new_page(), context, server, face)
         tab.listen()
         tab.page.goto(server.url + path)

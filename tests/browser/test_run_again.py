@@ -9,6 +9,7 @@ from playwright.sync_api import Locator, expect
 
 from tests.kit.browser import Tab
 from tests.kit.tasks_page import act, generate, made, open_tasks, put, row
+from tests.kit.waiting import until
 
 # What other packs put around ComfyUI's queue.
 _DROPS = {
@@ -135,6 +136,7 @@ def test_a_tasks_own_workflow_is_opened_where_comfyui_has_it(face_tab: Tab) -> N
     open_tasks(tab)
     tab.queue()
     expect(row(tab, prompt)).to_have_attribute("data-state", "collected")
+    until("the run is history", lambda: not any(tab.server.get_json("/queue").values()))
     tab.page.evaluate("() => window.app.graph.clear()")
     act(row(tab, prompt), "workflow")
     tab.page.wait_for_function(

@@ -89,7 +89,7 @@ def test_the_prompt_box_keeps_its_height_while_it_runs(face_tab: Tab) -> None:
     tab.queue()
     tab.server.sandbox.wait("poll")
     tab.settle()
-    tab.page.wait_for_function(f"before => Math.abs(({_BOX})() - before) < 4", arg=before)
+    tab.page.wait_for_function(f"before => Math.abs(({_BOX})() - before) < 5", arg=before)
     tab.server.sandbox.finish()
     tab.server.sandbox.wait("delivered")
 

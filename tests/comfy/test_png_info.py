@@ -26,7 +26,7 @@ def test_a_saved_png_names_seeds_tasks_sizes_credits_and_model(comfy: PaidServer
             for seed, task_id in zip(info["seeds"], info["task_ids"], strict=True)
         ]
     creates = comfy.sandbox.state(full=True)["creates"]
-    assert [create["body"]["seed"] for create in creates] == info["seeds"]
+    assert sorted(create["body"]["seed"] for create in creates) == info["seeds"]
 
 
 def test_it_stands_beside_the_workflow_and_says_what_was_paid_already(comfy: PaidServer) -> None:

@@ -41,6 +41,13 @@ ASKING = """(() => {
   };
 })()"""
 
+# Software draws every frame of a spinner here: what moves stands still instead.
+STILL = """addEventListener('DOMContentLoaded', () => {
+  const style = document.createElement('style');
+  style.textContent = '*, ::before, ::after { animation: none !important; transition: none !important }';
+  document.head.append(style);
+})"""
+
 _EMPTY = """async () => {
   document.querySelectorAll('dialog[open]').forEach(dialog => dialog.close());
   document.querySelectorAll('.hunyuan-notice').forEach(notice => notice.remove());
