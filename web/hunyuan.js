@@ -6,10 +6,10 @@ import { app } from "../../scripts/app.js";
 import { addStyles, button } from "./dom.js";
 import { watchDrops } from "./drag_to_canvas.js";
 import { language, loadTexts, packText, t } from "./i18n.js";
+import { loadModels } from "./models.js";
 import { addBadges, watchStates } from "./node_badges.js";
 import { translateDefs, translateNode } from "./node_texts.js";
 import { showPreviews } from "./previews.js";
-import { loadPrices } from "./prices.js";
 import { watchFailures } from "./run_notice.js";
 import { showRuns, watchRuns } from "./run_status.js";
 import { keepSeed } from "./seed_control.js";
@@ -25,8 +25,8 @@ const store = new TaskStore();
 const named = (/** @type {string} */ key) => packText(language(), key) ?? packText("en", key) ?? key;
 
 showPreviews();
-for (const load of [loadTexts, loadPrices]) {
-  await load().catch((error) => console.error("hunyuan-image-3: texts or prices could not be loaded", error));
+for (const load of [loadTexts, loadModels]) {
+  await load().catch((error) => console.error("hunyuan-image-3: texts or models could not be loaded", error));
 }
 
 app.registerExtension({
