@@ -10,7 +10,6 @@ from typing import Any
 
 from ...hunyuan.errors import Money
 from ...hunyuan.jobs.handle import Handle, Phase
-from ...hunyuan.limits import CREDITS_PER_TASK
 from .failure_words import short
 
 _WORDS = {
@@ -246,7 +245,7 @@ def _failure(task: TaskEnd) -> dict[str, Any]:
 
 
 def refusal_line(error: BaseException, lang: str) -> str:
-    """The line of a run that ended before it had any task."""
-    return RunEnd(
-        (TaskEnd(Ending.FAILED, 0.0, False, *_cost_of_failure(error, 0, CREDITS_PER_TASK), None, error),)
-    ).line(lang)
+    """The line of a run that ended before it had any task, and so any price."""
+    if getattr(error, "money", Money.MAYBE_SPENT) is Money.MAYBE_SPENT:
+        return short(error, lang)
+    return RunEnd((TaskEnd(Ending.FAILED, 0.0, False, error=error),)).line(lang)

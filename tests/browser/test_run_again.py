@@ -82,11 +82,11 @@ _COST = """() => window.app.graph.nodes.flatMap(node => node.badges ?? [])
 def test_a_task_of_another_model_is_found_by_it_and_run_again_on_its_own_node(face_tab: Tab) -> None:
     tab, sandbox = face_tab, face_tab.server.sandbox
     prompt = f"a kettle {uuid.uuid4().hex[:6]}"
-    inputs = {"prompt": prompt, "type": "flex", "resolution": "2K", "image_urls": "https://images.example/a.png"}
-    flux = {"1": {"class_type": "HunyuanFlux2", "inputs": inputs}, "2": generate(prompt)["2"]}
+    inputs = {"prompt": prompt, "type": "flex", "resolution": "2K", "image_urls": ["1", 1]}
+    flux = {"class_type": "HunyuanFlux2", "inputs": inputs}
+    seen = {"class_type": "PreviewImage", "inputs": {"images": ["3", 0]}}
     panel = open_tasks(tab)
-    tab.server.succeeded(tab.server.run(flux))
-    made(tab, f"{prompt} of Hunyuan")
+    tab.server.succeeded(tab.server.run({**generate(f"{prompt} of Hunyuan"), "3": flux, "4": seen}))
     expect(row(tab, prompt)).to_have_count(2)
     panel.locator("select").select_option("model:flux-2")
     expect(row(tab, prompt)).to_have_count(1)
@@ -95,7 +95,7 @@ def test_a_task_of_another_model_is_found_by_it_and_run_again_on_its_own_node(fa
     expect(question(tab)).to_contain_text("24")
     run(tab, prompt, 3)
     panel.locator("select").select_option("all")
-    first, *_, last = sandbox.state()["creates"]
+    _, first, last = sandbox.state()["creates"]
     assert first["body"] == last["body"]
     assert "24" in tab.page.evaluate(_COST)
     assert tab.errors() == []

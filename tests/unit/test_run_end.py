@@ -125,6 +125,12 @@ def test_a_refusal_before_anything_was_sent_reads_as_clearly() -> None:
     assert run_end.refusal_line(limit, "zh") == "未发送：超过您的积分上限 · 未计费"
 
 
+def test_a_run_without_a_task_names_no_price() -> None:
+    lost = errors.UnknownTaskError("Nobody knows this task.", money=Money.MAYBE_SPENT)
+    assert run_end.refusal_line(lost, "en") == words.SHORT["en"]["unknown_task"]
+    assert run_end.refusal_line(lost, "zh") == words.SHORT["zh"]["unknown_task"]
+
+
 def test_every_failure_has_its_few_words_in_both_languages() -> None:
     codes = {each.code for each in vars(errors).values() if isinstance(each, type) and hasattr(each, "code")}
     assert set(words.SHORT["en"]) == set(words.SHORT["zh"]) == codes
