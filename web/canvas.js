@@ -8,7 +8,6 @@ import { t } from "./i18n.js";
 
 const GAP = 40; // pixels between nodes
 const PICTURE = [320, 400]; // of a node that shows an image: it grows to that anyway
-const CONTROL = "control_after_generate"; // of a seed; not every model has one
 const AROUND = 150; // what such a node has above and below its image in Nodes 2.0
 
 /**
@@ -59,13 +58,27 @@ export function addAgain({ type, inputs, masks }, size) {
   const made = [...loaders, make(type, inputs), make("PreviewImage", {}, height && width ? height / width : 1)];
   const nodes = stand(made, rootGraph());
   const [again, preview] = nodes.slice(-2);
-  if (again.widgets.some(({ name }) => name === CONTROL)) set(again, CONTROL, "fixed");
+  fixSeed(again);
   for (const [index, name] of Object.keys(masks).entries()) {
     const [picture, mask] = nodes.slice(2 * index);
     picture.connect(0, mask, 0);
     mask.connect(0, again, again.findInputSlot(name));
   }
   return join([again, preview]);
+}
+
+/** A seed that stays. @param {any} node @param {string} name @param {number} seed */
+export function setSeed(node, name, seed) {
+  set(node, name, seed);
+  fixSeed(node);
+  app.canvas.setDirty(true, true);
+  remember();
+}
+
+/** Not every model has a seed. @param {any} node */
+function fixSeed(node) {
+  const control = "control_after_generate";
+  if (node.widgets.some((/** @type {any} */ widget) => widget.name === control)) set(node, control, "fixed");
 }
 
 /** The first one's images into the second one. @param {any[]} nodes @returns {any} the second one */

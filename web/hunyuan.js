@@ -6,6 +6,7 @@ import { app } from "../../scripts/app.js";
 import { addStyles, button } from "./dom.js";
 import { watchDrops } from "./drag_to_canvas.js";
 import { language, loadTexts, packText, t } from "./i18n.js";
+import { lastSeedItems } from "./last_seed.js";
 import { loadModels } from "./models.js";
 import { addBadges, watchStates } from "./node_badges.js";
 import { translateDefs, translateNode } from "./node_texts.js";
@@ -86,6 +87,9 @@ app.registerExtension({
     watchRuns();
     watchDrops();
     store.start();
+  },
+  getNodeMenuItems(/** @type {any} */ node) {
+    return lastSeedItems(node);
   },
   nodeCreated(/** @type {any} */ node) {
     translateNode(node);

@@ -14,6 +14,7 @@ import { get } from "./api.js";
  * @property {string[]} image_inputs
  * @property {Record<string, any>} usual the values of what nobody chose
  * @property {string[]} per_image inputs that say how many images a task has
+ * @property {string} seed the name of its seed, empty where it has none
  * @property {boolean} by_task one task for each of its `task_ids`
  * @property {{credits: number, when: Record<string, any>}[]} prices the first that fits
  */
@@ -36,6 +37,11 @@ export function isPaid(node) {
 /** Whether the node waits for tasks. @param {any} node */
 export function isWaiting(node) {
   return isPaid(node) || node?.comfyClass === "HunyuanTaskWait";
+}
+
+/** The name of the node's seed, empty where it has none. @param {any} node */
+export function seedName(node) {
+  return families.find(({ nodes }) => nodes.includes(node?.comfyClass))?.seed ?? "";
 }
 
 /** Its family; a renamed Hunyuan Image 3 has tasks of a type too. @param {{model: string, type: string | null}} task */

@@ -75,7 +75,7 @@ export class TaskStore extends EventTarget {
     on("hunyuan.task", (task) => this.#take(task));
     on("hunyuan.credits", (summary) => this.#setSummary(summary));
     onNewSocket(() => void this.refresh());
-    document.addEventListener("hunyuan-saved", () => void this.refresh());
+    on("hunyuan.saved", () => void this.refresh());
     void this.refresh();
   }
 

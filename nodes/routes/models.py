@@ -53,8 +53,7 @@ def node_of(catalogue: Catalogue, row: TaskRow, urls: Sequence[str | None]) -> d
         if row.type is TaskType.EDIT:
             inputs["image_urls"] = _lines(urls)
     else:
-        found = family.parameter("seed")
-        type, seed = family.node, found.name if found else ""
+        type, seed = family.node, _seed(family)
         own, masks = _own_inputs(family, row, urls)
         inputs |= own
     return {"type": type, "inputs": inputs, "masks": masks, "seed": seed, "credits": credits}
@@ -94,6 +93,12 @@ def _lines(urls: Sequence[str | None]) -> str:
     return "\n".join(url or "" for url in urls)
 
 
+def _seed(family: Family) -> str:
+    """The name of its seed, empty where it has none."""
+    found = family.parameter("seed")
+    return found.name if found else ""
+
+
 def _nodes(family: Family) -> tuple[str, ...]:
     return HUNYUAN_NODES if family.key == HUNYUAN_MODEL else (family.node,)
 
@@ -109,6 +114,7 @@ def _public(family: Family) -> dict[str, Any]:
         "image_inputs": [name for sockets in sockets_of(family) for name in (*sockets.images, sockets.urls) if name],
         "usual": {**usual, "model": family.models[0]},
         "per_image": [each.name for each in family.parameters if each.per_image],
+        "seed": _seed(family),
         "by_task": family.parameter("task") is not None,
         "prices": [{"credits": price.credits, "when": dict(price.when)} for price in family.prices],
     }
