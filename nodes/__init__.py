@@ -100,7 +100,7 @@ def hook_into(server: Any, catalogue: Catalogue) -> None:
     server.hunyuan = holder
     prompt_origin.install(server, [family.node for family in catalogue.others])
     queue_faults.install(server, _tell_refusal)
-    handlers.register(server, holder.get)
+    handlers.register(server, holder.get, catalogue)
 
     async def on_startup(_: object) -> None:
         holder.process_end.watch(asyncio.get_running_loop())

@@ -44,27 +44,41 @@ export function setImage(node, name) {
 }
 
 /**
- * The same request once more, as a new image: with `reuse` off and the seed fixed.
- * @param {{type: string | null, prompt: string, size: string | null}} task
- * @param {string[]} inputs URLs of an edit's images
- * @param {number} seed
+ * A node with these inputs and its seed fixed, its masks before it and a preview behind it.
+ * @param {{type: string, inputs: Record<string, any>, masks: Record<string, string>}} wanted masks: input → URL
+ * @param {string | null} size such as 1024*1024
  * @returns {any} the preview node, which makes it run
  */
-export function addAgain(task, inputs, seed) {
-  const edit = task.type === "edit";
-  const [width, height] = (task.size ?? "").split("*").map(Number);
-  const type = edit ? "HunyuanEdit" : "HunyuanGenerate";
-  const again = make(type, {
-    prompt: task.prompt,
-    ...sizeInputs(type, task.size),
-    seed,
-    control_after_generate: "fixed",
-    count: 1,
-    reuse: false,
-    ...(edit ? { image_urls: inputs.join("\n") } : {}),
-  });
-  const preview = make("PreviewImage", {}, height && width ? height / width : 1);
-  return join(stand([again, preview], rootGraph()));
+export function addAgain({ type, inputs, masks }, size) {
+  const [width, height] = (size ?? "").split("*").map(Number);
+  const loaders = Object.values(masks).flatMap((url) => [
+    make("HunyuanImageFromURL", { image_urls: url }),
+    make("ImageToMask", { channel: "red" }),
+  ]);
+  const made = [...loaders, make(type, inputs), make("PreviewImage", {}, height && width ? height / width : 1)];
+  const nodes = stand(made, rootGraph());
+  const [again, preview] = nodes.slice(-2);
+  fixSeed(again);
+  for (const [index, name] of Object.keys(masks).entries()) {
+    const [picture, mask] = nodes.slice(2 * index);
+    picture.connect(0, mask, 0);
+    mask.connect(0, again, again.findInputSlot(name));
+  }
+  return join([again, preview]);
+}
+
+/** A seed that stays. @param {any} node @param {string} name @param {number} seed */
+export function setSeed(node, name, seed) {
+  set(node, name, seed);
+  fixSeed(node);
+  app.canvas.setDirty(true, true);
+  remember();
+}
+
+/** Not every model has a seed. @param {any} node */
+function fixSeed(node) {
+  const control = "control_after_generate";
+  if (node.widgets.some((/** @type {any} */ widget) => widget.name === control)) set(node, control, "fixed");
 }
 
 /** The first one's images into the second one. @param {any[]} nodes @returns {any} the second one */
@@ -72,15 +86,6 @@ function join([node, preview]) {
   node.connect(0, preview, 0);
   finish([node, preview]);
   return preview;
-}
-
-/** @param {string} type @param {string | null} size such as 1024*1024 */
-function sizeInputs(type, size) {
-  const [width, height] = (size ?? "").split("*").map(Number);
-  if (!width || !height) return {};
-  const probe = window.LiteGraph.createNode(type);
-  const known = probe && widgetOf(probe, "size").options?.values?.includes(size);
-  return known ? { size } : { size: "custom", width, height };
 }
 
 /** The outermost graph, shown: nodes are run by their ids there. */

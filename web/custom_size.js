@@ -3,14 +3,13 @@
  * The first Nodes 2.0 (front-end 1.32) read once what is hidden, and would never show them again: there they stay.
  * @module
  */
-import { PAID } from "./our_nodes.js";
-
 const GAP = 4; // pixels that the canvas adds to each widget
+const SIZED = ["HunyuanGenerate", "HunyuanEdit"];
 const SIDES = ["width", "height"];
 
 /** @param {any} node a node just made */
 export function showSides(node) {
-  if (!PAID.includes(node.comfyClass)) return;
+  if (!SIZED.includes(node.comfyClass)) return;
   const size = widgetOf(node, "size");
   if (!size) return;
   const { callback } = size;

@@ -14,10 +14,7 @@ export async function downloadImages(tasks) {
     for (let number = 0; number < task.images; number++) {
       if (!first) await new Promise((resolve) => setTimeout(resolve, PAUSE));
       first = false;
-      const link = h("a", { href: pictureUrl(task, "image", number), download: "" });
-      document.body.append(link);
-      link.click();
-      link.remove();
+      h("a", { href: pictureUrl(task, "image", number), download: "" }).click();
     }
   }
 }

@@ -6,8 +6,7 @@
  */
 import { app } from "../../scripts/app.js";
 import { post } from "./api.js";
-import { isPaid } from "./our_nodes.js";
-import { creditsPerTask } from "./prices.js";
+import { costOf, isPaid } from "./models.js";
 
 /**
  * @typedef {{name: string, host: any}} Frame a subgraph node that is looked into, and its execution id
@@ -28,11 +27,9 @@ const MOST_STEPS = 50; // of links that only pass on
  */
 export function costOfNode(node) {
   const found = isIdle(node) ? [] : isPaid(node) ? [sight(node, [])] : inside(node, []);
-  const counts = found.map(({ inputs }) => Number(inputs.count));
-  const known = counts.map((count) => (Number.isFinite(count) ? count : 1));
-  const tasks = known.reduce((sum, count) => sum + count, 0);
-  const atLeast = counts.some((count) => !Number.isFinite(count)) || found.some(hasList);
-  return { credits: tasks * creditsPerTask(), atLeast, single: isPaid(node) };
+  const costs = found.map(costOf);
+  const credits = costs.reduce((sum, cost) => sum + cost.credits, 0);
+  return { credits, atLeast: costs.some((cost) => cost.atLeast) || found.some(hasList), single: isPaid(node) };
 }
 
 /** Whether a list of prompts makes the node run more than once. @param {Sighted} sighted */

@@ -7,10 +7,11 @@ import { showSides } from "./custom_size.js";
 import { addStyles, button } from "./dom.js";
 import { watchDrops } from "./drag_to_canvas.js";
 import { language, loadTexts, packText, t } from "./i18n.js";
+import { lastSeedItems } from "./last_seed.js";
+import { loadModels } from "./models.js";
 import { addBadges, watchStates } from "./node_badges.js";
 import { translateDefs, translateNode } from "./node_texts.js";
 import { showPreviews } from "./previews.js";
-import { loadPrices } from "./prices.js";
 import { watchFailures } from "./run_notice.js";
 import { showRuns, watchRuns } from "./run_status.js";
 import { keepSeed } from "./seed_control.js";
@@ -27,8 +28,8 @@ const store = new TaskStore();
 const named = (/** @type {string} */ key) => packText(language(), key) ?? packText("en", key) ?? key;
 
 showPreviews();
-for (const load of [loadTexts, loadPrices]) {
-  await load().catch((error) => console.error("hunyuan-image-3: texts or prices could not be loaded", error));
+for (const load of [loadTexts, loadModels]) {
+  await load().catch((error) => console.error("hunyuan-image-3: texts or models could not be loaded", error));
 }
 
 app.registerExtension({
@@ -88,6 +89,9 @@ app.registerExtension({
     watchRuns();
     watchDrops();
     store.start();
+  },
+  getNodeMenuItems(/** @type {any} */ node) {
+    return lastSeedItems(node);
   },
   nodeCreated(/** @type {any} */ node) {
     translateNode(node);

@@ -8,6 +8,7 @@ import { button, h, iconButton } from "./dom.js";
 import { t } from "./i18n.js";
 import { download, firstAction, MENU, SECOND_ACTION, tell } from "./task_actions.js";
 import { openMenu } from "./menu.js";
+import { familyOf } from "./models.js";
 import { money, seconds, shortPrompt, shownPrompt, sizeOf, stateOf, whenExactly, why } from "./task_words.js";
 import { toast } from "./toast.js";
 
@@ -22,6 +23,7 @@ export function drawFacts({ task }) {
     { class: "hunyuan-fact-list" },
     fact("state", stateOf(task), { "data-state": task.state, class: "hunyuan-state" }),
     fact("seed", task.seed === null ? "" : task.seed < 0 ? t("list.seed_random") : String(task.seed), {}, task.seed ?? ""),
+    fact("model", familyOf(task)?.title ?? task.model),
     fact("size", sizeOf(task)),
     fact("date", whenExactly(task.created_at)),
     fact("took", task.seconds === null ? "" : seconds(task.seconds)),

@@ -9,7 +9,7 @@ import { app } from "../../scripts/app.js";
 import { on, onNewSocket } from "./api.js";
 import { costOfNode } from "./graph_cost.js";
 import { t } from "./i18n.js";
-import { isPaid, OURS } from "./our_nodes.js";
+import { isPaid, isWaiting } from "./models.js";
 
 const TEXT_WIDGET = "$$node-text-preview";
 const ENDS = ["execution_success", "execution_error", "execution_interrupted"];
@@ -23,7 +23,7 @@ let states = null;
 export function addBadges(node) {
   if (!Array.isArray(node.badges) || !window.LGraphBadge) return;
   if (isPaid(node) || node.isSubgraphNode?.()) node.badges.push(changing(() => estimate(node), COST));
-  if (states && OURS.includes(node.comfyClass)) node.badges.push(changing(() => stateOf(node), STATE));
+  if (states && isWaiting(node)) node.badges.push(changing(() => stateOf(node), STATE));
 }
 
 /** Prepares the badge of the state where the front-end needs one. */
@@ -61,7 +61,7 @@ function stateOf(node) {
 function hideFrozenText(/** @type {string} */ id) {
   const node = window.LiteGraph.vueNodesMode ? app.graph.getNodeById(id) : null;
   const text = node?.widgets?.find((/** @type {any} */ widget) => widget.name === TEXT_WIDGET);
-  if (!OURS.includes(node?.comfyClass) || !text || text.options.canvasOnly) return;
+  if (!isWaiting(node) || !text || text.options.canvasOnly) return;
   text.options.canvasOnly = true;
   node.widgets = [...node.widgets]; // Vue watches the list, not the option
 }

@@ -4,7 +4,7 @@
  */
 import { app } from "../../scripts/app.js";
 import { on } from "./api.js";
-import { OURS } from "./our_nodes.js";
+import { isWaiting } from "./models.js";
 
 const LINE = "$$node-text-preview"; // ComfyUI's widget for it
 const LEAST = 5; // pixels that are worth a change
@@ -20,7 +20,7 @@ export function keepRoom() {
   on("execution_start", () => {
     before.clear();
     for (const node of app.canvas?.graph?.nodes ?? []) {
-      const box = OURS.includes(node.comfyClass) && !hasLine(node) ? boxOf(node) : null;
+      const box = isWaiting(node) && !hasLine(node) ? boxOf(node) : null;
       if (box) before.set(String(node.id), { node, height: box.offsetHeight });
     }
   });

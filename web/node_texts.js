@@ -7,20 +7,16 @@
  * @module
  */
 import { language, packText } from "./i18n.js";
+import { allFamilies } from "./models.js";
 
-const OURS = [
-  "HunyuanGenerate",
-  "HunyuanEdit",
-  "HunyuanTaskWait",
-  "HunyuanImageToURL",
-  "HunyuanImageFromURL",
-  "HunyuanPromptList",
-];
+const FREE = ["HunyuanTaskWait", "HunyuanImageToURL", "HunyuanImageFromURL", "HunyuanPromptList"];
+
+const ours = () => [...allFamilies().flatMap(({ nodes }) => nodes), ...FREE];
 
 /** Names and tooltips in the definitions, before the nodes are registered. @param {Record<string, any>} defs */
 export function translateDefs(defs) {
   if (language() === "en") return;
-  for (const id of OURS.filter((name) => name in defs)) {
+  for (const id of ours().filter((name) => name in defs)) {
     const def = defs[id];
     replace(def, "display_name", `nodeDefs.${id}.display_name`);
     replace(def, "description", `nodeDefs.${id}.description`);
@@ -37,7 +33,7 @@ export function translateDefs(defs) {
 /** The labels of a node just made. @param {any} node */
 export function translateNode(node) {
   const id = node.comfyClass;
-  if (language() === "en" || !OURS.includes(id)) return;
+  if (language() === "en" || !ours().includes(id)) return;
   for (const input of node.inputs ?? []) replace(input, "localized_name", `nodeDefs.${id}.inputs.${input.name}.name`);
   for (const [index, output] of (node.outputs ?? []).entries()) {
     replace(output, "localized_name", `nodeDefs.${id}.outputs.${index}.name`);

@@ -19,6 +19,7 @@ import { untilAnswered } from "./persist.js";
  * @property {number} at unix seconds
  * @property {string} text
  * @property {string} outcome
+ * @property {number | null} seed of its first task
  * @property {string[]} task_ids
  * @property {Failure | null} failure
  */

@@ -3,11 +3,11 @@
  * control after generate to "randomize", which writes a number into the node after the run that made no image.
  * @module
  */
-const SEEDED = ["HunyuanGenerate", "HunyuanEdit"];
+import { isPaid } from "./models.js";
 
 /** Before a workflow's own values are set. @param {any} node a node just made */
 export function keepSeed(node) {
-  if (!SEEDED.includes(node.comfyClass)) return;
+  if (!isPaid(node)) return;
   const seed = node.widgets?.find((/** @type {any} */ each) => each.name === "seed");
   const control = seed?.linkedWidgets?.[0];
   if (control?.options?.values?.includes("fixed")) control.value = "fixed";

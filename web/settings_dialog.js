@@ -3,7 +3,7 @@
  * @module
  */
 import { app } from "../../scripts/app.js";
-import { get, post } from "./api.js";
+import { get, post, tellPage } from "./api.js";
 import { openDialog } from "./dialog.js";
 import { button, h, icon } from "./dom.js";
 import { has, t } from "./i18n.js";
@@ -165,7 +165,7 @@ class SettingsForm {
     try {
       await post("settings", { changes });
       this.dialog.close();
-      document.dispatchEvent(new Event("hunyuan-saved"));
+      tellPage("hunyuan.saved", {});
       toast("success", t("settings.saved"), "", 3000);
       this.#runNow();
     } catch (error) {

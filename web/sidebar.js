@@ -6,12 +6,12 @@ import { app } from "../../scripts/app.js";
 import { button, h, icon, iconButton } from "./dom.js";
 import { t } from "./i18n.js";
 import { Gallery } from "./gallery.js";
+import { allFamilies, leastCredits } from "./models.js";
 import { Press } from "./pressed.js";
-import { creditsPerTask } from "./prices.js";
 import { RunCost } from "./run_cost.js";
 import { openSettings } from "./settings_dialog.js";
 import { collectAll } from "./task_actions.js";
-import { FILTERS } from "./task_store.js";
+import { FILTERS, OF_MODEL } from "./task_store.js";
 import { wordsOf } from "./toast.js";
 
 export const TAB_ID = "hunyuan";
@@ -111,9 +111,13 @@ class Panel {
   }
 
   #filter() {
-    const options = FILTERS.map((name) =>
-      h("option", { value: name, selected: name === this.store.filter }, t(`filters.${name}`)),
-    );
+    const option = (/** @type {string} */ value, /** @type {string} */ text) =>
+      h("option", { value, selected: value === this.store.filter }, text);
+    const models = allFamilies().map(({ key, title }) => option(`${OF_MODEL}${key}`, title));
+    const options = [
+      ...FILTERS.map((name) => option(name, t(`filters.${name}`))),
+      h("optgroup", { label: t("filters.model") }, ...models),
+    ];
     const look = () => this.#show();
     return h("select", { class: "hunyuan-field", "aria-label": t("filters.name"), onchange: look }, ...options);
   }
@@ -216,7 +220,7 @@ class Panel {
       const text = limit ? t("credits.of", { n: spent + maybe, limit }) : t("credits.n", { n: spent + maybe });
       const left = limit ? h("small", {}, ` ${t("credits.left", { n: Math.max(0, limit - spent - maybe) })}`) : null;
       const doubt = maybe ? h("small", { title: t("credits.maybe_hint") }, ` ${t("credits.maybe", { n: maybe })}`) : null;
-      const full = limit && spent + maybe + creditsPerTask() > limit;
+      const full = limit && spent + maybe + leastCredits() > limit;
       return [h("dt", {}, t(`credits.${period}`)), h("dd", { "data-full": String(Boolean(full)) }, text, left, doubt)];
     });
   }

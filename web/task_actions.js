@@ -24,7 +24,7 @@ import { allToInput } from "./upload.js";
  */
 
 const hasImage = (/** @type {Task} */ task) => task.images > 0;
-const isKnown = (/** @type {Task} */ task) => task.type !== null;
+const isKnown = (/** @type {Task} */ task) => task.type !== null || Boolean(task.model);
 
 /** @type {Action} */
 const USE = { name: "use", icon: "image", possible: hasImage, run: (task) => useImages([task]) };

@@ -3,6 +3,7 @@
  * @module
  */
 import { clientId, get, on, onNewSocket, post } from "./api.js";
+import { familyOf } from "./models.js";
 import { untilAnswered } from "./persist.js";
 
 /**
@@ -14,6 +15,7 @@ import { untilAnswered } from "./persist.js";
  * @property {string} prompt
  * @property {string | null} size
  * @property {number | null} seed
+ * @property {string} model empty where nobody knows
  * @property {number} credits
  * @property {string} money spent maybe refunded none
  * @property {number} created_at unix seconds
@@ -35,6 +37,7 @@ const PAGE = 200; // rows of a request
 const LARGEST_PAGE = 1000;
 export const OPEN_STATES = ["intended", "submitted", "running", "succeeded"];
 export const FILTERS = ["all", "open", "done", "undelivered", "failed", "unknown"];
+export const OF_MODEL = "model:"; // before a family's key: a filter too
 /** @type {Record<string, (task: Task) => boolean>} */
 const MATCHES = {
   all: () => true,
@@ -72,7 +75,7 @@ export class TaskStore extends EventTarget {
     on("hunyuan.task", (task) => this.#take(task));
     on("hunyuan.credits", (summary) => this.#setSummary(summary));
     onNewSocket(() => void this.refresh());
-    document.addEventListener("hunyuan-saved", () => void this.refresh());
+    on("hunyuan.saved", () => void this.refresh());
     void this.refresh();
   }
 
@@ -141,7 +144,8 @@ export class TaskStore extends EventTarget {
   /** @param {number} limit @param {boolean} anew */
   async #load(limit, anew) {
     const generation = this.#generation;
-    const query = { state: this.filter, search: this.search, limit };
+    const model = this.#model;
+    const query = { ...(model ? { model } : { state: this.filter }), search: this.search, limit };
     const ask = () => {
       const last = anew ? null : this.rows.at(-1);
       this.#news = [];
@@ -184,7 +188,7 @@ export class TaskStore extends EventTarget {
     const index = this.rows.findIndex((row) => row.id === task.id);
     if (task.hidden) this.#forgotten.add(task.id);
     if (task.restored) this.#forgotten.delete(task.id);
-    const wanted = !this.#forgotten.has(task.id) && MATCHES[this.filter](task) && this.#isFound(task);
+    const wanted = !this.#forgotten.has(task.id) && this.#isMatch(task) && this.#isFound(task);
     if (index >= 0 && wanted) this.rows[index] = task;
     else if (index >= 0) this.rows.splice(index, 1);
     else if (wanted && this.#opened) this.#insert(task);
@@ -195,6 +199,16 @@ export class TaskStore extends EventTarget {
     const place = this.rows.findIndex((row) => row.created_at <= task.created_at);
     if (place >= 0) this.rows.splice(place, 0, task);
     else if (!this.more) this.rows.push(task);
+  }
+
+  /** The family of which tasks are shown; empty: of all. */
+  get #model() {
+    return this.filter.startsWith(OF_MODEL) ? this.filter.slice(OF_MODEL.length) : "";
+  }
+
+  /** @param {Task} task */
+  #isMatch(task) {
+    return this.#model ? familyOf(task)?.key === this.#model : MATCHES[this.filter](task);
   }
 
   /** @param {Task} task */

@@ -211,7 +211,7 @@ def _out_of_credits(reply: Reply, number: int) -> GatewayError:
         OutOfCreditsError,
         reply,
         f"The gateway account has no credits left ({number or reply.code or reply.status}).",
-        do="Top up the account at the gateway; an image costs 25 credits.",
+        do="Top up the account at the gateway.",
     )
 
 

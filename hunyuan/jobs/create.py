@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import asyncio
 
-from ..errors import BillingUnknownError, HunyuanError, InputUnreachableError, JournalError, Money, RateLimitedError
+from ..errors import (
+    BillingUnknownError,
+    HunyuanError,
+    InputUnreachableError,
+    JournalError,
+    Money,
+    OutOfCreditsError,
+    RateLimitedError,
+)
 from ..journal.records import TaskRow
 from ..models import TaskStatus
 from .background_loop import Pool
@@ -79,6 +87,8 @@ async def _not_accepted(job: Job, reserved: Reserved, error: HunyuanError) -> Ag
         ) from None
     if isinstance(error, InputUnreachableError):
         await job.forget_inputs()
+    if isinstance(error, OutOfCreditsError):
+        error = error.but(do=f"Top up the account at the gateway; this task costs {reserved.request.credits} credits.")
     raise error.but(money=Money.NOT_SPENT)
 
 

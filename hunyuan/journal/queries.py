@@ -73,17 +73,20 @@ class Queries(Workers):
         before: str | None = None,
         limit: int = 50,
         search: str = "",
+        models: Sequence[str] = (),
         *,
         undelivered: bool = False,
         users: Users = None,
     ) -> list[TaskRow]:
         """Tasks that were not hidden, newest first. before: the id of the last row of the page before.
 
-        search: words of the prompt, a part of the task id, or a prompt's start.
+        search: words of the prompt, a part of the task id, or a prompt's start. models: of these only, where given.
         """
         wanted = select(tasks).where(t.hidden.is_(False), *_of(users))
         if undelivered:
             wanted = wanted.where(t.delivered_at.is_(None))
+        if models:
+            wanted = wanted.where(t.model.in_(models))
         if state is not None:
             states = [state] if isinstance(state, TaskState) else list(state)
             wanted = wanted.where(t.state.in_([one.value for one in states]))

@@ -7,31 +7,36 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ...hunyuan.errors import HunyuanError
-from ...hunyuan.limits import CREDITS_PER_TASK
-from ..input_values import whole
+from ...hunyuan.limits import HUNYUAN_MODEL
+from ..input_values import split_ids, whole
+from ..model_sockets import sockets_of
 from ..prompt_table import read_prompts
 from ..schema import DEFAULT_SIDE, DEFAULT_SIZE, MATCH_INPUT, MAX_COUNT
 from .guard import Refused
+from .models import family_of_node
 
 if TYPE_CHECKING:
+    from ...hunyuan.gateway.models.catalogue import Catalogue
+    from ...hunyuan.gateway.models.family import Family
     from ..requests import Prepared
     from ..runtime import Runtime
 
-PAID = ("HunyuanGenerate", "HunyuanEdit")
 LIST = "HunyuanPromptList"
 MOST_NODES = 500  # of a request
 
 
 @dataclass(frozen=True)
 class NodeCost:
-    """Tasks of one node, and how many of them are paid for already. at_least: more may come out of its links."""
+    """Tasks of one node, what each costs, and how many of them are paid for already. at_least: more may come out of
+    its links."""
 
     tasks: int
+    price: int
     reused: int = 0
     at_least: bool = False
 
 
-def cost(runtime: Runtime, nodes: Any, user: str = "") -> dict[str, Any]:
+def cost(runtime: Runtime, catalogue: Catalogue, nodes: Any, user: str = "") -> dict[str, Any]:
     """`{"credits", "at_least", "reused", "tasks", "nodes": {id: {…}}}` of the paid nodes that would run. Blocking.
 
     user: who would run them, where ComfyUI has several.
@@ -40,9 +45,10 @@ def cost(runtime: Runtime, nodes: Any, user: str = "") -> dict[str, Any]:
     """
     if not isinstance(nodes, list) or len(nodes) > MOST_NODES or not all(map(_is_node, nodes)):
         raise Refused(400, "nodes", f'"nodes" must be a list of at most {MOST_NODES} nodes.')
-    found = {str(node["id"])[:200]: _of_node(runtime, node, user) for node in nodes if node["type"] in PAID}
+    families = ((node, family_of_node(catalogue, node["type"])) for node in nodes)
+    found = {str(node["id"])[:200]: _of_node(runtime, family, node, user) for node, family in families if family}
     return {
-        "credits": sum(each.tasks - each.reused for each in found.values()) * CREDITS_PER_TASK,
+        "credits": sum((each.tasks - each.reused) * each.price for each in found.values()),
         "at_least": any(each.at_least for each in found.values()),
         "reused": sum(each.reused for each in found.values()),
         "tasks": sum(each.tasks for each in found.values()),
@@ -56,24 +62,48 @@ def cost(runtime: Runtime, nodes: Any, user: str = "") -> dict[str, Any]:
 def _is_node(node: Any) -> bool:
     return (
         isinstance(node, dict)
-        and isinstance(node.get("id"), str)
+        and all(isinstance(node.get(name), str) for name in ("id", "type"))
         and all(isinstance(node.get(name), dict) for name in ("inputs", "linked"))
         and all(isinstance(source, dict) for source in node["linked"].values())
     )
 
 
-def _of_node(runtime: Runtime, node: Mapping[str, Any], user: str) -> NodeCost:
+def _of_node(runtime: Runtime, family: Family, node: Mapping[str, Any], user: str) -> NodeCost:
     inputs, linked = node["inputs"], node["linked"]
     prompts = _prompts(inputs, linked)
+    price, open_price = _price(family, inputs, linked)
     try:
-        count = whole("count", inputs["count"], 1, MAX_COUNT)
+        count = _count(family, inputs)
     except (KeyError, HunyuanError):  # linked to something that is only known when it runs
-        return NodeCost(len(prompts or [""]), at_least=True)
+        return NodeCost(len(prompts or [""]), price, at_least=True)
     if prompts is None:
-        return NodeCost(count, at_least=linked.get("prompt", {}).get("type") == LIST)
-    if not inputs.get("reuse", True) or set(linked) - {"prompt"}:
-        return NodeCost(count * len(prompts))
-    return NodeCost(count * len(prompts), sum(_reused(runtime, node, prompt, user) for prompt in prompts))
+        return NodeCost(count, price, at_least=open_price or linked.get("prompt", {}).get("type") == LIST)
+    reused = 0
+    if inputs.get("reuse", True) and not set(linked) - {"prompt"}:
+        reused = sum(_reused(runtime, family, node, prompt, user) for prompt in prompts)
+    return NodeCost(count * len(prompts), price, reused, open_price)
+
+
+def _count(family: Family, inputs: Mapping[str, Any]) -> int:
+    """Tasks of one prompt. Raises KeyError where that is linked."""
+    if family.parameter("task"):
+        return max(1, len(split_ids(str(inputs["task_ids"]))))
+    return whole("count", inputs["count"], 1, MAX_COUNT)
+
+
+def _price(family: Family, inputs: Mapping[str, Any], linked: Mapping[str, Any]) -> tuple[int, bool]:
+    """Credits of one task, the least where a choice is linked, and whether one is. 0: no such choice; it is refused."""
+    images = [name for sockets in sockets_of(family) for name in (*sockets.images, sockets.urls)]
+    with_images = any(name in linked or inputs.get(name) for name in images)
+    model = family.sends(str(inputs.get("model", family.models[0])), with_images)
+    chosen = {name: value for name, value in {**family.chosen(inputs), "model": model}.items() if name not in linked}
+    fitting = [
+        price.credits for price in family.prices if all(chosen.get(name, each) == each for name, each in price.when)
+    ]
+    deciding = {name for price in family.prices for name, _ in price.when}
+    deciding |= {each.name for each in family.parameters if each.per_image}
+    is_open = bool(deciding & set(linked))
+    return (min(fitting) if is_open else fitting[0]) * family.images_of(chosen) if fitting else 0, is_open
 
 
 def _prompts(inputs: Mapping[str, Any], linked: Mapping[str, Any]) -> Sequence[str] | None:
@@ -88,12 +118,13 @@ def _prompts(inputs: Mapping[str, Any], linked: Mapping[str, Any]) -> Sequence[s
         return None
 
 
-def _reused(runtime: Runtime, node: Mapping[str, Any], prompt: str, user: str) -> int:
+def _reused(runtime: Runtime, family: Family, node: Mapping[str, Any], prompt: str, user: str) -> int:
     """How many tasks of this prompt the journal has already: by the same fingerprints that the node would look for."""
-    if node["inputs"].get("seed", -1) == -1:
+    seed = family.parameter("seed")
+    if seed and node["inputs"].get(seed.name, seed.usual) == -1:
         return 0
     try:
-        prepared = _prepared(runtime, node, prompt)
+        prepared = _prepared(runtime, family, node, prompt)
         base_url = runtime.settings.base_url
         prints = [replace(each, user=user).fingerprint(base_url) for each, _ in prepared.requests] if prepared else []
         return sum(runtime.journal.find_reusable(each) is not None for each in prints)
@@ -101,10 +132,13 @@ def _reused(runtime: Runtime, node: Mapping[str, Any], prompt: str, user: str) -
         return 0
 
 
-def _prepared(runtime: Runtime, node: Mapping[str, Any], prompt: str) -> Prepared | None:
+def _prepared(runtime: Runtime, family: Family, node: Mapping[str, Any], prompt: str) -> Prepared | None:
+    from ..model_requests import model_requests
     from ..requests import Wanted, edit_requests, text_requests
 
     inputs = node["inputs"]
+    if family.key != HUNYUAN_MODEL:
+        return model_requests(family, {**inputs, "prompt": prompt}, runtime)
     width, height = inputs.get("width", DEFAULT_SIDE), inputs.get("height", DEFAULT_SIDE)
     size = inputs.get("size", DEFAULT_SIZE)
     wanted = Wanted(prompt, size, width, height, inputs["seed"], inputs["count"])

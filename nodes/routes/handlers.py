@@ -7,7 +7,7 @@
 | GET tasks, tasks/{id} | the list, a page at a time; one task with its links and inputs |
 | GET tasks/{id}/thumbnail, …/image | pictures, by local id and `n`; a thumbnail also by `side` |
 | POST tasks/{id}/forget, …/restore, …/used | off the list; back on it; an image counts as used |
-| GET prices | what a task costs |
+| GET models | the models: their nodes, choices and prices |
 | GET runs | how each node's last run ended, as the event `hunyuan.run` said it |
 | GET settings | what is set; of a secret only that, its end and where it is from |
 | POST settings, test | saves; tries |
@@ -25,6 +25,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
+    from ...hunyuan.gateway.models.catalogue import Catalogue
     from ...hunyuan.settings.store import SettingsStore
     from ..comfyui.users import Viewer
     from ..runtime import Runtime
@@ -39,18 +40,18 @@ DAY = 86_400  # seconds
 _VIEWER = "hunyuan_viewer"  # who asks, as a request keeps it
 
 
-def register(server: Any, get_runtime: Callable[[], Runtime]) -> None:
+def register(server: Any, get_runtime: Callable[[], Runtime], catalogue: Catalogue) -> None:
     """Adds the routes to ComfyUI's; called once, while it loads the pack."""
     from .feed import Feed
     from .own_addresses import Trust, own_names
 
     trust = Trust(_open_store, own_names)
-    face = _Face(server, get_runtime, Feed(server, get_runtime))
+    face = _Face(server, get_runtime, catalogue, Feed(server, get_runtime))
     for path, handler in {
         "summary": face.summary,
         "tasks": face.tasks,
         "tasks/{id}": face.task,
-        "prices": face.prices,
+        "models": face.models,
         "runs": face.runs,
         "settings": face.settings,
     }.items():
@@ -79,8 +80,8 @@ def _open_store() -> SettingsStore:
 class _Face:
     """The handlers. Blocking work goes to the runtime's workers."""
 
-    def __init__(self, server: Any, get_runtime: Callable[[], Runtime], feed: Feed) -> None:
-        self._server, self._get_runtime, self._feed = server, get_runtime, feed
+    def __init__(self, server: Any, get_runtime: Callable[[], Runtime], catalogue: Catalogue, feed: Feed) -> None:
+        self._server, self._get_runtime, self._catalogue, self._feed = server, get_runtime, catalogue, feed
 
     @functools.cached_property
     def _thumbnails(self) -> Thumbnails:
@@ -102,17 +103,17 @@ class _Face:
     async def tasks(self, request: Any) -> Any:
         from .tasks import listed
 
-        return _json(await self._run(listed, dict(request.query), _viewer(request)))
+        return _json(await self._run(listed, self._catalogue, dict(request.query), _viewer(request)))
 
     async def task(self, request: Any) -> Any:
         from .tasks import details
 
-        return _json(await self._run(details, request.match_info["id"], _viewer(request)))
+        return _json(await self._run(details, self._catalogue, request.match_info["id"], _viewer(request)))
 
-    async def prices(self, _: Any) -> Any:
-        from ...hunyuan.limits import CREDITS_PER_TASK
+    async def models(self, _: Any) -> Any:
+        from .models import families
 
-        return _json({"credits_per_task": CREDITS_PER_TASK})
+        return _json(families(self._catalogue))
 
     async def runs(self, request: Any) -> Any:
         return _json({"runs": self._server.hunyuan.told_runs.all(_viewer(request).owns)})
@@ -179,7 +180,8 @@ class _Face:
         from .cost import cost
         from .guard import body_of
 
-        return _json(await self._run(cost, (await body_of(request)).get("nodes"), _viewer(request).user))
+        nodes = (await body_of(request)).get("nodes")
+        return _json(await self._run(cost, self._catalogue, nodes, _viewer(request).user))
 
     async def _run(self, work: Callable[..., T], *arguments: object) -> T:
         """A blocking call with the runtime as its first argument, on one of the runtime's workers."""

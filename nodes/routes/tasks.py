@@ -11,10 +11,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ...hunyuan.errors import NotAnImageError
+from ...hunyuan.limits import HUNYUAN_MODEL
 from .guard import Refused, text_of
+from .models import node_of
 from .views import FILTERS, public_row
 
 if TYPE_CHECKING:
+    from ...hunyuan.gateway.models.catalogue import Catalogue
     from ...hunyuan.journal.records import TaskRow
     from ...hunyuan.models import StoredImage
     from ..comfyui.users import Viewer
@@ -27,38 +30,37 @@ KEPT_THUMBNAILS = 500  # 5 to 30 KB each
 SHOWN_MIMES = ("image/png", "image/jpeg", "image/webp", "image/gif", "image/avif")
 
 
-def listed(runtime: Runtime, query: Mapping[str, str], viewer: Viewer) -> dict[str, Any]:
+def listed(runtime: Runtime, catalogue: Catalogue, query: Mapping[str, str], viewer: Viewer) -> dict[str, Any]:
     """One page of the list, newest first: `{"tasks": […], "more": bool}`. Blocking.
 
-    query: state (see FILTERS), before (id of the last row of the page before), limit, search.
+    query: state (see FILTERS), model (a family's key), before (id of the last row of the page before), limit, search.
     """
     wanted = query.get("state", "all")
     if wanted not in FILTERS:
         raise Refused(400, "state", f"state must be one of {', '.join(FILTERS)}.", field="state")
+    models = _models(runtime, catalogue, query.get("model", ""))
     limit = _limit(query.get("limit", "200"))
     search = text_of(query, "search")[:MAX_SEARCH]
     before = text_of(query, "before") or None
     undelivered = wanted == "undelivered"
     rows = runtime.journal.list_tasks(
-        FILTERS[wanted], before, limit + 1, search, undelivered=undelivered, users=viewer.users
+        FILTERS[wanted], before, limit + 1, search, models, undelivered=undelivered, users=viewer.users
     )
     return {"tasks": [public_row(row) for row in rows[:limit]], "more": len(rows) > limit}
 
 
-def details(runtime: Runtime, row_id: str, viewer: Viewer) -> dict[str, Any]:
-    """A task whole: `task`, `prompt`, `urls` of its results, `inputs` (a URL each, null where not known).
-
-    Of another model than Hunyuan Image 3 also its `parameters`, each input's field and its `variation`. Blocking.
+def details(runtime: Runtime, catalogue: Catalogue, row_id: str, viewer: Viewer) -> dict[str, Any]:
+    """A task whole: `task`, `prompt`, `urls` of its results, `inputs` (a URL each, null where not known), and the
+    `node` that makes it again (see models.py). Blocking.
     """
     row = row_of(runtime, row_id, viewer)
+    inputs = [_input_url(runtime, identity) for identity in row.images]
     return {
         "task": public_row(row),
         "prompt": None if row.prompt.startswith("sha256:") else row.prompt,
         "urls": [url for url in row.urls if not url.startswith("data:")],
-        "inputs": [_input_url(runtime, identity) for identity in row.images],
-        "parameters": dict(row.parameters),
-        "image_fields": list(row.image_fields),
-        "variation": row.variation,
+        "inputs": inputs,
+        "node": node_of(catalogue, row, inputs),
     }
 
 
@@ -157,6 +159,16 @@ def _input_url(runtime: Runtime, identity: str) -> str | None:
         return identity.removeprefix("url:")
     link = runtime.journal.link_get(remembered_key(identity))
     return link.url if link else None
+
+
+def _models(runtime: Runtime, catalogue: Catalogue, key: str) -> tuple[str, ...]:
+    """The values of `model` that a family's tasks have; none for no key."""
+    if not key:
+        return ()
+    family = catalogue.get(key)
+    if family is None:
+        raise Refused(400, "model", "model must be the key of a family in the catalogue.", field="model")
+    return (*family.all_models, runtime.settings.model) if key == HUNYUAN_MODEL else family.all_models
 
 
 def _limit(text: str) -> int:

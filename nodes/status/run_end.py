@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
 from ...hunyuan.errors import Money
 from ...hunyuan.jobs.handle import Handle, Phase
-from ...hunyuan.limits import CREDITS_PER_TASK
+from ...hunyuan.journal.records import TaskRow
 from .failure_words import short
 
 _WORDS = {
@@ -64,7 +64,7 @@ class Ending(str, Enum):
 
 @dataclass(frozen=True)
 class TaskEnd:
-    """One task. credits: what it cost this run; maybe: what it may have cost."""
+    """One task. credits: what it cost this run; maybe: what it may have cost. seed: that was sent, where one was."""
 
     ending: Ending
     seconds: float
@@ -73,13 +73,18 @@ class TaskEnd:
     maybe: int = 0
     task_id: str | None = None
     error: BaseException | None = None
+    seed: int | None = None
 
     @classmethod
     def of(cls, handle: Handle, price: int, *, wait: bool) -> TaskEnd:
         """Reads a handle whose node ends now. price: credits it may cost. wait: whether the node waits for images."""
+        accepted = handle.created.result() if handle.created.done() and not handle.created.exception() else None
+        return replace(cls._of(handle, accepted, price, wait), seed=accepted.seed if accepted else None)
+
+    @classmethod
+    def _of(cls, handle: Handle, accepted: TaskRow | None, price: int, wait: bool) -> TaskEnd:
         view = handle.progress()
         error = _error(handle, wait)
-        accepted = handle.created.result() if handle.created.done() and not handle.created.exception() else None
         known = view.task_id or (accepted.task_id if accepted else None)
         if error is not None:
             known = getattr(error, "task_id", None) or known
@@ -161,6 +166,7 @@ class RunEnd:
             "credits": self.credits,
             "maybe": self.maybe,
             "seconds": round(max((task.seconds for task in self.tasks), default=0.0), 2),
+            "seed": self.tasks[0].seed if self.tasks else None,
             "task_ids": [task.task_id for task in self.tasks if task.task_id],
             "failures": [_failure(task) for task in failures],
         }
@@ -246,7 +252,7 @@ def _failure(task: TaskEnd) -> dict[str, Any]:
 
 
 def refusal_line(error: BaseException, lang: str) -> str:
-    """The line of a run that ended before it had any task."""
-    return RunEnd(
-        (TaskEnd(Ending.FAILED, 0.0, False, *_cost_of_failure(error, 0, CREDITS_PER_TASK), None, error),)
-    ).line(lang)
+    """The line of a run that ended before it had any task, and so any price."""
+    if getattr(error, "money", Money.MAYBE_SPENT) is Money.MAYBE_SPENT:
+        return short(error, lang)
+    return RunEnd((TaskEnd(Ending.FAILED, 0.0, False, error=error),)).line(lang)

@@ -2,9 +2,9 @@
 page that was away.
 
 `{"prompt_id", "node", "workflow", "at", "text", "outcome", "tasks", "done", "reused", "credits", "maybe", "seconds",
-"task_ids", "failures": [{"code", "money", "task_id"}], "failure"}`. text: the line on the node, in the language of who
-queued it. failure: null, or what stopped the node: `{"code", "money", "headline", "task_id", "stops"}`; stops: whether
-the whole prompt. Codes are those of hunyuan/errors.py. No prompt and no key in it.
+"seed", "task_ids", "failures": [{"code", "money", "task_id"}], "failure"}`. seed: the first task's. text: the line on
+the node, in the language of who queued it. failure: null, or what stopped the node: `{"code", "money", "headline",
+"task_id", "stops"}`; stops: whether the whole prompt. Codes are those of hunyuan/errors.py. No prompt and no key in it.
 """
 
 from __future__ import annotations

@@ -40,6 +40,16 @@ _CHOOSE = """size => {
   const node = window.app.graph.nodes.find(node => node.type === 'HunyuanGenerate');
   node.widgets.find(widget => widget.name === 'size').value = size;
 }"""
+_LAST_SEED = """seed => {
+  const node = window.app.graph.nodes.find(node => node.type === 'HunyuanGenerate');
+  const items = window.app.canvas.getNodeMenuOptions(node).filter(item => item?.content?.endsWith(String(seed)));
+  items[0]?.callback();
+  return items.length === 1;
+}"""
+_RUN = """() => new Promise(done => {
+  window.app.api.addEventListener('execution_success', () => done(), {once: true});
+  window.app.queuePrompt(0);
+})"""
 WORDS = {"en": ["as the input", "custom"], "zh": ["与输入一致", "自定义"]}
 
 
@@ -77,6 +87,9 @@ def test_a_fresh_seed_stays_and_each_run_draws_one(face_tab: Tab) -> None:
         sandbox.wait("delivered", run)
         assert (widgets(tab, "HunyuanGenerate")["seed"], widgets(tab, "HunyuanGenerate")["control"]) == (-1, "fixed")
     seeds = [create["body"]["seed"] for create in sandbox.state(full=True)["creates"]]
+    tab.page.wait_for_function(_LAST_SEED, arg=seeds[-1])  # its run has ended
+    tab.page.evaluate(_RUN)
+    assert (widgets(tab, "HunyuanGenerate")["seed"], sandbox.billed) == (seeds[-1], 2), "the same picture, for nothing"
     assert len(set(seeds)) == 2
     assert all(0 <= seed < 2**31 for seed in seeds)
     assert tab.errors() == []

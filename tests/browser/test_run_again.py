@@ -33,10 +33,10 @@ def question(tab: Tab) -> Locator:
     return tab.page.locator("dialog.hunyuan-dialog")
 
 
-def run(tab: Tab, prompt: str) -> None:
+def run(tab: Tab, prompt: str, billed: int = 2) -> None:
     """Agrees to the question, and waits until the second image of that prompt is there."""
     question(tab).locator("footer .hunyuan-primary").click()
-    tab.server.sandbox.wait("billed", count=2)
+    tab.server.sandbox.wait("billed", count=billed)
     expect(row(tab, prompt)).to_have_count(2)
     for number in range(2):
         expect(row(tab, prompt).nth(number)).to_have_attribute("data-state", "collected")
@@ -73,6 +73,32 @@ def test_a_new_seed_is_offered_first_and_only_that_node_runs(face_tab: Tab, foun
     node = tab.page.evaluate(_AGAIN)[-1]
     assert node == {"seed": chosen, "count": 1, "reuse": False, "control_after_generate": "fixed"}
     assert sandbox.billed == 2
+    assert tab.errors() == []
+
+
+_COST = """() => window.app.graph.nodes.flatMap(node => node.badges ?? [])
+  .map(badge => (typeof badge === 'function' ? badge() : badge).text).join()"""
+
+
+def test_a_task_of_another_model_is_found_by_it_and_run_again_on_its_own_node(face_tab: Tab) -> None:
+    tab, sandbox = face_tab, face_tab.server.sandbox
+    prompt = f"a kettle {uuid.uuid4().hex[:6]}"
+    inputs = {"prompt": prompt, "type": "flex", "resolution": "2K", "image_urls": ["1", 1]}
+    flux = {"class_type": "HunyuanFlux2", "inputs": inputs}
+    seen = {"class_type": "PreviewImage", "inputs": {"images": ["3", 0]}}
+    panel = open_tasks(tab)
+    tab.server.succeeded(tab.server.run({**generate(f"{prompt} of Hunyuan"), "3": flux, "4": seen}))
+    expect(row(tab, prompt)).to_have_count(2)
+    panel.locator("select").select_option("model:flux-2")
+    expect(row(tab, prompt)).to_have_count(1)
+    act(row(tab, prompt), "variation")
+    expect(question(tab).locator("input")).to_have_count(0)  # it has no seed
+    expect(question(tab)).to_contain_text("24")
+    run(tab, prompt, 3)
+    panel.locator("select").select_option("all")
+    _, first, last = sandbox.state()["creates"]
+    assert first["body"] == last["body"]
+    assert "24" in tab.page.evaluate(_COST)
     assert tab.errors() == []
 
 

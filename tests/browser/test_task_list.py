@@ -184,9 +184,9 @@ def test_the_credits_and_their_limits_are_shown_and_followed(tab: Tab) -> None:
     expect(shown.nth(0)).to_have_text(re.compile(rf"{today} credits"))
     expect(shown.nth(1)).to_have_text(re.compile(rf"^{session + 25} credits"))
     try:
-        limits(tab, day + 40, session + 40)
-        expect(shown.nth(0)).to_have_text(re.compile(rf"{today} of {day + 40} credits"))
-        expect(shown.nth(1)).to_have_text(re.compile(rf"^{session + 25} of {session + 40} credits"))
+        limits(tab, day + 28, session + 28)
+        expect(shown.nth(0)).to_have_text(re.compile(rf"{today} of {day + 28} credits"))
+        expect(shown.nth(1)).to_have_text(re.compile(rf"^{session + 25} of {session + 28} credits"))
         expect(shown.nth(1)).to_have_attribute("data-full", "true")
         limits(tab, None, session + 50)
         expect(shown.nth(1)).to_have_text(re.compile(rf"^{session + 25} of {session + 50} credits"))

@@ -12,6 +12,7 @@ from hunyuan.gateway.models.catalogue import Catalogue
 from tests.kit.comfy_fixtures import PaidServer, ServerFactory
 from tests.kit.comfy_stories import generate, grey, info_of, rows, save, settings, show, text_of
 from tests.kit.documented_models import TABLE, Documented, bodies_of
+from tests.kit.routes import get, post
 
 NODES = {family.key: family.node for family in Catalogue().others}
 
@@ -143,6 +144,20 @@ def test_what_a_model_does_not_take_is_refused_when_it_is_queued(comfy: PaidServ
     assert comfy.sandbox.state()["creates"] == []
 
 
+def test_the_list_is_read_by_model_and_knows_the_node_of_each_task(comfy: PaidServer) -> None:
+    flux = node("flux-2", "by model", type="flex")
+    comfy.succeeded(comfy.run({"1": flux, "2": save(["1", 0]), "3": generate("by model"), "4": save(["3", 0])}))
+    (row,) = get(comfy, "tasks", model="flux-2", search="by model").json()["tasks"]
+    assert (row["model"], row["credits"]) == ("flux-2", 14)
+    (other,) = get(comfy, "tasks", model="hunyuan-image-3", search="by model").json()["tasks"]
+    assert other["model"] == "hunyuan-image-3"
+    again = get(comfy, f"tasks/{row['id']}").json()["node"]
+    assert (again["type"], again["inputs"]["type"], again["credits"]) == ("HunyuanFlux2", "flex", 14)
+    assert get(comfy, "tasks", model="nobody").status_code == 400
+    cost = post(comfy, "cost", {"nodes": [{"id": "1", "type": "HunyuanFlux2", "inputs": {"count": 2}, "linked": {}}]})
+    assert cost.json()["credits"] == 10
+
+
 def test_the_limits_count_each_models_credits(comfy: PaidServer) -> None:
     with settings(comfy, credit_limit_per_session=1):
         entry = comfy.run({"1": node("cogview-4", "over the limit"), "2": save(["1", 0])})
@@ -174,6 +189,8 @@ def test_a_made_up_family_takes_one_entry_and_gives_a_working_node(comfy_server:
     (server.state_directory / "models.json").write_text(json.dumps(entries), encoding="utf-8")
     server.start()
     assert server.object_info()["HunyuanOldRecraft"]["display_name"] == "Old Recraft"
+    told = {each["key"]: each for each in get(server, "models").json()["families"]}
+    assert (told["old-recraft"]["nodes"], told["old-recraft"]["prices"][0]["credits"]) == (["HunyuanOldRecraft"], 60)
     assert '"flux-2" has "price", which nobody knows' in server.log()
     graph = {
         "1": {"class_type": "HunyuanOldRecraft", "inputs": {"prompt": "a made-up family", "image_size": "512x512"}},

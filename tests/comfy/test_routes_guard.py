@@ -12,7 +12,7 @@ from tests.kit.comfy_stories import task_wait
 from tests.kit.routes import OURS, error, generate, get, post, save
 
 CHANGING = ("settings", "test", "tasks/0/forget", "tasks/0/restore", "tasks/0/used", "summary", "cost")
-READING = ("summary", "runs", "prices", "tasks", "settings", "tasks/0", "tasks/0/thumbnail", "tasks/0/image")
+READING = ("summary", "runs", "models", "tasks", "settings", "tasks/0", "tasks/0/thumbnail", "tasks/0/image")
 
 
 @pytest.mark.parametrize("path", CHANGING)

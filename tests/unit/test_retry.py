@@ -58,21 +58,37 @@ def with_strays(rng: random.Random) -> float:
 
 
 @pytest.mark.parametrize("spread", [evenly, around_the_middle, in_two_heaps, with_strays])
-@pytest.mark.parametrize("centre", [3.5, 8.0, 11.0, 15.0, 20.0])
-def test_aim_with_history_of_a_second_adds_a_third_of_a_second_in_eight_polls(
-    centre: float, spread: Callable[[random.Random], float]
+@pytest.mark.parametrize(("centre", "early"), [(3.5, 3), (8.0, 7), (11.0, 9), (15.0, 11), (20.0, 13)])
+def test_aim_with_history_of_a_second_adds_a_third_of_a_second_in_eight_polls_and_the_early_ones(
+    centre: float, early: int, spread: Callable[[random.Random], float]
 ) -> None:
     for seed in range(30):
         rng = random.Random(seed)
         history = [centre + spread(rng) for _ in range(12)]
         added, polls = [], []
         for _ in range(150):
-            extra, count, learned = story(centre + spread(rng), history, rng.random())
+            duration = centre + spread(rng)
+            extra, count, learned = story(duration, history, rng.random())
             history = [learned, *history][:20]
             added.append(extra)
             polls.append(count)
+            assert count <= 16 or duration > 11, seed
         assert statistics.mean(added) <= 0.3, seed
-        assert max(polls) <= 8, seed
+        assert max(polls) <= 8 + early, seed
+
+
+SEEN = [[8.0] * 8, [60.5] * 3, [11.2], [20.0, 3.2, 11.0], [61.0, 90.0], [12.0 + k / 12 for k in range(12)], [30.0] * 20]
+
+
+@pytest.mark.parametrize("history", SEEN, ids=lambda seen: f"{len(seen)} from {min(seen)} s")
+def test_a_task_faster_than_all_before_it_is_noticed_soon(history: list[float]) -> None:
+    for phase in (0.0, 0.25, 0.5, 0.75, 1.0):
+        for duration in (k / 20 for k in range(20, 1201)):
+            added, polls, _ = story(duration, history, phase)
+            if duration < min(history):
+                assert added <= 0.15 * duration + 0.4, (duration, phase)
+            if duration <= min(11.0, max(history)):
+                assert polls <= 16, (duration, phase)
 
 
 def test_aim_follows_a_gateway_that_became_faster_or_slower() -> None:

@@ -125,6 +125,22 @@ def test_a_refusal_before_anything_was_sent_reads_as_clearly() -> None:
     assert run_end.refusal_line(limit, "zh") == "未发送：超过您的积分上限 · 未计费"
 
 
+def test_the_seed_of_the_first_task_is_told_for_the_next_run() -> None:
+    made = done()
+    seed = made.done.result().row.seed
+    assert isinstance(seed, int)
+    assert end(made, failed(MODERATED)).values()["seed"] == seed
+    assert end(accepted(), wait=False).values()["seed"] == seed
+    assert end(failed(MODERATED), done()).values()["seed"] is None, "the second one's is another"
+    assert run_end.RunEnd(()).values()["seed"] is None
+
+
+def test_a_run_without_a_task_names_no_price() -> None:
+    lost = errors.UnknownTaskError("Nobody knows this task.", money=Money.MAYBE_SPENT)
+    assert run_end.refusal_line(lost, "en") == words.SHORT["en"]["unknown_task"]
+    assert run_end.refusal_line(lost, "zh") == words.SHORT["zh"]["unknown_task"]
+
+
 def test_every_failure_has_its_few_words_in_both_languages() -> None:
     codes = {each.code for each in vars(errors).values() if isinstance(each, type) and hasattr(each, "code")}
     assert set(words.SHORT["en"]) == set(words.SHORT["zh"]) == codes

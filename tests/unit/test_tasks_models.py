@@ -147,6 +147,13 @@ async def test_what_the_answer_says_was_charged_is_the_truth(rig: Rig) -> None:
     assert (got.row.price, got.row.credits) == (18, 7)
 
 
+@story({"on": "create", "status": 402, "message": "No credits"})
+async def test_an_empty_account_is_told_the_models_own_price(rig: Rig) -> None:
+    error = await rig.failure(submit(rig, plain("gpt-image-1-5", values={"quality": "high"}))[0])
+    assert isinstance(error, errors.OutOfCreditsError)
+    assert "this task costs 28 credits" in str(error)
+
+
 @story(task={"fail": "no"})
 async def test_a_failed_task_of_a_second_model_gives_its_credits_back(rig: Rig) -> None:
     await rig.failure(submit(rig, plain("gpt-image-1-5", values={"quality": "high"}))[0])
