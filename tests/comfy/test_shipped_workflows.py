@@ -170,8 +170,8 @@ def test_seed_grid_and_one_of_its_seeds_again_for_free(shipped: PaidServer) -> N
     assert again.saved["hunyuan/seed"][0].tobytes() == singles[2].tobytes()
 
 
-def test_prompt_list_runs_in_parallel_and_an_empty_line_stops_only_its_branch(shipped: PaidServer) -> None:
-    lines = inputs_of(to_api(template("prompt_list")), "PrimitiveStringMultiline")["value"].splitlines()
+def test_prompt_list_runs_in_parallel_and_a_line_more_pays_one(shipped: PaidServer) -> None:
+    lines = inputs_of(to_api(template("prompt_list")), "HunyuanPromptList")["text"].splitlines()
     shipped.sandbox.tasks(seconds=None)
 
     def all_at_once() -> None:
@@ -180,18 +180,15 @@ def test_prompt_list_runs_in_parallel_and_an_empty_line_stops_only_its_branch(sh
 
     done = run(shipped, "prompt_list", meanwhile=all_at_once)
     shipped.sandbox.tasks(seconds=0.3)
-    for number, line in enumerate(lines, 1):
-        (picture,) = done.saved[f"hunyuan/prompt_{number}"]
-        assert is_result(picture, line, 20)
-    assert (len(done.saved), done.billed) == (len(lines), len(lines))
-    assert shipped.sandbox.state()["max_in_flight"] == len(lines)
+    pictures = done.saved["hunyuan/prompt"]
+    assert [is_result(picture, line, 20) for picture, line in zip(pictures, lines, strict=True)] == [True] * len(lines)
+    assert (done.billed, shipped.sandbox.state()["max_in_flight"]) == (len(lines), len(lines))
 
-    def shorter(api: Api) -> None:
-        inputs_of(api, "PrimitiveStringMultiline")["value"] = "\n".join(["A harbour at noon", *lines[1:3]])
+    def another(api: Api) -> None:
+        inputs_of(api, "HunyuanPromptList")["text"] = "\n".join(["A harbour at noon", "", *lines[1:3]])
 
-    again = run(shipped, "prompt_list", change=shorter)
-    assert sorted(again.saved) == ["hunyuan/prompt_1", "hunyuan/prompt_2", "hunyuan/prompt_3"]
-    assert again.billed == 1
+    again = run(shipped, "prompt_list", change=another)
+    assert (len(again.saved["hunyuan/prompt"]), again.billed) == (3, 1)
 
 
 def test_submit_now_collect_later_pays_once(shipped: PaidServer) -> None:
@@ -219,7 +216,7 @@ def test_the_note_tells_the_cost_in_both_languages(shipped: PaidServer, name: st
     api = to_api(template(name), unmute=True)
     paying = [node["inputs"] for node in api.values() if node["class_type"] in ("HunyuanGenerate", "HunyuanEdit")]
     title = note(name).splitlines()[0]
-    credits = 25 if re.search("each|a line", title) else 25 * sum(inputs["count"] for inputs in paying)
+    credits = 25 if re.search("each|a prompt", title) else 25 * sum(inputs["count"] for inputs in paying)
     assert f"· {credits} credits" in title
     assert "积分" in note(name) or "免费" in note(name)
 
