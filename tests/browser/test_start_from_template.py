@@ -12,7 +12,7 @@ def test_a_template_is_chosen_and_run(tab: Tab) -> None:
     page = tab.page
     tab.command("Comfy.BrowseTemplates")
     page.get_by_text("hunyuan-image-3", exact=True).click()
-    page.get_by_test_id("template-workflow-text_to_image").locator("img").click()
+    page.get_by_test_id("template-workflow-01 Text to image").locator("img").click()
     page.wait_for_function("() => window.app.graph.nodes.some(node => node.type === 'HunyuanGenerate')")
     expect(page.locator(".p-dialog")).to_have_count(0)
     panel = open_tasks(tab)

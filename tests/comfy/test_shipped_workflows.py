@@ -102,15 +102,15 @@ def example(server: PaidServer) -> Image.Image:
 
 
 def test_text_to_image(shipped: PaidServer) -> None:
-    done = run(shipped, "text_to_image")
+    done = run(shipped, "01 Text to image")
     (picture,) = done.saved["hunyuan/image"]
     assert picture.size == (1280, 720)
     assert is_result(picture, done.given("HunyuanGenerate")["prompt"], 11)
     assert (done.billed, done.infos[0]["credits"], done.infos[0]["seeds"]) == (1, 25, [11])
 
 
-def test_edit_image(shipped: PaidServer) -> None:
-    done = run(shipped, "edit_image")
+def test_edit_an_image(shipped: PaidServer) -> None:
+    done = run(shipped, "02 Edit an image")
     (picture,) = done.saved["hunyuan/edit"]
     assert picture.size == (768, 768)
     assert is_result(picture, done.given("HunyuanEdit")["prompt"], 12)
@@ -119,7 +119,7 @@ def test_edit_image(shipped: PaidServer) -> None:
 
 
 def test_merge_two_images(shipped: PaidServer) -> None:
-    done = run(shipped, "merge_two_images")
+    done = run(shipped, "05 Merge two images")
     (picture,) = done.saved["hunyuan/merged"]
     assert picture.size == (768, 768)
     assert is_result(picture, done.given("HunyuanEdit")["prompt"], 13)
@@ -127,8 +127,8 @@ def test_merge_two_images(shipped: PaidServer) -> None:
     assert done.billed == 1
 
 
-def test_generate_local_edit_and_its_next_edit_pays_one_image(shipped: PaidServer) -> None:
-    done = run(shipped, "generate_local_edit")
+def test_generate_then_edit_and_its_next_edit_pays_one_image(shipped: PaidServer) -> None:
+    done = run(shipped, "06 Generate then edit")
     (first,), (edited,) = done.saved["hunyuan/generated"], done.saved["hunyuan/edited"]
     assert (first.size, edited.size, done.billed) == ((1024, 1024), (1344, 960), 2)
     assert is_result(first, done.given("HunyuanGenerate")["prompt"], 7)
@@ -138,7 +138,7 @@ def test_generate_local_edit_and_its_next_edit_pays_one_image(shipped: PaidServe
     def other(api: Api) -> None:
         inputs_of(api, "HunyuanEdit")["prompt"] = "Make it evening instead"
 
-    again = run(shipped, "generate_local_edit", change=other)
+    again = run(shipped, "06 Generate then edit", change=other)
     assert again.billed == 1
     assert is_result(again.saved["hunyuan/edited"][0], "Make it evening instead", 7)
 
@@ -152,8 +152,8 @@ def coloured(first: Image.Image) -> Image.Image:
     return Image.fromarray(np.rint(pixels * 0.6 + pixels * warm * 0.4).astype(np.uint8))
 
 
-def test_seed_grid_and_one_of_its_seeds_again_for_free(shipped: PaidServer) -> None:
-    done = run(shipped, "seed_grid")
+def test_grid_of_seeds_and_one_of_its_seeds_again_for_free(shipped: PaidServer) -> None:
+    done = run(shipped, "08 Grid of seeds")
     prompt, singles = done.given("HunyuanGenerate")["prompt"], done.saved["hunyuan/seed"]
     (grid,) = done.saved["hunyuan/grid"]
     assert done.infos[0]["seeds"] == [100, 101, 102, 103]
@@ -165,20 +165,20 @@ def test_seed_grid_and_one_of_its_seeds_again_for_free(shipped: PaidServer) -> N
     def only_the_third(api: Api) -> None:
         inputs_of(api, "HunyuanGenerate").update(seed=102, count=1)
 
-    again = run(shipped, "seed_grid", change=only_the_third)
+    again = run(shipped, "08 Grid of seeds", change=only_the_third)
     assert again.billed == 0
     assert again.saved["hunyuan/seed"][0].tobytes() == singles[2].tobytes()
 
 
-def test_prompt_list_runs_in_parallel_and_a_line_more_pays_one(shipped: PaidServer) -> None:
-    lines = inputs_of(to_api(template("prompt_list")), "HunyuanPromptList")["text"].splitlines()
+def test_list_of_prompts_runs_in_parallel_and_a_line_more_pays_one(shipped: PaidServer) -> None:
+    lines = inputs_of(to_api(template("09 List of prompts")), "HunyuanPromptList")["text"].splitlines()
     shipped.sandbox.tasks(seconds=None)
 
     def all_at_once() -> None:
         shipped.sandbox.wait("billed", len(lines))  # none of them ends before all are there
         shipped.sandbox.finish()
 
-    done = run(shipped, "prompt_list", meanwhile=all_at_once)
+    done = run(shipped, "09 List of prompts", meanwhile=all_at_once)
     shipped.sandbox.tasks(seconds=0.3)
     pictures = done.saved["hunyuan/prompt"]
     assert [is_result(picture, line, 20) for picture, line in zip(pictures, lines, strict=True)] == [True] * len(lines)
@@ -187,21 +187,21 @@ def test_prompt_list_runs_in_parallel_and_a_line_more_pays_one(shipped: PaidServ
     def another(api: Api) -> None:
         inputs_of(api, "HunyuanPromptList")["text"] = "\n".join(["A harbour at noon", "", *lines[1:3]])
 
-    again = run(shipped, "prompt_list", change=another)
+    again = run(shipped, "09 List of prompts", change=another)
     assert (len(again.saved["hunyuan/prompt"]), again.billed) == (3, 1)
 
 
 def test_submit_now_collect_later_pays_once(shipped: PaidServer) -> None:
-    done = run(shipped, "submit_now_collect_later")
+    done = run(shipped, "10 Submit now collect later")
     assert (done.saved, done.billed) == ({}, 2)
-    later = run(shipped, "submit_now_collect_later", unmute=True)
+    later = run(shipped, "10 Submit now collect later", unmute=True)
     prompt, pictures = later.given("HunyuanGenerate")["prompt"], later.saved["hunyuan/collected"]
     assert [is_result(picture, prompt, 30 + k) for k, picture in enumerate(pictures)] == [True, True]
     assert (later.billed, later.infos[0]["seeds"]) == (0, [30, 31])
 
 
 def test_product_shot(shipped: PaidServer) -> None:
-    done = run(shipped, "product_shot")
+    done = run(shipped, "07 Product shot")
     (picture,) = done.saved["hunyuan/product"]
     source = np.array(example(shipped))
     source[source[..., 0] <= 0.6 * 255] = 0xC8  # dark in the red channel: the screen behind the product
@@ -242,8 +242,9 @@ def test_the_template_browser_is_offered_them_with_their_pictures(comfy: PaidSer
 
 
 def test_every_workflow_has_a_test_and_a_thumbnail() -> None:
-    tested = {name for name in TEMPLATES if any(test.startswith(f"test_{name}") for test in globals())}
-    assert tested == set(TEMPLATES)
+    for name in TEMPLATES:
+        begin = "test_" + name.partition(" ")[2].lower().replace(" ", "_")
+        assert any(test.startswith(begin) for test in globals()), name
     for name in TEMPLATES:
         thumbnail = ROOT / "workflows" / f"{name}.jpg"
         with Image.open(thumbnail) as picture:
