@@ -11,9 +11,8 @@ import sys
 from PIL import Image
 from playwright.sync_api import Page, ViewportSize
 
-from .pages import opened, run
+from .pages import graph_of, opened, run
 from .paths import ROOT
-from .thumbnails import graph_of
 
 IMAGES = ROOT / "docs" / "images"
 VIEWPORT: ViewportSize = {"width": 1600, "height": 860}
