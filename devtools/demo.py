@@ -27,8 +27,9 @@ from .listener import Message, PromptSocket
 from .paths import DEMO, ROOT
 from .process import DIRECT, ComfyProcess, ServerFailed
 
-NAME = "generate_local_edit"
-WORKFLOW = ROOT / "workflows" / "api" / f"{NAME}.json"
+WORKFLOW = ROOT / "workflows" / "api" / "generate_local_edit.json"
+TEMPLATE = ROOT / "workflows" / "06 Generate then edit.json"  # the same for the page
+OPENED = "demo"  # its pack and its name in the page's address, which takes no blanks
 TIMEOUT = 900.0  # seconds: two images, and the real gateway may be slow
 COMFYUI_PORT = 8188  # ComfyUI's own, for --serve where it is free
 
@@ -75,6 +76,7 @@ def _run(environment: Mapping[str, str | None], base: Path, serve: bool) -> None
     steps = Steps(3)
     server = ComfyProcess(base, environment, port=_port(serve))
     _skip_first_run_tour(server.user_directory)
+    _offer_template(base)
     try:
         steps.begin("ComfyUI starts with this pack in it")
         server.start(timeout=300, tick=lambda seconds: steps.counter(f"{seconds:.0f} s"))
@@ -109,6 +111,14 @@ def _skip_first_run_tour(user: Path) -> None:
     if not settings.exists():
         settings.parent.mkdir(parents=True, exist_ok=True)
         settings.write_text(json.dumps({"Comfy.TutorialCompleted": True}), encoding="utf-8")
+
+
+def _offer_template(base: Path) -> None:
+    """The template as a pack of its own, under a name that an address may hold."""
+    pack = base / "custom_nodes" / OPENED
+    (pack / "workflows").mkdir(parents=True, exist_ok=True)
+    (pack / "__init__.py").write_text("NODE_CLASS_MAPPINGS = {}\n", encoding="utf-8")
+    shutil.copyfile(TEMPLATE, pack / "workflows" / f"{OPENED}.json")
 
 
 def _execute(server: ComfyProcess, workflow: Workflow, steps: Steps) -> dict[str, Any]:
@@ -180,9 +190,7 @@ def _tell(server: ComfyProcess, workflow: Workflow, outputs: Mapping[str, Any]) 
 
 
 def _serve(server: ComfyProcess) -> None:
-    address = server.url
-    if (ROOT / "workflows" / f"{NAME}.json").exists():
-        address += f"/?template={NAME}&source=hunyuan-image-3"
+    address = f"{server.url}/?template={OPENED}&source={OPENED}"
     opened = webbrowser.open(address)
     print(f"ComfyUI is open at {address}")
     print(

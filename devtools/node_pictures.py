@@ -16,9 +16,8 @@ from playwright.sync_api import Page, ViewportSize
 
 from hunyuan.gateway.models.catalogue import Catalogue
 
-from .pages import RUN, opened
+from .pages import RUN, graph_of, opened
 from .paths import ROOT
-from .thumbnails import graph_of
 
 DOCS = ROOT / "web" / "docs"
 VIEWPORT: ViewportSize = {"width": 1600, "height": 1200}

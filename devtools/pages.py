@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import shutil
 import tempfile
@@ -10,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
 from playwright.sync_api import Page, ViewportSize, sync_playwright
 
 from sandbox.client import start_process
@@ -28,6 +30,24 @@ RUN = """() => new Promise((done, failed) => {
     api.addEventListener('execution_error', event => failed(event.detail.exception_message), {once: true});
     window.app.queuePrompt(0);
 })"""
+
+MARGIN = 24  # pixels of the page around the graph
+BADGES = 24  # units of the graph above a node, where its badges stand
+# Everything that lies over the canvas without being part of the graph.
+HIDE = (
+    ".side-tool-bar-container, .comfyui-body-top, .subgraph-breadcrumb, .graph-canvas-panel .p-buttongroup, .p-toast"
+    " {visibility: hidden !important}"
+)
+BOX = """badges => {
+    const canvas = window.app.canvas, boxes = [...window.app.graph.nodes, ...window.app.graph.groups];
+    const sides = boxes.map(box => [...(box.getBounding?.() ?? box.boundingRect ?? box._bounding)]);
+    const at = (x, y) => [(x + canvas.ds.offset[0]) * canvas.ds.scale, (y + canvas.ds.offset[1]) * canvas.ds.scale];
+    const [left, top] = at(Math.min(...sides.map(box => box[0])), Math.min(...sides.map(box => box[1])) - badges);
+    const [right, bottom] = at(
+        Math.max(...sides.map(box => box[0] + box[2])), Math.max(...sides.map(box => box[1] + box[3])));
+    const {x, y} = canvas.canvas.getBoundingClientRect();
+    return [left + x, top + y, right + x, bottom + y];
+}"""
 
 
 @contextlib.contextmanager
@@ -64,3 +84,17 @@ def run(page: Page, name: str) -> None:
         page.evaluate(RUN)
     page.evaluate("() => window.app.extensionManager.command.execute('Comfy.Canvas.FitView')")
     page.wait_for_timeout(1500)  # the view moves there
+
+
+def graph_of(page: Page) -> Image.Image:
+    """The part of the page where the graph is, without what lies over it."""
+    left, top, right, bottom = page.evaluate(BOX, BADGES)
+    shot = Image.open(io.BytesIO(page.screenshot(style=HIDE))).convert("RGB")
+    return shot.crop(
+        (
+            max(0, int(left) - MARGIN),
+            max(0, int(top) - MARGIN),
+            min(shot.width, int(right) + MARGIN),
+            min(shot.height, int(bottom) + MARGIN),
+        )
+    )

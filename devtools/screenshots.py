@@ -11,9 +11,8 @@ import sys
 from PIL import Image
 from playwright.sync_api import Page, ViewportSize
 
-from .pages import opened, run
+from .pages import graph_of, opened, run
 from .paths import ROOT
-from .thumbnails import graph_of
 
 IMAGES = ROOT / "docs" / "images"
 VIEWPORT: ViewportSize = {"width": 1600, "height": 860}
@@ -36,7 +35,7 @@ def main() -> int:
     for locale, ending in (("en", ""), ("zh", ".zh")):
         with opened(VIEWPORT, {"Comfy.Locale": locale}) as page:
             page.add_style_tag(content=TOOLBAR)
-            run(page, "generate_local_edit")
+            run(page, "06 Generate then edit")
             page.evaluate(WITHOUT_NOTE)
             _save(graph_of(page), f"workflow{ending}")
             _take_sidebar(page, f"sidebar{ending}")
@@ -49,7 +48,7 @@ def main() -> int:
 
 
 def _take_sidebar(page: Page, picture: str) -> None:
-    for name in ("seed_grid", "submit_now_collect_later", "edit_image"):
+    for name in ("08 Grid of seeds", "10 Submit now collect later", "02 Edit an image"):
         run(page, name)
     page.evaluate("() => window.app.extensionManager.command.execute('Hunyuan.ShowTasks')")
     page.wait_for_timeout(2500)  # the panel slides in, its pictures load

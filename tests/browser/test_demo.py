@@ -18,7 +18,7 @@ from playwright.sync_api import Browser
 from devtools.paths import ROOT
 from tests.kit.browser import READY
 
-TEMPLATE = json.loads((ROOT / "workflows" / "generate_local_edit.json").read_text(encoding="utf-8"))
+TEMPLATE = json.loads((ROOT / "workflows" / "06 Generate then edit.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture

@@ -1,18 +1,28 @@
-"""From the template browser to a finished image, by clicks."""
+"""From the template browser, and as an app, to a finished image, by clicks."""
 
 from __future__ import annotations
 
 from playwright.sync_api import expect
 
-from tests.kit.browser import Tab
+from tests.browser.conftest import TabFactory
+from tests.kit.browser import Face, Tab
 from tests.kit.tasks_page import open_tasks
+from tests.kit.workflow_files import template
+
+# The templates that are apps too, and what each asks for: the label, and how often.
+APPS = {
+    "01 Text to image": {"prompt": 1, "size": 1, "seed": 1, "count": 1},
+    "02 Edit an image": {"image": 1, "prompt": 1, "seed": 1},
+    "05 Merge two images": {"image": 2, "prompt": 1},
+}
 
 
 def test_a_template_is_chosen_and_run(tab: Tab) -> None:
     page = tab.page
     tab.command("Comfy.BrowseTemplates")
     page.get_by_text("hunyuan-image-3", exact=True).click()
-    page.get_by_test_id("template-workflow-text_to_image").locator("img").click()
+    page.locator(".p-dialog input[type=text]").first.fill("Text to image")  # twelve cards are shown at once
+    page.get_by_test_id("template-workflow-01 Text to image").locator("img").click()
     page.wait_for_function("() => window.app.graph.nodes.some(node => node.type === 'HunyuanGenerate')")
     expect(page.locator(".p-dialog")).to_have_count(0)
     panel = open_tasks(tab)
@@ -24,4 +34,24 @@ def test_a_template_is_chosen_and_run(tab: Tab) -> None:
     expect(panel.locator(".hunyuan-row").first.get_by_text("Done")).to_be_visible()
     assert list(tab.server.output_directory.rglob("*.png"))
     assert tab.server.sandbox.billed == 1
+    assert tab.errors() == []
+
+
+def test_three_templates_are_apps(open_tab: TabFactory) -> None:
+    """App mode has only the newer front-end; its tour of apps is over."""
+    tab = open_tab(Face(frontend="new"), settings={"Comfy.OnboardingCoachmarks.Seen": ["appMode"]})
+    page = tab.page
+    for billed, (name, asks) in enumerate(APPS.items(), 1):
+        tab.load(template(name))
+        tab.command("Comfy.ToggleLinear")
+        fields = page.get_by_test_id("linear-widgets").get_by_test_id("app-mode-widget-item")
+        expect(fields).to_have_count(sum(asks.values()))
+        for label, times in asks.items():
+            expect(page.get_by_test_id("linear-widgets").get_by_text(label, exact=True)).to_have_count(times)
+        fields.get_by_role("textbox").first.fill(f"An app, {name}")
+        page.get_by_test_id("linear-run-button").get_by_role("button", name="Run", exact=True).click()
+        expect(page.get_by_test_id("linear-image-output").first).to_be_visible()
+        assert tab.server.sandbox.billed == billed
+        assert tab.server.sandbox.task(billed)["prompt"] == f"An app, {name}"
+        tab.command("Comfy.ToggleLinear")
     assert tab.errors() == []

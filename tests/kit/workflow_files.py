@@ -12,6 +12,7 @@ WORKFLOWS = ROOT / "workflows"
 TEMPLATES = sorted(path.stem for path in WORKFLOWS.glob("*.json"))
 NOTES = ("MarkdownNote", "Note")
 MUTED = 2  # LiteGraph's LGraphEventMode.NEVER
+FROM_OUTSIDE = -10  # LiteGraph's id of a subgraph's own inputs
 _CONTROLS = ("fixed", "increment", "decrement", "randomize")
 
 Api = dict[str, dict[str, Any]]
@@ -23,18 +24,45 @@ def template(name: str) -> dict[str, Any]:
 
 
 def to_api(workflow: dict[str, Any], *, unmute: bool = False) -> Api:
-    """What the page sends to /prompt for a saved workflow: no notes, no muted nodes (unless `unmute`)."""
-    links = {link[0]: [str(link[1]), link[2]] for link in workflow["links"]}
+    """What the page sends to /prompt for a saved workflow: no notes, no muted nodes (unless `unmute`), no subgraphs."""
+    subgraphs = {each["id"]: each for each in workflow.get("definitions", {}).get("subgraphs", [])}
+    links = [(each[0], each[1], each[2]) for each in workflow["links"]]
     nodes = [node for node in workflow["nodes"] if node["type"] not in NOTES and (unmute or node["mode"] != MUTED)]
-    there = {str(node["id"]) for node in nodes}
-    api: Api = {}
+    return dict(_flat(nodes, links, subgraphs, "", []))
+
+
+def _flat(
+    nodes: list[dict[str, Any]],
+    links: list[tuple[int, int, int]],
+    subgraphs: dict[str, dict[str, Any]],
+    prefix: str,
+    outside: list[Any],
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Nodes by their ids, those of a subgraph as `outer:inner`. `outside`: what a subgraph's own inputs are given."""
+    there = {node["id"]: node for node in nodes}
+    origins = {link: (origin, slot) for link, origin, slot in links}
+
+    def source(origin: int, slot: int) -> Any:
+        if origin == FROM_OUTSIDE:
+            return outside[slot]
+        inner = subgraphs.get(there[origin]["type"])
+        if inner is None:
+            return [f"{prefix}{origin}", slot]
+        (link,) = (each for each in inner["links"] if each["id"] == inner["outputs"][slot]["linkIds"][0])
+        return [f"{prefix}{origin}:{link['origin_id']}", link["origin_slot"]]
+
     for node in nodes:
         given = dict(_widgets(node))
         for each in node["inputs"]:
-            if each["link"] is not None and links[each["link"]][0] in there:
-                given[each["name"]] = links[each["link"]]
-        api[str(node["id"])] = {"class_type": node["type"], "inputs": given}
-    return api
+            if each["link"] is not None and origins[each["link"]][0] in {FROM_OUTSIDE, *there}:
+                given[each["name"]] = source(*origins[each["link"]])
+        inner = subgraphs.get(node["type"])
+        if inner is None:
+            yield f"{prefix}{node['id']}", {"class_type": node["type"], "inputs": given}
+        else:
+            inside = [(each["id"], each["origin_id"], each["origin_slot"]) for each in inner["links"]]
+            values = [given.get(each["name"]) for each in inner["inputs"]]
+            yield from _flat(inner["nodes"], inside, subgraphs, f"{prefix}{node['id']}:", values)
 
 
 def _widgets(node: dict[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -133,7 +133,7 @@ def test_every_way_of_an_input_image_says_who_sees_it(readme: str, header: str) 
 
 @pytest.mark.parametrize(("readme", "header"), [("README.md", "template"), ("README.zh-CN.md", "模板")])
 def test_the_table_of_templates_is_complete_with_costs(readme: str, header: str) -> None:
-    told = {codes(cells[0])[0]: cells[2] for cells in rows(readme, header)}
+    told = {cells[0]: cells[2] for cells in rows(readme, header)}
     assert sorted(told) == TEMPLATES
     for template, cost in told.items():
         number = re.findall(r"\d+", cost)
@@ -154,12 +154,17 @@ def test_commands_and_tabs_are_called_as_the_page_calls_them(language: str) -> N
     assert f"**{label}**" in readme
     for words in (page["sidebar"]["title"], page["settings"]["test_key"], page["settings"]["save"]):
         assert words in readme
+
+
+def test_notes_call_nodes_commands_and_tabs_as_they_are_shown() -> None:
+    shown = set()
+    for language in ("en", "zh"):
+        shown |= {each["display_name"] for each in json.loads(text(f"locales/{language}/nodeDefs.json")).values()}
+        shown |= {each["label"] for each in json.loads(text(f"locales/{language}/commands.json")).values()}
+        shown.add(json.loads(text(f"locales/{language}/main.json"))["hunyuan"]["sidebar"]["title"])
     for template in TEMPLATES:
-        for named in re.findall(r"\*\*(Hunyuan[:：][^*]+)\*\*|“(Hunyuan：[^”]+)”", note(template)):
-            labels = [
-                json.loads(text(f"locales/{each}/commands.json"))["Hunyuan_SetKey"]["label"] for each in ("en", "zh")
-            ]
-            assert (named[0] or named[1]) in labels, template
+        named = re.findall(r"\*\*(Hunyuan[^*]+)\*\*|“((?:Hunyuan：|混元)[^”]+)”", note(template))
+        assert {english or chinese for english, chinese in named} <= shown, template
 
 
 def test_both_readmes_have_the_same_parts() -> None:
