@@ -29,10 +29,10 @@ async def _attach(job: Job, own: TaskRow, task_id: str) -> Accepted | None:
     if older is None or older.id == own.id:
         return None
     if older.task_id is None:
-        older = await job.background.blocking(journal.submitted, older.id, task_id)
+        older = await job.background.blocking(journal.mark_submitted, older.id, task_id)
     if older is None or not older.state.is_attachable:
         return None
-    gone = await job.background.blocking(journal.dropped, own.id)
+    gone = await job.background.blocking(journal.mark_dropped, own.id)
     job.tools.on_change(gone or replace(own, hidden=True))
     job.row, job.paid = older, False
     job.tools.on_change(older)

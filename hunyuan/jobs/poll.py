@@ -64,7 +64,7 @@ async def _poll_to_the_end(job: Job, accepted: Accepted) -> tuple[TaskStatus, fl
             return said, None
         pending, measurable = elapsed, True
         if said.state is not row.state:
-            row = await job.note(row, tools.journal.progress, said.state)
+            row = await job.note(row, tools.journal.mark_progress, said.state)
         if not job.handles and (isinstance(job.wanted, TaskRow) or elapsed > SLOT_PATIENCE):
             return Left.STILL_RUNNING
 
@@ -150,7 +150,7 @@ async def _told(job: Job, row: TaskRow | None, error: HunyuanError, then: Next, 
             do="Set that key again to collect it.",
             task_id=row.task_id,
         )
-    if then is Next.TELL:
+    if then is Next.REPORT:
         again = "Run the same again later: it asks for this task once more, at no cost."
         return error.but(
             why=f"It accepted it {ago(age)} ago. {error.why}",
@@ -158,7 +158,7 @@ async def _told(job: Job, row: TaskRow | None, error: HunyuanError, then: Next, 
             money=Money.MAYBE_SPENT,
         )
     if not row.urls:  # else its link is known and may still work
-        await job.note(row, job.tools.journal.lost, error.what)
+        await job.note(row, job.tools.journal.mark_lost, error.what)
     return error.but(money=Money.MAYBE_SPENT)
 
 
@@ -169,9 +169,9 @@ async def _write_end(job: Job, row: TaskRow, status: TaskStatus, seconds: float 
     try:
         row = await job.note_charged(row)
         if status.state is TaskState.FAILED:
-            row = await job.note(row, journal.failed, status.gateway_code or "task_failed", status.words, True)
+            row = await job.note(row, journal.mark_failed, status.gateway_code or "task_failed", status.words, True)
         elif urls:
-            row = await job.note(row, journal.succeeded, urls, seconds)
+            row = await job.note(row, journal.mark_succeeded, urls, seconds)
     finally:
         job.release_slot()  # only now: who gets it must not find this task still running in the journal
     if status.state is not TaskState.FAILED:

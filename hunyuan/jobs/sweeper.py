@@ -93,7 +93,7 @@ class Sweeper:
             if row.id in self._hopeless:
                 self._hopeless.discard(row.id)
                 text = f"not collected within {GIVEN_UP_AFTER / 86400:g} days: upstream keeps results for 7"
-                await blocking(journal.lost, row.id, text)
+                await blocking(journal.mark_lost, row.id, text)
                 continue
             age = now - (row.submitted_at or row.created_at)
             too_old = age > GIVEN_UP_AFTER

@@ -90,7 +90,7 @@ class Journal(Steps, Queries, Links):
 
         def work(connection: Connection, now: float) -> Begun | Attached | Busy:
             check()
-            told = self._tell(
+            told = self._ask(
                 connection,
                 standing(connection.dialect.name, same=reuse, slots=True, **_limited(limits)),
                 fingerprint=fingerprint,
@@ -116,14 +116,14 @@ class Journal(Steps, Queries, Links):
 
         self._make_room(limits.max_in_flight or _USUALLY_IN_FLIGHT)
         try:
-            self._pay_debts()
+            self._write_pending()
         except JournalError as failure:
             raise JournalError(failure.what, why=failure.why, do=failure.do, money=Money.NOT_SPENT) from None
         try:
             return self._write(work, account=account, writing=held, money=Money.NOT_SPENT)
         except JournalError:
             # Its commit may have failed half-way: the row may be there, but it was certainly never sent.
-            self._owe(row_id, lambda: self.dropped(row_id))
+            self._write_later(row_id, lambda: self.mark_dropped(row_id))
             raise
 
     def admit(
@@ -155,7 +155,7 @@ class Journal(Steps, Queries, Links):
             first, *others = dict.fromkeys(fingerprints)
             asked = {"fingerprint": first, "asked": now, **_periods(account, context, now)}
             whole = standing(connection.dialect.name, same=reuse, writing=bool(writing), **_limited(limits))
-            told = self._tell(connection, whole, writing=writing, **asked)
+            told = self._ask(connection, whole, writing=writing, **asked)
             new = list(fingerprints)
             if reuse:
                 known = [told, *(self._alike(connection, fingerprint, now) for fingerprint in others)]
@@ -193,11 +193,11 @@ class Journal(Steps, Queries, Links):
 
         return self._write(work, account=account, writing=Writing(durable=True, locks=(f"task:{checked}",)))
 
-    def _tell(self, connection: Connection, wanted: CompoundSelect[Any], **values: object) -> list[Told]:
+    def _ask(self, connection: Connection, wanted: CompoundSelect[Any], **values: object) -> list[Told]:
         return [Told(*row) for row in connection.execute(wanted, values)]
 
     def _alike(self, connection: Connection, fingerprint: str, now: float) -> list[Told]:
-        return self._tell(connection, standing(connection.dialect.name, same=True), fingerprint=fingerprint, asked=now)
+        return self._ask(connection, standing(connection.dialect.name, same=True), fingerprint=fingerprint, asked=now)
 
     def _attachable(self, connection: Connection, told: Sequence[Told], now: float) -> str | None:
         return _reusable(told, lambda: self._living(connection, now))[0]

@@ -14,7 +14,7 @@ from .workers import Workers
 class Links(Workers):
     """URLs by a key of the caller's (a content digest and what else makes the upload differ)."""
 
-    def link_get(self, key: str) -> Link | None:
+    def find_link(self, key: str) -> Link | None:
         """The URL remembered for a key, unless it expired."""
 
         def work(connection: Connection) -> Link | None:
@@ -25,7 +25,7 @@ class Links(Workers):
 
         return self._db.read(work, money=Money.NOT_SPENT)
 
-    def link_put(self, key: str, url: str, way: str, expires_at: float | None) -> None:
+    def save_link(self, key: str, url: str, way: str, expires_at: float | None) -> None:
         """Remember a URL, in place of an older one. expires_at: unix seconds, None = not known to expire."""
 
         def work(connection: Connection, now: float) -> None:
@@ -36,7 +36,7 @@ class Links(Workers):
 
         self._write(work, writing=SINGLE, money=Money.NOT_SPENT)
 
-    def link_drop(self, key: str) -> None:
+    def drop_link(self, key: str) -> None:
         """Forget a URL that turned out dead."""
         self._write(
             lambda connection, now: connection.execute(delete(links).where(links.c.key == key)).close(),

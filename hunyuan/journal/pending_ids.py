@@ -21,10 +21,11 @@ from ..errors import InvalidTaskIdError
 from ..task_ids import check_given_id
 
 SPARE_BYTES = 4096  # a block of most file systems; an id takes some hundred
-_NAME, _SPARE = "owed-{}.json", "spare-{}.owed"
+_NAME, _SPARE = "pending-{}.json", "spare-{}.pending"
+_EARLIER_NAME = "owed-*.json"  # as an earlier version wrote them
 
 
-class OwedIds:
+class PendingIds:
     """One file an id in one directory: nothing is ever added to a file that another process may be about to remove.
 
     last_resorts: directories that this user alone may use, on another file system if possible; made when needed.
@@ -63,7 +64,7 @@ class OwedIds:
                 failures.append(failure)
         raise failures[0]
 
-    def pay(self, write: Callable[[str, str], object]) -> None:
+    def flush(self, write: Callable[[str, str], object]) -> None:
         """Hand every id of every worker of this machine to `write`, then remove its file.
 
         What `write` raises leaves the rest where it is. An id may be handed over twice. A file that cannot be read as
@@ -71,8 +72,8 @@ class OwedIds:
         """
         for file in self._files():
             try:
-                owed = json.loads(file.read_text(encoding="utf-8"))
-                row_id, task_id = str(owed["row_id"]), check_given_id(str(owed["task_id"]))
+                kept = json.loads(file.read_text(encoding="utf-8"))
+                row_id, task_id = str(kept["row_id"]), check_given_id(str(kept["task_id"]))
             except FileNotFoundError:
                 continue  # another process was faster
             except (ValueError, KeyError, TypeError, InvalidTaskIdError):
@@ -82,7 +83,7 @@ class OwedIds:
 
     def _files(self) -> Iterator[Path]:
         for directory in (self._directory, *filter(_is_ours_alone, self._last_resorts)):
-            yield from sorted(directory.glob(_NAME.format("*")))
+            yield from sorted([*directory.glob(_NAME.format("*")), *directory.glob(_EARLIER_NAME)])
 
     def _into_new_file(self, name: str, content: bytes) -> None:
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -141,7 +142,7 @@ def _last_resorts(directory: Path) -> tuple[Path, ...]:
     """The machine's memory, where it is a folder (Linux), and the folder for temporary files: both outlive a kill."""
     mark = hashlib.sha256(str(directory.absolute()).encode()).hexdigest()[:16]
     bases = (Path("/dev/shm"), Path(tempfile.gettempdir()))
-    return tuple(base / f"hunyuan-owed-{_user()}-{mark}" for base in bases if base.is_dir())
+    return tuple(base / f"hunyuan-kept-{_user()}-{mark}" for base in bases if base.is_dir())
 
 
 def _is_ours_alone(directory: Path) -> bool:

@@ -84,7 +84,7 @@ class SqliteBackend(Backend):
     def _open(self) -> Engine:
         if not self.path.exists():
             os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))  # prompts are nobody else's
-        self._settle_mode(why_not_wal(self.path))
+        self._choose_mode(why_not_wal(self.path))
         _check(self.path, self._busy_seconds)
         engine = _engine(self.path, self._busy_seconds)
         try:
@@ -97,7 +97,7 @@ class SqliteBackend(Backend):
         self._opened, self._witness = Files.at(self.path), engine.connect()
         return engine
 
-    def _settle_mode(self, why_not: str) -> None:
+    def _choose_mode(self, why_not: str) -> None:
         if why_not and self._has_wal:
             self._announce(
                 f"The folder of the journal {self.name} cannot have SQLite's write-ahead log: {why_not}. The journal "

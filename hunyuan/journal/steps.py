@@ -21,7 +21,7 @@ from ..models import StoredImage, TaskState
 from ..task_ids import check_given_id
 from . import statements as sql
 from .backend import DURABLE, SINGLE, Writing
-from .pending_ids import OwedIds
+from .pending_ids import PendingIds
 from .record_codec import columns_of, files_json, row_from, storable, texts_json
 from .records import DROPPED, TaskRow
 from .tables import tasks
@@ -34,13 +34,13 @@ _NO_ROOM = {errno.ENOSPC, errno.EIO, getattr(errno, "EDQUOT", errno.ENOSPC)}  # 
 class Steps(Workers):
     """The steps of one task, by its local row id."""
 
-    def __init__(self, *arguments: Any, owed_ids: OwedIds | None = None, **options: Any) -> None:
+    def __init__(self, *arguments: Any, pending_ids: PendingIds | None = None, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._guard = threading.Lock()
-        self._debts: dict[str, Callable[[], object]] = {}
-        self._owed_ids = owed_ids or OwedIds(self._db.directory)
+        self._unwritten: dict[str, Callable[[], object]] = {}
+        self._pending_ids = pending_ids or PendingIds(self._db.directory)
 
-    def submitted(self, row_id: str, task_id: str) -> TaskRow | None:
+    def mark_submitted(self, row_id: str, task_id: str) -> TaskRow | None:
         """The gateway accepted the task under this id. The id proves it: a row that was given up as `unknown`
         becomes `submitted` again. Where it cannot be written now, the next start of a worker with this directory
         writes it (`recover`), if the caller's own further tries do not. `begin` has taken room for it on the disk."""
@@ -50,38 +50,38 @@ class Steps(Workers):
             return self._step(steps, row_id, durable=True, about=checked, gateway_id=checked)
         except JournalError:
             with suppress(OSError):  # the caller hears of it below
-                self._owed_ids.add(row_id, checked)
+                self._pending_ids.add(row_id, checked)
             raise
 
-    def keep(self, row_id: str, task_id: str) -> None:
+    def keep_task_id(self, row_id: str, task_id: str) -> None:
         """Write a task id beside the journal, for the next start: the process ends before the journal has it."""
         with suppress(OSError):  # nobody is left who could be told
-            self._owed_ids.add(row_id, check_given_id(task_id))
+            self._pending_ids.add(row_id, check_given_id(task_id))
 
     def close(self) -> None:
         """The orderly end of this worker: how its tasks ended is written, and they are free for others at once."""
         try:
-            self._pay_debts()
+            self._write_pending()
         finally:
             super().close()
 
-    def charged(self, row_id: str, credits: int) -> TaskRow | None:
+    def mark_charged(self, row_id: str, credits: int) -> TaskRow | None:
         """The gateway named what the task cost. One that was paid for elsewhere stays at 0."""
         return self._step([sql.TO_CHARGED], row_id, charged=credits)
 
-    def progress(self, row_id: str, state: TaskState) -> TaskRow | None:
+    def mark_progress(self, row_id: str, state: TaskState) -> TaskRow | None:
         """What a poll said. Written only when it is the first that says `running`."""
         return self._step([sql.TO_RUNNING] if state is TaskState.RUNNING else [], row_id)
 
-    def stalled(self, row_id: str, text: str) -> TaskRow | None:
+    def mark_stalled(self, row_id: str, text: str) -> TaskRow | None:
         """The gateway says nothing usable of the task, for the reason `text`: open, but not in flight."""
         return self._step([sql.TO_STALLED], row_id, new_text=_text(text))
 
-    def resumed(self, row_id: str) -> TaskRow | None:
+    def mark_resumed(self, row_id: str) -> TaskRow | None:
         """The gateway works on the task after all: in flight again."""
         return self._step([sql.TO_RESUMED], row_id)
 
-    def succeeded(self, row_id: str, urls: Sequence[str], seconds: float | None) -> TaskRow | None:
+    def mark_succeeded(self, row_id: str, urls: Sequence[str], seconds: float | None) -> TaskRow | None:
         """The gateway has the image at these URLs; the task took `seconds`. Again: newer URLs.
 
         Data URIs are kept only where no task id could fetch the image again.
@@ -98,30 +98,30 @@ class Steps(Workers):
         # With image data in the answer itself, this row is all there is of it until it is stored.
         return self._write(work, writing=DURABLE if len(remote) < len(urls) else SINGLE, money=Money.SPENT)
 
-    def collected(self, row_id: str, files: Sequence[StoredImage]) -> TaskRow | None:
+    def mark_collected(self, row_id: str, files: Sequence[StoredImage]) -> TaskRow | None:
         """The original files are on disk, verified."""
         return self._step([sql.TO_COLLECTED], row_id, new_files=files_json(files))
 
-    def failed(self, row_id: str, code: str, text: str, sent: bool) -> TaskRow | None:
+    def mark_failed(self, row_id: str, code: str, text: str, sent: bool) -> TaskRow | None:
         """The task failed. sent: the gateway had accepted it, so its credits count as refunded; False: the create
         certainly did not arrive or was refused, and it counts nothing. A task that succeeded stays so."""
         steps = [sql.TO_FAILED] if sent else [sql.TO_NEVER_SENT, sql.TO_FAILED]
         money = Money.REFUNDED if sent else Money.NOT_SPENT
-        return self._settle(steps, row_id, money, new_code=code, new_text=_text(text))
+        return self._mark_ended(steps, row_id, money, new_code=code, new_text=_text(text))
 
-    def unknown(self, row_id: str, text: str) -> TaskRow | None:
+    def mark_unknown(self, row_id: str, text: str) -> TaskRow | None:
         """The create was sent and its answer is lost: it may have been billed."""
-        return self._settle([sql.TO_UNKNOWN], row_id, Money.MAYBE_SPENT, new_text=_text(text))
+        return self._mark_ended([sql.TO_UNKNOWN], row_id, Money.MAYBE_SPENT, new_text=_text(text))
 
-    def delivered(self, row_id: str) -> TaskRow | None:
+    def mark_delivered(self, row_id: str) -> TaskRow | None:
         """A node gave the image to the graph."""
         return self._step([sql.TO_DELIVERED], row_id)
 
-    def dropped(self, row_id: str) -> TaskRow | None:
+    def mark_dropped(self, row_id: str) -> TaskRow | None:
         """The create was certainly never sent: `failed` with 0 credits, and not on the list."""
-        return self._settle([sql.TO_DROPPED], row_id, Money.NOT_SPENT, new_code=DROPPED)
+        return self._mark_ended([sql.TO_DROPPED], row_id, Money.NOT_SPENT, new_code=DROPPED)
 
-    def lost(self, row_id: str, text: str) -> TaskRow | None:
+    def mark_lost(self, row_id: str, text: str) -> TaskRow | None:
         """The image can no longer be had (link dead, file gone): not attached to and not collected any more, but
         still counted."""
         return self._step([sql.TO_LOST], row_id, new_text=_text(text))
@@ -134,7 +134,7 @@ class Steps(Workers):
         """Put a task that was hidden back on the list."""
         return self._step([sql.TO_SHOWN], row_id)
 
-    def evicted(self, row_id: str) -> TaskRow | None:
+    def mark_evicted(self, row_id: str) -> TaskRow | None:
         """Its files were removed to make room; its URLs may still fetch them again."""
         return self._step([sql.TO_EVICTED], row_id)
 
@@ -145,15 +145,15 @@ class Steps(Workers):
 
     def heartbeat(self, account: str = "") -> None:
         """Say that this worker lives, and write what the database could not take before. At least every 10 seconds."""
-        self._pay_debts()
+        self._write_pending()
         super().heartbeat(account)
 
     def recover(self) -> list[TaskRow]:
         """`intended` rows of dead workers become `unknown` (sent or not, nobody knows), unless their task id was kept
         on this machine; returns the unknown ones. At start and every now and then."""
-        self._pay_debts()
+        self._write_pending()
         try:
-            self._owed_ids.pay(self.submitted)
+            self._pending_ids.flush(self.mark_submitted)
         except OSError as failure:
             raise JournalError(
                 f"The task ids kept in {self._db.directory} cannot be read.",
@@ -183,16 +183,16 @@ class Steps(Workers):
         )
 
     # A task of ours that ended while the database was away would stay `intended` as long as this process lives, and
-    # the same request would wait for it: how it ended is owed, and written before the next begin or heartbeat.
+    # the same request would wait for it: how it ended is kept, and written before the next begin or heartbeat.
 
-    def _settle(self, steps: Sequence[Update], row_id: str, money: Money, **values: Any) -> TaskRow | None:
+    def _mark_ended(self, steps: Sequence[Update], row_id: str, money: Money, **values: Any) -> TaskRow | None:
         def write() -> TaskRow | None:
             return self._step(steps, row_id, money, durable=True, **values)
 
         try:
             return write()
         except JournalError:
-            self._owe(row_id, write)
+            self._write_later(row_id, write)
             raise
 
     def _make_room(self, ids: int) -> None:
@@ -201,7 +201,7 @@ class Steps(Workers):
         Where this user may not write at all, on a machine whose journal is elsewhere, there is nothing to keep it in.
         """
         try:
-            self._owed_ids.make_room(ids)
+            self._pending_ids.make_room(ids)
         except OSError as failure:
             if failure.errno not in _NO_ROOM:
                 return
@@ -212,17 +212,17 @@ class Steps(Workers):
                 money=Money.NOT_SPENT,
             ) from failure
 
-    def _owe(self, row_id: str, write: Callable[[], object]) -> None:
+    def _write_later(self, row_id: str, write: Callable[[], object]) -> None:
         with self._guard:
-            self._debts[row_id] = write
+            self._unwritten[row_id] = write
 
-    def _pay_debts(self) -> None:
+    def _write_pending(self) -> None:
         with self._guard:
-            debts = dict(self._debts)
-        for row_id, write in debts.items():
+            waiting = dict(self._unwritten)
+        for row_id, write in waiting.items():
             write()
             with self._guard:
-                self._debts.pop(row_id, None)
+                self._unwritten.pop(row_id, None)
 
 
 def _take(connection: Connection, steps: Sequence[Update], row_id: str, now: float, **values: Any) -> TaskRow | None:

@@ -52,7 +52,7 @@ class EvictionJournal(Protocol):
         """Delivered tasks with files, the longest delivered first; everywhere: all, whoever removed theirs."""
         ...
 
-    def evicted(self, row_id: str) -> object:
+    def mark_evicted(self, row_id: str) -> object:
         """The files of a task were removed."""
         ...
 
@@ -223,7 +223,7 @@ class ResultStore:
                     here = sum(self._remove(image) for image in row.files)
                     freed += here
                     if here or not self._shared:  # what lies on another machine is not ours to write off
-                        self._journal.evicted(row.id)
+                        self._journal.mark_evicted(row.id)
                 if not rows or self._shared:
                     break
             return freed

@@ -79,7 +79,7 @@ def restore(runtime: Runtime, row_id: str) -> TaskRow:
 def used(runtime: Runtime, row_id: str) -> TaskRow:
     """The page gave an image of the task to ComfyUI: it counts as delivered. Blocking."""
     row = row_of(runtime, row_id)
-    return runtime.journal.delivered(row.id) or row
+    return runtime.journal.mark_delivered(row.id) or row
 
 
 def original(runtime: Runtime, row_id: str, number: int) -> tuple[bytes, str, str]:
@@ -157,7 +157,7 @@ def _input_url(runtime: Runtime, identity: str) -> str | None:
 
     if identity.startswith("url:"):
         return identity.removeprefix("url:")
-    link = runtime.journal.link_get(remembered_key(identity))
+    link = runtime.journal.find_link(remembered_key(identity))
     return link.url if link else None
 
 

@@ -108,9 +108,9 @@ def stored(name: str = "n1_0.png", digest: str = "d" * 64) -> StoredImage:
 
 def collect(journal: Journal, row: TaskRow, task_id: str) -> None:
     """The rest of a task's life after `begin`, without a hitch."""
-    journal.submitted(row.id, task_id)
-    journal.succeeded(row.id, ["https://cdn.test/a.png"], 6.5)
-    journal.collected(row.id, [stored(f"{task_id}_0.png")])
+    journal.mark_submitted(row.id, task_id)
+    journal.mark_succeeded(row.id, ["https://cdn.test/a.png"], 6.5)
+    journal.mark_collected(row.id, [stored(f"{task_id}_0.png")])
 
 
 # The tables as version 1 of the schema had them, for SQLite and PostgreSQL.

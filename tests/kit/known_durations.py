@@ -37,8 +37,8 @@ def remember_quick_tasks(state_directory: Path, seconds: float = 0.4, url: str =
                 request, base_url="http://long.ago", account="", context=RunContext(), limits=Limits()
             )
             assert isinstance(begun, Begun)
-            journal.succeeded(begun.row.id, ["http://long.ago/result.png"], seconds)
-            journal.collected(begun.row.id, [])
+            journal.mark_succeeded(begun.row.id, ["http://long.ago/result.png"], seconds)
+            journal.mark_collected(begun.row.id, [])
             journal.hide(begun.row.id)
     journal.close()
 

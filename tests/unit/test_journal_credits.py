@@ -37,14 +37,14 @@ def shanghai() -> Iterator[None]:
 def test_credits_by_what_became_of_them(tmp_path: Path) -> None:
     journal = open_journal(tmp_path)
     rows = {number: begun(journal, number) for number in range(7)}
-    journal.submitted(rows[1].id, "n1")
-    journal.submitted(rows[2].id, "n2")
-    journal.progress(rows[2].id, TaskState.RUNNING)
+    journal.mark_submitted(rows[1].id, "n1")
+    journal.mark_submitted(rows[2].id, "n2")
+    journal.mark_progress(rows[2].id, TaskState.RUNNING)
     collect(journal, rows[3], "n3")
-    journal.submitted(rows[4].id, "n4")
-    journal.failed(rows[4].id, "1200", "moderated", sent=True)
-    journal.failed(rows[5].id, "rejected", "bad size", sent=False)
-    journal.unknown(rows[6].id, "connection reset")
+    journal.mark_submitted(rows[4].id, "n4")
+    journal.mark_failed(rows[4].id, "1200", "moderated", sent=True)
+    journal.mark_failed(rows[5].id, "rejected", "bad size", sent=False)
+    journal.mark_unknown(rows[6].id, "connection reset")
     expected = [
         RowMoney.MAYBE, RowMoney.SPENT, RowMoney.SPENT, RowMoney.SPENT, RowMoney.REFUNDED, RowMoney.NONE, RowMoney.MAYBE
     ]  # fmt: skip
@@ -56,19 +56,19 @@ def test_what_the_gateway_charged_counts_in_every_total(tmp_path: Path) -> None:
     journal = open_journal(tmp_path)
     cheap, dear, free, failed = (begun(journal, number, context=SESSION) for number in range(4))
     collect(journal, cheap, "n0")
-    journal.submitted(dear.id, "n1")
+    journal.mark_submitted(dear.id, "n1")
     for row, credits in ((cheap, 15), (dear, 40), (free, 0), (failed, 30)):
-        journal.charged(row.id, credits)
-    journal.failed(failed.id, "task_failed", "no luck", sent=True)
+        journal.mark_charged(row.id, credits)
+    journal.mark_failed(failed.id, "task_failed", "no luck", sent=True)
     assert [fresh(journal, row).credits for row in (cheap, dear, free, failed)] == [15, 40, 0, 30]
     totals = CreditTotals(spent=55, refunded=30)
     assert journal.credits(session="s1") == journal.credits(day=journal.today()) == journal.credits() == totals
     with pytest.raises(CreditLimitError, match="55 are counted already"):
         begin(journal, 9, context=SESSION, limits=Limits(credits_per_session=79))
     adopted = journal.adopt("n9", base_url=GATEWAY, account=ACCOUNT, context=SESSION)
-    journal.charged(adopted.id, 15)
+    journal.mark_charged(adopted.id, 15)
     assert fresh(journal, adopted).credits == 0, "paid for elsewhere"
-    assert journal.charged("nobody", 15) is None
+    assert journal.mark_charged("nobody", 15) is None
 
 
 def test_totals_by_session_account_and_day(tmp_path: Path) -> None:
@@ -110,8 +110,8 @@ def test_the_limit_of_a_day_refuses_with_the_figures(tmp_path: Path) -> None:
     assert "credit_limit_per_day" in text
     assert refused.value.money is Money.NOT_SPENT
     assert sum(journal.counts().values()) == 2, "nothing was written"
-    journal.submitted(second.id, "n2")
-    journal.failed(second.id, "1200", "moderated", sent=True)
+    journal.mark_submitted(second.id, "n2")
+    journal.mark_failed(second.id, "1200", "moderated", sent=True)
     begun(journal, 3, limits=limits)
 
 
@@ -162,7 +162,7 @@ def test_what_was_let_in_is_counted_once_while_it_is_written_down(tmp_path: Path
     assert admitted(journal, [4], limits, promised=50, writing=[written.id, new_row_id()]) == {4}
     with pytest.raises(CreditLimitError, match=r"25 are counted already.*50 wait to be sent"):
         admitted(journal, [4], limits, promised=50)
-    journal.dropped(written.id)  # it goes on under another id
+    journal.mark_dropped(written.id)  # it goes on under another id
     with pytest.raises(CreditLimitError, match=r" 0 are counted already.*50 wait to be sent"):
         admitted(journal, [4, 5], limits, promised=50, writing=[written.id])
 

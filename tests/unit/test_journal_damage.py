@@ -152,8 +152,8 @@ def test_damage_while_at_work_is_set_aside_and_the_work_goes_on(tmp_path: Path, 
         database.close()
     assert set_aside_files(tmp_path) == []
     row = begun(journal, 1001)
-    journal.submitted(row.id, "n1001")
-    journal.succeeded(row.id, ["https://cdn.test/a.png"], 77.0)  # touches the damaged part, if nothing did before
+    journal.mark_submitted(row.id, "n1001")
+    journal.mark_succeeded(row.id, ["https://cdn.test/a.png"], 77.0)  # touches the damaged part, if nothing did before
     assert len(set_aside_files(tmp_path)) == 1
     assert len(said) == 1
     assert "401 tasks could be read" in said[0] if reopened else "402 tasks could be read" in said[0]

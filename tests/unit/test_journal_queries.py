@@ -36,7 +36,7 @@ def test_lists_by_state_and_search(tmp_path: Path) -> None:
     journal = open_journal(tmp_path)
     one = begun(journal, request=request(1, "A red Lighthouse at night"))
     two = begun(journal, request=request(2, "夜晚的灯塔 100% _x_"))
-    journal.submitted(two.id, "n77_hunyuan3")
+    journal.mark_submitted(two.id, "n77_hunyuan3")
     assert [row.id for row in journal.list_tasks(TaskState.INTENDED)] == [one.id]
     assert {row.id for row in journal.list_tasks([TaskState.INTENDED, TaskState.SUBMITTED])} == {one.id, two.id}
     assert [row.id for row in journal.list_tasks(search="NIGHT red")] == [one.id]
@@ -54,7 +54,7 @@ def test_counts_and_the_undelivered(tmp_path: Path) -> None:
     begun(journal, 3)
     collect(journal, first, "n1")
     collect(journal, second, "n2")
-    journal.delivered(first.id)
+    journal.mark_delivered(first.id)
     counts = journal.counts()
     assert (counts[TaskState.COLLECTED], counts[TaskState.INTENDED], counts[TaskState.FAILED]) == (2, 1, 0)
     assert journal.undelivered() == 1
@@ -80,7 +80,7 @@ def test_left_behind_is_what_earlier_starts_paid_for_and_nobody_living_is_about_
         clock.now += 10
         journal.heartbeat()
     assert journal.left_behind("s2") == 3
-    journal.delivered(rows[0].id)
+    journal.mark_delivered(rows[0].id)
     journal.hide(rows[1].id)
     assert journal.left_behind("s2") == 1
     assert journal.left_behind("s3") == 2
@@ -92,9 +92,9 @@ def test_durations_are_of_one_kind_newest_first(tmp_path: Path) -> None:
     for number in range(25):
         row = begun(journal, number)
         clock.now += 1
-        journal.submitted(row.id, f"n{number}")
-        journal.succeeded(row.id, ["https://cdn.test/a.png"], float(number))
-    journal.submitted(begun(journal, 99).id, "n99")
+        journal.mark_submitted(row.id, f"n{number}")
+        journal.mark_succeeded(row.id, ["https://cdn.test/a.png"], float(number))
+    journal.mark_submitted(begun(journal, 99).id, "n99")
     square, wide = ImageSize(1024, 1024), ImageSize(1280, 720)
     assert journal.durations(TaskType.TEXT_TO_IMAGE, square) == [float(k) for k in range(24, 4, -1)]
     assert journal.durations(TaskType.TEXT_TO_IMAGE, square, limit=2) == [24.0, 23.0]
@@ -110,9 +110,9 @@ def test_the_longest_delivered_is_evictable_first_and_only_the_delivered(tmp_pat
         collect(journal, row, f"n{number}")
     for row in (rows[2], rows[0]):
         clock.now += 1
-        journal.delivered(row.id)
+        journal.mark_delivered(row.id)
     assert [row.id for row in journal.evictable()] == [rows[2].id, rows[0].id]
-    journal.evicted(rows[2].id)
+    journal.mark_evicted(rows[2].id)
     assert [row.id for row in journal.evictable()] == [rows[0].id]
     collect(journal, rows[2], "n2")
     assert rows[2].id in [row.id for row in journal.evictable()], "fetched again"
@@ -123,29 +123,29 @@ def test_what_is_not_there(tmp_path: Path) -> None:
     assert journal.get("none") is None
     assert journal.by_task_id("none") is None
     assert not journal.claim("none")
-    journal.submitted("none", "n1")
-    journal.succeeded("none", ["https://cdn.test/a.png"], 1.0)
+    journal.mark_submitted("none", "n1")
+    journal.mark_succeeded("none", ["https://cdn.test/a.png"], 1.0)
     assert journal.list_tasks() == []
 
 
 def test_links_are_remembered_until_they_expire(tmp_path: Path) -> None:
     clock = HandClock()
     journal = open_journal(tmp_path, clock=clock)
-    assert journal.link_get("pixels:ab") is None
-    journal.link_put("pixels:ab", "https://store.test/1", "s3", NOON + 100)
-    journal.link_put("pixels:cd", "https://store.test/2", "remembered", None)
+    assert journal.find_link("pixels:ab") is None
+    journal.save_link("pixels:ab", "https://store.test/1", "s3", NOON + 100)
+    journal.save_link("pixels:cd", "https://store.test/2", "remembered", None)
     again = open_journal(tmp_path, "worker-2", clock)
-    assert again.link_get("pixels:ab") == Link("pixels:ab", "https://store.test/1", "s3", NOON + 100, NOON)
-    again.link_put("pixels:ab", "https://store.test/3", "http", NOON + 50)
-    found = journal.link_get("pixels:ab")
+    assert again.find_link("pixels:ab") == Link("pixels:ab", "https://store.test/1", "s3", NOON + 100, NOON)
+    again.save_link("pixels:ab", "https://store.test/3", "http", NOON + 50)
+    found = journal.find_link("pixels:ab")
     assert found is not None
     assert found.url == "https://store.test/3"
     clock.now += 50
-    assert journal.link_get("pixels:ab") is None
+    assert journal.find_link("pixels:ab") is None
     clock.now += 1e9
-    assert journal.link_get("pixels:cd") is not None
-    journal.link_drop("pixels:cd")
-    assert again.link_get("pixels:cd") is None
+    assert journal.find_link("pixels:cd") is not None
+    journal.drop_link("pixels:cd")
+    assert again.find_link("pixels:cd") is None
 
 
 def test_no_step_of_a_task_reads_through_the_whole_table(tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ def test_no_step_of_a_task_reads_through_the_whole_table(tmp_path: Path) -> None
         row = begun(journal, 2, limits=limits)
         journal.find_reusable(row.fingerprint)
         collect(journal, row, "n2")
-        journal.delivered(row.id)
+        journal.mark_delivered(row.id)
         journal.survey(ACCOUNT)
         journal.recover()
         journal.undelivered()

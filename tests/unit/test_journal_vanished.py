@@ -18,11 +18,11 @@ SIDES = {"the log": ("-wal",), "the index": ("-shm",), "both": ("-wal", "-shm"),
 AT_WORK = """
 ids = {number: begun(journal, number).id for number in range(4)}
 for number in (0, 1):
-    journal.submitted(ids[number], f"n{number}")
+    journal.mark_submitted(ids[number], f"n{number}")
 say("ready")
 sys.stdin.readline()
 for number in (2, 3):
-    journal.submitted(ids[number], f"n{number}")
+    journal.mark_submitted(ids[number], f"n{number}")
 say("written")
 sys.stdin.readline()
 """
@@ -90,7 +90,7 @@ def test_a_journal_that_was_put_in_its_place_gets_what_it_does_not_know(tmp_path
     names = ("journal.sqlite3", "copy")
     with closing(sqlite3.connect(tmp_path / names[0])) as source, closing(sqlite3.connect(tmp_path / names[1])) as copy:
         source.backup(copy)
-    journal.submitted(first.id, "n1")
+    journal.mark_submitted(first.id, "n1")
     second = begun(journal, 2)
     shutil.move(tmp_path / "copy", tmp_path / "journal.sqlite3")
     journal.heartbeat()

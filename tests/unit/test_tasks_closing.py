@@ -161,7 +161,7 @@ async def test_a_timeout_while_a_refused_create_is_taken_back_says_that_nothing_
 
 @story({"on": "create", "status": 401})
 async def test_how_a_task_ended_while_the_journal_was_away_is_written_at_the_end(rig: Rig) -> None:
-    """Owed in memory only: the next start would take the row for a lost answer that may have been billed."""
+    """Waiting in memory only: the next start would take the row for a lost answer that may have been billed."""
     failed = rig.journal._step
 
     def broken(*_: object, **__: object) -> Any:

@@ -79,7 +79,9 @@ async def test_a_full_results_disk_loses_no_image(rig: Rig, shape: str) -> None:
     assert rig.billed == 1
 
 
-@pytest.mark.parametrize("step", ["progress", "succeeded", "collected", "unknown", "failed", "get"])
+@pytest.mark.parametrize(
+    "step", ["mark_progress", "mark_succeeded", "mark_collected", "mark_unknown", "mark_failed", "get"]
+)
 @pytest.mark.parametrize("after", [0.0, 9.0])
 @story
 async def test_a_step_that_cannot_be_written_once(rig: Rig, step: str, after: float) -> None:
@@ -97,7 +99,7 @@ async def test_a_step_that_cannot_be_written_once(rig: Rig, step: str, after: fl
 
 
 @pytest.mark.parametrize("shape", ["direct_b64", "direct_url"])
-@pytest.mark.parametrize(("step", "after"), [("succeeded", 0), ("collected", 0), ("get", 0), ("get", 1)])
+@pytest.mark.parametrize(("step", "after"), [("mark_succeeded", 0), ("mark_collected", 0), ("get", 0), ("get", 1)])
 @story(task=lambda shape: {"shape": shape})
 async def test_an_image_inside_the_creates_answer_outlives_a_journal_that_fails(
     rig: Rig, shape: str, step: str, after: int

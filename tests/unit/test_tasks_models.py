@@ -167,9 +167,9 @@ async def test_durations_are_learned_by_model_and_choice(rig: Rig) -> None:
 def test_an_id_that_comes_late_counts_the_models_own_price(tmp_path: Path) -> None:
     journal = open_journal(tmp_path)
     row = begun(journal, request=plain("recraft-v4")[0])
-    journal.failed(row.id, "x", "refused", False)
+    journal.mark_failed(row.id, "x", "refused", False)
     assert fresh(journal, row).credits == 0
-    journal.submitted(row.id, "n1")
+    journal.mark_submitted(row.id, "n1")
     assert (fresh(journal, row).credits, fresh(journal, row).state) == (10, TaskState.SUBMITTED)
 
 

@@ -331,11 +331,11 @@ class FullDisk:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._journal, name)
 
-    def submitted(self, row_id: str, task_id: str) -> TaskRow | None:
+    def mark_submitted(self, row_id: str, task_id: str) -> TaskRow | None:
         if self.failures:
             self.failures -= 1
             raise errors.JournalError("The disk is full.")
-        return self._journal.submitted(row_id, task_id)
+        return self._journal.mark_submitted(row_id, task_id)
 
 
 @story
