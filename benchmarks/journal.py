@@ -121,7 +121,7 @@ def run(
     """
     with tempfile.TemporaryDirectory() as directory:
         database = Database(Path(directory), url, clock=time, announce=print)
-        journal = Journal(database, worker_id=secrets.token_hex(8), clock=time)
+        journal = Journal(database, worker_id=secrets.token_hex(8))
         try:
             _fill(database, rows)
             filled()

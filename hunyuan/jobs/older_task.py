@@ -42,6 +42,6 @@ async def _attach(job: Job, own: TaskRow, task_id: str) -> Accepted | None:
 
 async def _answer_was_lost(job: Job, own: TaskRow) -> TaskRow | None:
     """The newest task of the same request whose create was never answered: this is what became of it."""
-    unknown = await job.background.blocking(job.tools.journal.list_tasks, TaskState.UNKNOWN)
+    unknown = await job.background.blocking(job.tools.journal.overview.list_tasks, TaskState.UNKNOWN)
     alike = (row for row in unknown if (row.fingerprint, row.account) == (own.fingerprint, own.account))
     return next((row for row in alike if row.task_id is None), None)

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..errors import JournalError, Money
-from .backend import PLAIN, Backend, HasTime, Writing
+from .backend import Backend, HasTime, Writing
 from .tables import VERSION, NewerSchemaError
 
 T = TypeVar("T")
@@ -65,15 +65,17 @@ class Database:
         self,
         work: Callable[[Connection], T],
         *,
-        writing: Writing = PLAIN,
+        durable: bool = False,
+        locks: tuple[str, ...] = (),
         money: Money = Money.NOT_SPENT,
         task_id: str | None = None,
     ) -> T:
         """What `work` returns from a writing transaction; it may run twice (damage set aside, connection cut).
 
+        durable, locks: see `Writing`.
         money, task_id: what a failure is to say of the credits, and which task it is about.
         """
-        return self._run(work, "written", money, writing, task_id)
+        return self._run(work, "written", money, Writing(durable, locks), task_id)
 
     @property
     def backend(self) -> Backend:

@@ -45,12 +45,12 @@ class PendingIds:
 
     def make_room(self, count: int) -> None:
         """See to it that so many ids can be kept whatever happens to the disk's free space. Raises OSError."""
-        for number in range(count):
-            spare = self._directory / _SPARE.format(number)
-            if _size(spare) == SPARE_BYTES:
-                continue
-            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._put(spare, b" " * SPARE_BYTES)
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with os.scandir(self._directory) as found:
+            sizes = {each.name: each.stat().st_size for each in found if each.name.startswith("spare-")}
+        for name in map(_SPARE.format, range(count)):
+            if sizes.get(name) != SPARE_BYTES:
+                self._put(self._directory / name, b" " * SPARE_BYTES)
 
     def add(self, row_id: str, task_id: str) -> None:
         """Write an id down, on the disk itself. Raises OSError where no place takes it."""
@@ -158,10 +158,3 @@ def _is_ours_alone(directory: Path) -> bool:
 
 def _user() -> int:
     return os.getuid() if os.name == "posix" else 0
-
-
-def _size(file: Path) -> int:
-    try:
-        return file.stat().st_size
-    except OSError:
-        return -1

@@ -39,7 +39,7 @@ def listed(runtime: Runtime, query: Mapping[str, str]) -> dict[str, Any]:
     rows: list[TaskRow] = []
     before = text_of(query, "before") or None
     while len(rows) <= limit:
-        page = runtime.journal.list_tasks(FILTERS[wanted], before, limit + 1, search)
+        page = runtime.journal.overview.list_tasks(FILTERS[wanted], before, limit + 1, search)
         rows += [row for row in page if wanted != "undelivered" or row.delivered_at is None]
         if len(page) <= limit:
             break
@@ -157,7 +157,7 @@ def _input_url(runtime: Runtime, identity: str) -> str | None:
 
     if identity.startswith("url:"):
         return identity.removeprefix("url:")
-    link = runtime.journal.find_link(remembered_key(identity))
+    link = runtime.journal.links.find(remembered_key(identity))
     return link.url if link else None
 
 

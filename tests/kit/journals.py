@@ -37,7 +37,7 @@ def open_journal(directory: Path, worker: str = "worker-1", clock: Any = None, *
     names = ("url", "announce", "busy_seconds")
     below = {name: options.pop(name) for name in names if name in options}
     database = options.pop("database", None) or open_database(directory, clock, **below)
-    return Journal(database, worker_id=worker, clock=clock, **options)
+    return Journal(database, worker_id=worker, **options)
 
 
 def open_database(directory: Path, clock: Any = None, **options: Any) -> Database:

@@ -53,10 +53,10 @@ def test_a_whole_life(tmp_path: Path, url: str) -> None:
     assert (end.state, end.task_id, end.prompt, end.seconds) == (TaskState.COLLECTED, "n1", "夜 \ufffd a prompt", 6.25)
     assert (end.files, end.urls, end.hidden) == ((stored(),), ("https://cdn.test/a.png",), False)
     assert isinstance(begin(journal, request=request(1, "夜 \0 a prompt")), Attached)
-    assert journal.durations(TaskType.TEXT_TO_IMAGE, ImageSize(1024, 1024)) == [6.25]
-    assert [found.id for found in journal.list_tasks(search="夜 PROMPT")] == [row.id]
-    assert journal.counts()[TaskState.COLLECTED] == 1
-    assert journal.credits(day=journal.today(), account=ACCOUNT).spent == 25
+    assert journal.overview.durations(TaskType.TEXT_TO_IMAGE, ImageSize(1024, 1024)) == [6.25]
+    assert [found.id for found in journal.overview.list_tasks(search="夜 PROMPT")] == [row.id]
+    assert journal.overview.counts()[TaskState.COLLECTED] == 1
+    assert journal.overview.credits(day=journal.overview.today(), account=ACCOUNT).spent == 25
     assert [found.id for found in journal.evictable()] == [row.id]
     on_this_machine = [file.read_bytes() for file in tmp_path.iterdir()]
     assert all(content.isspace() for content in on_this_machine), "nothing of it, only room for ids"
@@ -100,15 +100,15 @@ def test_the_rest_of_the_transitions(tmp_path: Path, url: str) -> None:
     journal.mark_lost(lost.id, "404")
     journal.mark_unknown(unknown.id, "lone \ud800")
     assert journal.find_reusable(lost.fingerprint) is None
-    assert journal.credits().maybe == 25
-    assert journal.credits().spent == 25
+    assert journal.overview.credits().maybe == 25
+    assert journal.overview.credits().spent == 25
     foreign = journal.adopt("m1", base_url=GATEWAY, account=ACCOUNT, context=RunContext())
     assert journal.adopt("m1", base_url=GATEWAY, account=ACCOUNT, context=RunContext()) == foreign
     journal.hide(foreign.id)
-    assert foreign.id not in {row.id for row in journal.list_tasks()}
-    journal.save_link("k", "https://store.test/1", "s3", None)
-    journal.save_link("k", "https://store.test/2", "s3", None)
-    link = journal.find_link("k")
+    assert foreign.id not in {row.id for row in journal.overview.list_tasks()}
+    journal.links.save("k", "https://store.test/1", "s3", None)
+    journal.links.save("k", "https://store.test/2", "s3", None)
+    link = journal.links.find("k")
     assert link is not None
     assert link.url == "https://store.test/2"
 
@@ -124,7 +124,7 @@ def test_clocks_of_the_machines_do_not_matter(tmp_path: Path, url: str) -> None:
     assert late.recover() == []
     second = begun(late, 2)
     assert abs(second.created_at - row.created_at) < 60
-    assert early.today() == late.today()
+    assert early.overview.today() == late.overview.today()
 
 
 def test_a_silent_worker_loses_its_slots_and_its_tasks(
@@ -258,8 +258,8 @@ def test_a_task_costs_few_round_trips(tmp_path: Path, url: str) -> None:
         journal.mark_delivered(row.id)
     finally:
         event.remove(Engine, "before_cursor_execute", note)
-    # A look, begin's four (its COMMIT is not told here), and one for each step.
-    assert len(sent) == 1 + 3 + 5, sent
+    # The look's, begin's, and each step's: what opens it, the time, its UPDATE and the row (COMMIT is not told here).
+    assert len(sent) == 5 + 9 + 5 * 4, sent
 
 
 def test_each_connection_gives_up_in_time_and_plans_once(url: str) -> None:
@@ -285,7 +285,7 @@ def test_a_connection_that_was_cut_is_made_anew_without_a_word(
     assert (True,) in postgres.run_sql(cut)
     begun(journal, 2)
     postgres.run_sql(cut)
-    assert journal.counts()[TaskState.INTENDED] == 2
+    assert journal.overview.counts()[TaskState.INTENDED] == 2
 
 
 def refusal(journal: Journal) -> str:

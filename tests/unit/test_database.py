@@ -104,14 +104,14 @@ def test_a_full_disk_refuses_before_sending_and_works_on_when_there_is_room(tmp_
         assert str(file_of(tmp_path)) in text
         assert "The disk is full. Free some space" in text
         assert text.endswith("No credits were spent.")
-        written = journal.counts()[TaskState.INTENDED]
+        written = journal.overview.counts()[TaskState.INTENDED]
         assert written > 10
         with pytest.raises(JournalError, match="full"):
             begin(journal, written)
-        assert journal.counts()[TaskState.INTENDED] == written
+        assert journal.overview.counts()[TaskState.INTENDED] == written
         size[0] = 100_000
         begun(journal, written)
-        assert sum(journal.counts().values()) == written + 1
+        assert sum(journal.overview.counts().values()) == written + 1
 
 
 def test_an_id_that_cannot_be_written_says_that_the_task_is_paid(tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ except Exception as error:
     assert text.endswith("No credits were spent.")
     written = int(worker.hear())
     assert worker.end() == 0
-    assert sum(open_journal(tmp_path).counts().values()) == written
+    assert sum(open_journal(tmp_path).overview.counts().values()) == written
 
 
 @pytest.mark.posix
@@ -308,7 +308,7 @@ def test_two_that_migrate_at_once(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert failures == []
-    assert sum(journals[0].counts().values()) == 5
+    assert sum(journals[0].overview.counts().values()) == 5
 
 
 def test_a_failed_write_tells_no_prompt_and_no_statement(tmp_path: Path) -> None:
@@ -337,6 +337,6 @@ def test_a_begin_that_failed_after_all_was_written_is_not_waited_for(tmp_path: P
             begin(journal)
     finally:
         event.remove(Engine, "commit", confirm_nothing)
-    assert journal.counts()[TaskState.INTENDED] == 1
+    assert journal.overview.counts()[TaskState.INTENDED] == 1
     begun(journal)
-    assert journal.credits().maybe == 25
+    assert journal.overview.credits().maybe == 25

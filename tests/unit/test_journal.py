@@ -284,7 +284,7 @@ def test_a_foreign_id_is_adopted_once_and_costs_nothing(tmp_path: Path) -> None:
     assert journal.by_task_id("n2") == foreign
     assert journal.by_task_id("n2", "https://elsewhere.test") is None
     journal.mark_collected(foreign.id, [stored("n2_0.png")])
-    assert journal.credits().spent == 25
+    assert journal.overview.credits().spent == 25
 
 
 def test_no_more_in_flight_than_the_limit(tmp_path: Path) -> None:

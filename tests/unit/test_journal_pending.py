@@ -134,7 +134,7 @@ def test_ids_outlive_a_disk_that_fills_up_while_creates_are_under_way_and_a_kill
     assert told[8].endswith("No credits were spent."), "and nothing more is sent"
     later = open_journal(tmp_path, "later", announce=lambda text: None)
     assert later.recover() == []
-    assert sorted(str(row.task_id) for row in later.list_tasks()) == [f"n{number}" for number in range(8)]
+    assert sorted(str(row.task_id) for row in later.overview.list_tasks()) == [f"n{number}" for number in range(8)]
     assert list(tmp_path.glob("pending-*")) == []
 
 
@@ -173,7 +173,7 @@ def test_ids_outlive_a_disk_that_breaks_in_the_memory_of_the_machine(tmp_path: P
     worker.kill()
     later = open_journal(disk, "later", pending_ids=PendingIds(disk, last_resorts=(memory,)))
     assert later.recover() == []
-    assert [row.task_id for row in later.list_tasks()] == ["n1"]
+    assert [row.task_id for row in later.overview.list_tasks()] == ["n1"]
     assert list(memory.iterdir()) == []
 
 
@@ -250,9 +250,9 @@ def test_a_late_id_brings_a_dropped_row_back_to_the_list(tmp_path: Path) -> None
     journal = open_journal(tmp_path)
     row = begun(journal)
     journal.mark_dropped(row.id)
-    assert journal.list_tasks() == []
+    assert journal.overview.list_tasks() == []
     journal.mark_submitted(row.id, "n1")
-    assert [found.id for found in journal.list_tasks()] == [row.id]
+    assert [found.id for found in journal.overview.list_tasks()] == [row.id]
 
 
 def test_a_429_pauses_all_workers_of_the_account(tmp_path: Path) -> None:

@@ -92,7 +92,9 @@ sys.stdin.readline()
     for worker in workers:
         worker.kill()
     journal = open_journal(tmp_path, "later", announce=lambda text: None)
-    assert {row.task_id for row in journal.list_tasks(limit=100)} == {f"n{w}-{k}" for w in range(2) for k in range(20)}
+    assert {row.task_id for row in journal.overview.list_tasks(limit=100)} == {
+        f"n{w}-{k}" for w in range(2) for k in range(20)
+    }
 
 
 def test_back_on_a_drive_that_can_it_has_a_log_again(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def remove(directory: Path, sides: tuple[str, ...]) -> None:
 def ids_of(directory: Path) -> set[str | None]:
     """As a process reads them that was started later."""
     journal = open_journal(directory, "later", announce=lambda text: None)
-    found = {row.task_id for row in journal.list_tasks()}
+    found = {row.task_id for row in journal.overview.list_tasks()}
     journal.close()
     return found
 
@@ -127,4 +127,4 @@ def test_readers_at_work_do_not_disturb_and_see_the_same(tmp_path: Path) -> None
         return ",".join(found)
 
     assert database.read(read_long) == row.id
-    assert len(journal.list_tasks()) == 2
+    assert len(journal.overview.list_tasks()) == 2

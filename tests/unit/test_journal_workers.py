@@ -37,7 +37,7 @@ def test_an_intended_task_of_a_silent_worker_becomes_unknown_and_is_not_attached
     assert isinstance(begin(second), Begun)
     left = fresh(second, row)
     assert (left.state, left.error_code) == (TaskState.UNKNOWN, "billing_unknown")
-    assert second.credits().maybe == 50
+    assert second.overview.credits().maybe == 50
 
 
 @pytest.mark.parametrize("noticed", ["by the one who waits", "by another before"])
@@ -218,7 +218,7 @@ sys.stdin.readline()
         assert worker.end() == 0
     for number in range(numbers):
         assert sorted(answer[number] for answer in answers) == ["Attached"] * 2 + ["Begun"]
-    assert sum(open_journal(tmp_path).counts().values()) == numbers
+    assert sum(open_journal(tmp_path).overview.counts().values()) == numbers
 
 
 @pytest.mark.long

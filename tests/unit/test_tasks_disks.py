@@ -140,7 +140,7 @@ async def test_nothing_that_fails_beside_a_refused_create_leaves_it_as_if_under_
     mine, rig.settings = rig.settings, cast(Settings, Unreadable())
     assert isinstance(await rig.failure(handle), told)
     rig.settings, rig.journal.get = mine, get  # type: ignore[method-assign]
-    assert rig.journal.credits().spent == 0
+    assert rig.journal.overview.credits().spent == 0
     assert [row.state for row in rig.rows()] in ([], [TaskState.FAILED], [TaskState.UNKNOWN])
     rig.gateway.script.clear()
     again = await rig.collected(rig.submit(5, inputs=(image(),))[0])
@@ -160,7 +160,7 @@ async def test_the_journal_is_damaged_while_a_task_runs(rig: Rig, tmp_path: Path
     assert kept.read_bytes() == DRAWN + b"a lighthouse|5", "whether or not its row could be rescued"
     (row,) = rig.rows()
     assert (row.state, row.task_id, row.seed) == (TaskState.COLLECTED, got.row.task_id, 5)
-    assert rig.journal.credits().spent == 25
+    assert rig.journal.overview.credits().spent == 25
     assert rig.billed == rig.count("creates") == 1
     other = rig.another()
     other.runner.start_sweeper()
