@@ -14,9 +14,10 @@ import os
 import stat
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
-from ..atomic_file import replace
+from ..atomic_file import replace, write_beginning, write_whole
 from ..errors import InvalidTaskIdError
 from ..task_ids import check_given_id
 
@@ -46,11 +47,15 @@ class PendingIds:
     def make_room(self, count: int) -> None:
         """See to it that so many ids can be kept whatever happens to the disk's free space. Raises OSError."""
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        sizes: dict[str, int] = {}
         with os.scandir(self._directory) as found:
-            sizes = {each.name: each.stat().st_size for each in found if each.name.startswith("spare-")}
+            for each in found:
+                with suppress(FileNotFoundError):  # another process has just used it
+                    sizes[each.name] = each.stat().st_size
         for name in map(_SPARE.format, range(count)):
             if sizes.get(name) != SPARE_BYTES:
-                self._put(self._directory / name, b" " * SPARE_BYTES)
+                flags, room = os.O_CREAT | os.O_TRUNC, b" " * SPARE_BYTES
+                write_beginning(self._directory / name, room, flags=flags, write=self._write, sync=False)
 
     def add(self, row_id: str, task_id: str) -> None:
         """Write an id down, on the disk itself. Raises OSError where no place takes it."""
@@ -87,7 +92,7 @@ class PendingIds:
 
     def _into_new_file(self, name: str, content: bytes) -> None:
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._put_whole(self._directory / name, content)
+        write_whole(self._directory / name, content, write=self._write)
 
     def _into_spare(self, name: str, content: bytes) -> None:
         claimed = self._directory / f"{name}.{os.getpid()}.part"
@@ -97,11 +102,12 @@ class PendingIds:
             except FileNotFoundError:
                 continue  # another process was faster
             try:
-                self._put(claimed, content, durable=True, in_place=True)
+                write_beginning(claimed, content, flags=0, write=self._write)  # over its beginning: it keeps its room
             except OSError:  # a file system that never writes in place: the spare's room serves all the same
                 claimed.unlink()
-                return self._put_whole(self._directory / name, content)
-            return os.replace(claimed, self._directory / name)
+                return write_whole(self._directory / name, content, write=self._write)
+            replace(claimed, self._directory / name)
+            return None
         raise OSError(f"no spare file is left in {self._directory}")
 
     def _into_last_resort(self, name: str, content: bytes) -> None:
@@ -109,33 +115,10 @@ class PendingIds:
             try:
                 directory.mkdir(mode=0o700, exist_ok=True)
                 if _is_ours_alone(directory):
-                    return self._put_whole(directory / name, content)
+                    return write_whole(directory / name, content, write=self._write)
             except OSError:
                 continue
         raise OSError("no other directory takes it")
-
-    def _put_whole(self, file: Path, content: bytes) -> None:
-        scratch = file.with_suffix(f".{os.getpid()}.part")
-        self._put(scratch, content, durable=True)
-        replace(scratch, file)
-
-    def _put(self, file: Path, content: bytes, *, durable: bool = False, in_place: bool = False) -> None:
-        """Write a file; in_place: over the beginning of one that is there, which keeps its room and its rest."""
-        flags = os.O_WRONLY | (0 if in_place else os.O_CREAT | os.O_TRUNC) | getattr(os, "O_BINARY", 0)
-        handle = os.open(file, flags, 0o600)
-        try:
-            try:
-                written = self._write(handle, content)
-                if written < len(content):
-                    raise OSError(f"{file} took {written} of {len(content)} bytes")
-                if durable:
-                    os.fsync(handle)
-            finally:
-                os.close(handle)
-        except OSError:
-            if not in_place:
-                file.unlink(missing_ok=True)
-            raise
 
 
 def _last_resorts(directory: Path) -> tuple[Path, ...]:
