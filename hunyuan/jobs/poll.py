@@ -45,12 +45,12 @@ async def _poll_to_the_end(job: Job, accepted: Accepted) -> tuple[TaskStatus, fl
     measurable = accepted.created_at is not None  # its duration, from the create on
     job.created_at = began = clock.monotonic() - await job.age(row)
     history = await job.background.blocking(tools.durations.recent, row.type, row.size, row.model, row.choices)
-    times, silence, said, missed = plan(history, tools.chance()), tools.journal.silence, job.answered, False
+    times, silence, said, missed = plan(history, tools.chance()), tools.journal.workers.silence, job.answered, False
     while True:
         if measurable:
             missed = await _pause(job, began, times, said, missed)
-        if tools.journal.silence != silence:
-            silence = tools.journal.silence
+        if tools.journal.workers.silence != silence:
+            silence = tools.journal.workers.silence
             if not await job.background.blocking(tools.journal.claim, row.id):
                 return Left.TAKEN_OVER
         said = await ask(job, row)

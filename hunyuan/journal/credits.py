@@ -41,7 +41,7 @@ def credit_totals(
 
 
 def check_limits(
-    connection: Connection, limits: Limits, wanted: int, *, account: str, session: str, now: float, waiting: int = 0
+    connection: Connection, limits: Limits, wanted: int, account: str, session: str, now: float, waiting: int = 0
 ) -> None:
     """Raises CreditLimitError, with the figures, where so many credits more would pass a limit.
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -21,13 +22,7 @@ from .tables import VERSION, NewerSchemaError
 T = TypeVar("T")
 
 
-def _failures() -> tuple[type[BaseException], ...]:
-    import sqlite3
-
-    return (SQLAlchemyError, sqlite3.Error, OSError, NewerSchemaError, ImportError, UnicodeError)
-
-
-FAILURES = _failures()
+FAILURES = (SQLAlchemyError, sqlite3.Error, OSError, NewerSchemaError, ImportError, UnicodeError)
 
 
 class Database:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import threading
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -61,13 +60,12 @@ class Journal:
         pending_ids: PendingIds | None = None,
     ) -> None:
         self._db = database
-        self._workers = Workers(database, worker_id)
+        self.workers = Workers(database, worker_id)
         self._hash_prompts = hash_prompts
         self._pending_ids = pending_ids or PendingIds(database.directory)
-        self._guard = threading.Lock()
         self._unwritten: dict[str, Callable[[], object]] = {}
         self.links = Links(database)
-        self.overview = Overview(database, self._workers)
+        self.overview = Overview(database, self.workers)
 
     # Into a paid task.
 
@@ -115,7 +113,7 @@ class Journal:
                     found = given_up[0]
                 if found is not None:
                     return Attached(found)
-            check_limits(connection, limits, request.credits, account=account, session=context.session, now=now)
+            check_limits(connection, limits, request.credits, account, context.session, now)
             busy = _busy(connection, limits.max_in_flight, account, living, now) if limits.max_in_flight else None
             if busy is not None:
                 return busy
@@ -135,7 +133,7 @@ class Journal:
             return self._write(work, durable=True, locks=locks, money=Money.NOT_SPENT)
         except JournalError:
             # Its commit may have failed half-way: the row may be there, but it was certainly never sent.
-            self._write_later(row_id, lambda: self.mark_dropped(row_id))
+            self._unwritten[row_id] = lambda: self.mark_dropped(row_id)
             raise
 
     def admit(
@@ -168,15 +166,8 @@ class Journal:
             price_of = dict(zip(fingerprints, prices or [CREDITS_PER_TASK] * len(fingerprints), strict=True))
             if new:
                 written = connection.execute(sql.CREDITS_OF, {"row_ids": list(writing)}).scalar_one() if writing else 0
-                check_limits(
-                    connection,
-                    limits,
-                    sum(price_of[each] for each in new),
-                    account=account,
-                    session=context.session,
-                    now=now,
-                    waiting=promised - int(written),
-                )
+                wanted, waiting = sum(price_of[each] for each in new), promised - int(written)
+                check_limits(connection, limits, wanted, account, context.session, now, waiting)
             return new
 
         return self._db.read(work, money=Money.NOT_SPENT) if fingerprints else set()
@@ -263,13 +254,9 @@ class Journal:
         still counted."""
         return self._mark(row_id, sql.TO_LOST, text=_text(text))
 
-    def hide(self, row_id: str) -> TaskRow | None:
-        """Take a task off the list. Its credits stay counted, its files stay, and it is still attached to."""
-        return self._mark(row_id, sql.TO_HIDDEN)
-
-    def show(self, row_id: str) -> TaskRow | None:
-        """Put a task that was hidden back on the list."""
-        return self._mark(row_id, sql.TO_SHOWN)
+    def mark_hidden(self, row_id: str, *, hidden: bool = True) -> TaskRow | None:
+        """Take a task off the list, or put it back. It stays counted and attached to, and its files stay."""
+        return self._mark(row_id, sql.TO_HIDDEN, hidden=hidden)
 
     def mark_failed(self, row_id: str, code: str, text: str, sent: bool) -> TaskRow | None:
         """The task failed. sent: the gateway had accepted it, so its credits count as refunded; False: the create
@@ -314,7 +301,7 @@ class Journal:
 
         def work(connection: Connection) -> Survey:
             now = self._db.backend.now(connection)
-            others = self._workers.others(connection, now)
+            others = self.workers.others(connection, now)
             open_rows = connection.execute(sql.OPEN_ROWS, {"others": others}).mappings()
             return Survey(now, _pause_left(connection, account, now), [row_from(row) for row in open_rows])
 
@@ -332,21 +319,16 @@ class Journal:
 
     # This worker and the others.
 
-    @property
-    def silence(self) -> tuple[float, float] | None:
-        """The last time in which this worker was silent for so long that others may have taken over its tasks."""
-        return self._workers.silence
-
     def heartbeat(self, account: str = "") -> None:
         """Say that this worker lives, and write what the database could not take before. At least every 10 seconds."""
         self._write_pending()
 
         def work(connection: Connection) -> float:
             now = self._db.backend.now(connection)
-            self._workers.beat(connection, now, account)
+            self.workers.beat(connection, now, account)
             return now
 
-        self._workers.note_beat(self._db.write(work, money=Money.UNTOUCHED))
+        self.workers.note_beat(self._db.write(work, money=Money.UNTOUCHED))
 
     def recover(self) -> list[TaskRow]:
         """`intended` rows of dead workers become `unknown` (sent or not, nobody knows), unless their task id was kept
@@ -371,8 +353,8 @@ class Journal:
         """Take an open task over from a dead worker; False if a living one has it or it is no longer open. Durable."""
 
         def work(connection: Connection, now: float) -> bool:
-            others = self._workers.others(connection, now)
-            claimed = {"row_id": row_id, "owner": self._workers.me, "others": others}
+            others = self.workers.others(connection, now)
+            claimed = {"row_id": row_id, "owner": self.workers.me, "others": others}
             return connection.execute(sql.CLAIM, claimed).rowcount == 1
 
         return self._write(work, durable=True)
@@ -392,7 +374,7 @@ class Journal:
             self._write_pending()
         finally:
             try:
-                self._workers.leave()
+                self.workers.leave()
             finally:
                 self._db.close()
 
@@ -411,14 +393,14 @@ class Journal:
 
         def whole(connection: Connection) -> tuple[T, float | None]:
             now = self._db.backend.now(connection)
-            beats = self._workers.is_beat_due(now)
+            beats = self.workers.is_beat_due(now)
             if beats:
-                self._workers.beat(connection, now)
+                self.workers.beat(connection, now)
             return work(connection, now), now if beats else None
 
         result, beaten = self._db.write(whole, durable=durable, locks=locks, money=money, task_id=task_id)
         if beaten is not None:
-            self._workers.note_beat(beaten)
+            self.workers.note_beat(beaten)
         return result
 
     def _mark(
@@ -449,20 +431,13 @@ class Journal:
         try:
             return write()
         except JournalError:
-            self._write_later(row_id, write)
+            self._unwritten[row_id] = write
             raise
 
-    def _write_later(self, row_id: str, write: Callable[[], object]) -> None:
-        with self._guard:
-            self._unwritten[row_id] = write
-
     def _write_pending(self) -> None:
-        with self._guard:
-            unwritten = dict(self._unwritten)
-        for row_id, write in unwritten.items():
+        for row_id, write in dict(self._unwritten).items():  # a copy: other threads add to it
             write()
-            with self._guard:
-                self._unwritten.pop(row_id, None)
+            self._unwritten.pop(row_id, None)
 
     def _make_room(self, ids: int) -> None:
         """Before a create is sent: its id can be kept even if the disk is full when it comes.
@@ -485,7 +460,7 @@ class Journal:
         )
 
     def _living(self, connection: Connection, now: float) -> list[str]:
-        return [self._workers.me, *self._workers.others(connection, now)]
+        return [self.workers.me, *self.workers.others(connection, now)]
 
     def _same_request(
         self, connection: Connection, fingerprint: str, living: Collection[str], asked: float
@@ -510,7 +485,7 @@ class Journal:
             prompt_id=context.prompt_id,
             node_id=context.node_id,
             session=context.session,
-            owner=self._workers.me,
+            owner=self.workers.me,
             created_at=now,
             **known,
         )

@@ -5,14 +5,16 @@ A transition names the states it may come from: one that comes late, twice or fr
 
 from __future__ import annotations
 
+import re
 from textwrap import dedent
 
 from sqlalchemy import Text, TextClause, bindparam, text
 
 
-def _sql(statement: str, *lists: str) -> TextClause:
-    """A statement; which of its parameters are lists of texts, which may be empty."""
-    return text(dedent(statement).strip()).bindparams(*(bindparam(name, type_=Text, expanding=True) for name in lists))
+def _sql(statement: str) -> TextClause:
+    """A statement. What it names after IN is a list of texts, which may be empty."""
+    lists = (bindparam(name, type_=Text, expanding=True) for name in re.findall(r"IN :(\w+)", statement))
+    return text(dedent(statement).strip()).bindparams(*lists)
 
 
 # One task by its local id.
@@ -38,30 +40,24 @@ IN_FLIGHT = _sql("""
 """)
 
 # The credits of some tasks.
-CREDITS_OF = _sql("SELECT coalesce(sum(credits), 0) FROM tasks WHERE id IN :row_ids", "row_ids")
+CREDITS_OF = _sql("SELECT coalesce(sum(credits), 0) FROM tasks WHERE id IN :row_ids")
 
 # What is to be fetched and no other living worker drives, oldest first.
-OPEN_ROWS = _sql(
-    """
+OPEN_ROWS = _sql("""
     SELECT * FROM tasks
     WHERE state IN ('submitted', 'running', 'succeeded') AND lost_at IS NULL AND owner NOT IN :others
       AND (task_id IS NOT NULL OR urls <> '' OR files <> '')
     ORDER BY created_at
-    """,
-    "others",
-)
+""")
 
 # What dead workers were about to send, or had sent without an answer yet.
-ORPHANS = _sql("SELECT id FROM tasks WHERE state = 'intended' AND owner NOT IN :living", "living")
+ORPHANS = _sql("SELECT id FROM tasks WHERE state = 'intended' AND owner NOT IN :living")
 
 # An open task gets a new worker, unless another living one has it.
-CLAIM = _sql(
-    """
+CLAIM = _sql("""
     UPDATE tasks SET owner = :owner
     WHERE id = :row_id AND state IN ('submitted', 'running', 'succeeded') AND owner NOT IN :others
-    """,
-    "others",
-)
+""")
 
 # The gateway accepted it under this id, which also proves wrong who gave it up.
 TO_SUBMITTED = _sql("""
@@ -147,11 +143,8 @@ TO_LOST = _sql("""
 # Its files made room for others.
 TO_EVICTED = _sql("UPDATE tasks SET evicted_at = :now WHERE id = :row_id")
 
-# Off the list.
-TO_HIDDEN = _sql("UPDATE tasks SET hidden = true WHERE id = :row_id")
-
-# On the list again.
-TO_SHOWN = _sql("UPDATE tasks SET hidden = false WHERE id = :row_id")
+# Off the list, or on it again.
+TO_HIDDEN = _sql("UPDATE tasks SET hidden = :hidden WHERE id = :row_id")
 
 # A worker lives.
 BEAT = _sql("""

@@ -67,13 +67,13 @@ def details(runtime: Runtime, row_id: str) -> dict[str, Any]:
 def forget(runtime: Runtime, row_id: str) -> TaskRow:
     """Takes a task off the list; its money stays counted. Blocking."""
     row = row_of(runtime, row_id)
-    return runtime.journal.hide(row.id) or row
+    return runtime.journal.mark_hidden(row.id) or row
 
 
 def restore(runtime: Runtime, row_id: str) -> TaskRow:
     """Puts a task back on the list. Blocking."""
     row = row_of(runtime, row_id)
-    return runtime.journal.show(row.id) or row
+    return runtime.journal.mark_hidden(row.id, hidden=False) or row
 
 
 def used(runtime: Runtime, row_id: str) -> TaskRow:

@@ -37,7 +37,7 @@ def remember_quick_tasks(state_directory: Path, seconds: float = 0.4, url: str =
             assert isinstance(begun, Begun)
             journal.mark_succeeded(begun.row.id, ["http://long.ago/result.png"], seconds)
             journal.mark_collected(begun.row.id, [])
-            journal.hide(begun.row.id)
+            journal.mark_hidden(begun.row.id)
     journal.close()
 
 

@@ -104,7 +104,7 @@ def test_the_rest_of_the_transitions(tmp_path: Path, url: str) -> None:
     assert journal.overview.credits().spent == 25
     foreign = journal.adopt("m1", base_url=GATEWAY, account=ACCOUNT, context=RunContext())
     assert journal.adopt("m1", base_url=GATEWAY, account=ACCOUNT, context=RunContext()) == foreign
-    journal.hide(foreign.id)
+    journal.mark_hidden(foreign.id)
     assert foreign.id not in {row.id for row in journal.overview.list_tasks()}
     journal.links.save("k", "https://store.test/1", "s3", None)
     journal.links.save("k", "https://store.test/2", "s3", None)

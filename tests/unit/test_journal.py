@@ -61,8 +61,8 @@ def test_each_step_gives_the_row_as_it_stands_then(
         (lambda: journal.mark_failed(row.id, "500", "late", True), TaskState.SUCCEEDED),
         (lambda: journal.mark_collected(row.id, [stored("n1_0.png")]), TaskState.COLLECTED),
         (lambda: journal.mark_delivered(row.id), TaskState.COLLECTED),
-        (lambda: journal.hide(row.id), TaskState.COLLECTED),
-        (lambda: journal.show(row.id), TaskState.COLLECTED),
+        (lambda: journal.mark_hidden(row.id), TaskState.COLLECTED),
+        (lambda: journal.mark_hidden(row.id, hidden=False), TaskState.COLLECTED),
     ):
         given = step()
         assert given is not None

@@ -92,7 +92,7 @@ def test_a_task_off_the_list_stays_counted(tmp_path: Path) -> None:
     journal = open_journal(tmp_path)
     row = begun(journal)
     collect(journal, row, "n1")
-    journal.hide(row.id)
+    journal.mark_hidden(row.id)
     assert journal.overview.list_tasks() == []
     assert journal.overview.credits().spent == 25
     assert isinstance(begin(journal), Attached)

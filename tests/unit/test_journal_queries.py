@@ -59,10 +59,10 @@ def test_counts_and_the_undelivered(tmp_path: Path) -> None:
     counts = journal.overview.counts()
     assert (counts[TaskState.COLLECTED], counts[TaskState.INTENDED], counts[TaskState.FAILED]) == (2, 1, 0)
     assert journal.overview.undelivered() == 1
-    journal.hide(second.id)
+    journal.mark_hidden(second.id)
     assert journal.overview.undelivered() == 0
     assert journal.overview.counts()[TaskState.COLLECTED] == 1
-    journal.show(second.id)
+    journal.mark_hidden(second.id, hidden=False)
     assert journal.overview.undelivered() == 1
     assert journal.overview.counts()[TaskState.COLLECTED] == 2
 
@@ -82,7 +82,7 @@ def test_left_behind_is_what_earlier_starts_paid_for_and_nobody_living_is_about_
         journal.heartbeat()
     assert journal.overview.left_behind("s2") == 3
     journal.mark_delivered(rows[0].id)
-    journal.hide(rows[1].id)
+    journal.mark_hidden(rows[1].id)
     assert journal.overview.left_behind("s2") == 1
     assert journal.overview.left_behind("s3") == 2
 
