@@ -17,8 +17,8 @@ from devtools.process import ServerFailed
 from . import images, journal, journal_postgres, lists, start, waiting
 from .table import Row, Spread, markdown, text
 
-JOURNAL_GOAL = 5.0  # milliseconds a task
-POSTGRES_GOAL, POSTGRES_RATE = 10.0, 50.0  # milliseconds a task, at so many tasks a second
+JOURNAL_GOAL = 10.0  # milliseconds a task
+POSTGRES_GOAL, POSTGRES_RATE = 25.0, 50.0  # milliseconds a task, at so many tasks a second
 
 NOTES = (
     "Median (least to most) of the repeats. Ratios compare whole times, repeat by repeat; below 1 ours is faster.",

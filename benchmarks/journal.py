@@ -89,11 +89,11 @@ def one_task(journal: Journal, number: int) -> None:
     outcome = journal.begin(request, base_url=BASE_URL, account=ACCOUNT, context=context, limits=LIMITS)
     assert isinstance(outcome, Begun)
     row_id, task_id = outcome.row.id, f"n{number}_hunyuan3"
-    journal.submitted(row_id, task_id)
-    journal.progress(row_id, TaskState.RUNNING)
-    journal.succeeded(row_id, [f"https://cdn.test/{task_id}.png"], 7.0)
-    journal.collected(row_id, [StoredImage(f"{task_id}_0.png", "image/png", 10**6, "d" * 64)])
-    journal.delivered(row_id)
+    journal.mark_submitted(row_id, task_id)
+    journal.mark_progress(row_id, TaskState.RUNNING)
+    journal.mark_succeeded(row_id, [f"https://cdn.test/{task_id}.png"], 7.0)
+    journal.mark_collected(row_id, [StoredImage(f"{task_id}_0.png", "image/png", 10**6, "d" * 64)])
+    journal.mark_delivered(row_id)
 
 
 def _summary(seconds: list[float]) -> dict[str, float]:
@@ -121,7 +121,7 @@ def run(
     """
     with tempfile.TemporaryDirectory() as directory:
         database = Database(Path(directory), url, clock=time, announce=print)
-        journal = Journal(database, worker_id=secrets.token_hex(8), clock=time)
+        journal = Journal(database, worker_id=secrets.token_hex(8))
         try:
             _fill(database, rows)
             filled()

@@ -229,7 +229,6 @@ def _compose(directory: Path) -> Runtime:
     journal = Journal(
         database,
         worker_id=secrets.token_hex(8),
-        clock=background.clock,
         hash_prompts=lambda: store.load().journal_prompts == "hash",
     )
     results_directory = Path(settings.results_dir) if settings.results_dir else directory / "results"
@@ -243,7 +242,7 @@ def _compose(directory: Path) -> Runtime:
     )
     transport = RequestsTransport(store.load)
     client = Client(transport, store.load)
-    sources = SourceChain(store.load, journal, transport, client.download)
+    sources = SourceChain(store.load, journal.links, transport, client.download)
     listeners: list[Callable[[TaskRow], None]] = []
     tools = Tools(
         background=background,
@@ -253,7 +252,7 @@ def _compose(directory: Path) -> Runtime:
         decoding=DecodingMarks(directory / "decoding"),
         sources=sources,
         limiter=Limiter(background.clock, lambda: store.load().max_in_flight),
-        durations=Durations(partial(journal.durations, limit=20)),
+        durations=Durations(partial(journal.overview.durations, limit=20)),
         settings=store.load,
         decode=decode,
         most_images=read_catalogue(directory).most_images,

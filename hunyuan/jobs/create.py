@@ -46,7 +46,7 @@ async def create(job: Job, reserved: Reserved) -> Accepted | Again:
     except HunyuanError as error:
         return await _not_accepted(job, reserved, error)
     except Exception as defect:
-        await job.note(row, tools.journal.unknown, f"a defect of this pack: {defect!r}")
+        await job.note(row, tools.journal.mark_unknown, f"a defect of this pack: {defect!r}")
         raise
     if status is None:  # it was too late to send it
         await take_back(job, row)
@@ -69,9 +69,9 @@ async def _not_accepted(job: Job, reserved: Reserved, error: HunyuanError) -> Ag
     if decision.next is Next.AGAIN:
         await take_back(job, row)
     elif decision.next is Next.UNKNOWN:
-        await job.note(row, journal.unknown, error.what)
+        await job.note(row, journal.mark_unknown, error.what)
     else:
-        await job.note(row, journal.failed, error.code, error.what, False)
+        await job.note(row, journal.mark_failed, error.code, error.what, False)
     try:
         await job.pause_after_429(error)
     finally:
@@ -108,12 +108,12 @@ async def _write_id(job: Job, row: TaskRow, task_id: str) -> TaskRow:
     told = False
     while True:
         try:
-            return await job.note(row, job.tools.journal.submitted, task_id)
+            return await job.note(row, job.tools.journal.mark_submitted, task_id)
         except JournalError as error:
             if not told:
                 job.tools.warn(f"Task {task_id} is paid for but could not be written down, trying on: {error}")
             told = True
             await job.clock.sleep(JOURNAL_PAUSE)
         except asyncio.CancelledError:  # the process ends before a slow journal has it
-            job.tools.journal.keep(row.id, task_id)
+            job.tools.journal.keep_task_id(row.id, task_id)
             raise

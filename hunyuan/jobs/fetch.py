@@ -37,7 +37,7 @@ async def fetch(job: Job, finished: Finished) -> Stored:
         raise LinkDeadError("The gateway gives no link to this task's image any more.", task_id=job.known_id)
     wanted = finished.images[: job.tools.most_images(finished.row.model)]
     got = await asyncio.gather(*(_fetch_one(job, finished.row, k, url) for k, url in enumerate(wanted)))
-    row = await job.note(finished.row, job.tools.journal.collected, [stored for stored, _ in got])
+    row = await job.note(finished.row, job.tools.journal.mark_collected, [stored for stored, _ in got])
     await job.background.blocking(job.tools.results.evict)
     return Stored(row, tuple(decoded for _, decoded in got))
 
@@ -59,7 +59,7 @@ async def load(job: Job, row: TaskRow) -> Stored | Left:
         images = row.urls if row.urls or row.task_id is None else (await ask(job, row)).images
         return await fetch(job, Finished(row, images))
     except (LinkDeadError, UnknownTaskError) as error:
-        await job.note(row, tools.journal.lost, error.what)
+        await job.note(row, tools.journal.mark_lost, error.what)
         if job.request is None:
             raise
         return Left.LOST
@@ -70,7 +70,7 @@ async def keep_inline(job: Job) -> None:
     while job.only_here is not None:
         row, status = job.only_here
         try:
-            await job.note(row, job.tools.journal.succeeded, status.images, None)
+            await job.note(row, job.tools.journal.mark_succeeded, status.images, None)
         except JournalError as unwritten:
             job.tools.warn(f"An image that is paid for is only in memory, trying on: {unwritten.what}")
             await job.clock.sleep(JOURNAL_PAUSE)

@@ -250,7 +250,7 @@ class Job:
         if self.charged is None or not row.fingerprint or row.credits == self.charged:
             return row
         try:
-            return await self.note(row, self.tools.journal.charged, self.charged)
+            return await self.note(row, self.tools.journal.mark_charged, self.charged)
         except JournalError as unwritten:  # the image matters more than its price
             self.tools.warn(f"That the task cost {self.charged} credits could not be written down: {unwritten.what}")
             return row

@@ -29,10 +29,10 @@ async def _attach(job: Job, own: TaskRow, task_id: str) -> Accepted | None:
     if older is None or older.id == own.id:
         return None
     if older.task_id is None:
-        older = await job.background.blocking(journal.submitted, older.id, task_id)
+        older = await job.background.blocking(journal.mark_submitted, older.id, task_id)
     if older is None or not older.state.is_attachable:
         return None
-    gone = await job.background.blocking(journal.dropped, own.id)
+    gone = await job.background.blocking(journal.mark_dropped, own.id)
     job.tools.on_change(gone or replace(own, hidden=True))
     job.row, job.paid = older, False
     job.tools.on_change(older)
@@ -42,6 +42,6 @@ async def _attach(job: Job, own: TaskRow, task_id: str) -> Accepted | None:
 
 async def _answer_was_lost(job: Job, own: TaskRow) -> TaskRow | None:
     """The newest task of the same request whose create was never answered: this is what became of it."""
-    unknown = await job.background.blocking(job.tools.journal.list_tasks, TaskState.UNKNOWN)
+    unknown = await job.background.blocking(job.tools.journal.overview.list_tasks, TaskState.UNKNOWN)
     alike = (row for row in unknown if (row.fingerprint, row.account) == (own.fingerprint, own.account))
     return next((row for row in alike if row.task_id is None), None)

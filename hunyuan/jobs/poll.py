@@ -46,12 +46,12 @@ async def _poll_to_the_end(job: Job, accepted: Accepted) -> tuple[TaskStatus, fl
     measurable = accepted.created_at is not None  # its duration, from the create on
     job.created_at = began = clock.monotonic() - await job.age(row)
     history = await job.background.blocking(tools.durations.recent, row.type, row.size, row.model, row.choices)
-    times, silence, said, missed = plan(history, tools.chance()), tools.journal.silence, job.answered, False
+    times, silence, said, missed = plan(history, tools.chance()), tools.journal.workers.silence, job.answered, False
     while True:
         if measurable:
             missed = await _pause(job, began, times, said, missed)
-        if tools.journal.silence != silence:
-            silence = tools.journal.silence
+        if tools.journal.workers.silence != silence:
+            silence = tools.journal.workers.silence
             if not await job.background.blocking(tools.journal.claim, row.id):
                 return Left.TAKEN_OVER
         said = await ask(job, row)
@@ -65,7 +65,7 @@ async def _poll_to_the_end(job: Job, accepted: Accepted) -> tuple[TaskStatus, fl
             return said, None
         pending, measurable = elapsed, True
         if said.state is not row.state:
-            row = await job.note(row, tools.journal.progress, said.state)
+            row = await job.note(row, tools.journal.mark_progress, said.state)
         if not job.handles and (isinstance(job.wanted, TaskRow) or elapsed > SLOT_PATIENCE):
             return Left.STILL_RUNNING
 
@@ -155,7 +155,7 @@ async def _told(job: Job, row: TaskRow | None, error: HunyuanError, then: Next, 
             do="Set that key again to collect it.",
             task_id=row.task_id,
         )
-    if then is Next.TELL:
+    if then is Next.REPORT:
         again = "Run the same again later: it asks for this task once more, at no cost."
         return error.but(
             why=f"It accepted it {ago(age)} ago. {error.why}",
@@ -163,7 +163,7 @@ async def _told(job: Job, row: TaskRow | None, error: HunyuanError, then: Next, 
             money=Money.MAYBE_SPENT,
         )
     if not row.urls:  # else its link is known and may still work
-        await job.note(row, job.tools.journal.lost, error.what)
+        await job.note(row, job.tools.journal.mark_lost, error.what)
     return error.but(money=Money.MAYBE_SPENT)
 
 
@@ -174,9 +174,9 @@ async def _write_end(job: Job, row: TaskRow, status: TaskStatus, seconds: float 
     try:
         row = await job.note_charged(row)
         if status.state is TaskState.FAILED:
-            row = await job.note(row, journal.failed, status.gateway_code or "task_failed", status.words, True)
+            row = await job.note(row, journal.mark_failed, status.gateway_code or "task_failed", status.words, True)
         elif urls:
-            row = await job.note(row, journal.succeeded, urls, seconds)
+            row = await job.note(row, journal.mark_succeeded, urls, seconds)
     finally:
         job.release_slot()  # only now: who gets it must not find this task still running in the journal
     if status.state is not TaskState.FAILED:

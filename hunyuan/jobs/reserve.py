@@ -113,7 +113,7 @@ def _make_room(job: Job, found: Busy, busy: int) -> float:
 async def take_back(job: Job, row: TaskRow) -> None:
     """The row of what was certainly not sent leaves the list, also one that the page has read meanwhile."""
     job.phase = Phase.RESERVING
-    gone = await job.background.blocking(job.tools.journal.dropped, row.id)
+    gone = await job.background.blocking(job.tools.journal.mark_dropped, row.id)
     job.tools.on_change(gone or replace(row, hidden=True))  # None: it went with its journal
 
 

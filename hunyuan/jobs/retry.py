@@ -49,7 +49,7 @@ class Next(Enum):
     FAILED = "failed"  # certainly not accepted: nothing billed
     UNKNOWN = "unknown"  # may have been billed: never sent again by itself
     GONE = "gone"  # the gateway knows the task no more
-    TELL = "tell"  # the nodes that wait are told; the task stays collectable
+    REPORT = "report"  # the nodes that wait are told; the task stays collectable
 
 
 class Known(Enum):
@@ -99,35 +99,35 @@ def after_poll(error: HunyuanError, attempt: int, phase: float, *, age: float, k
     if isinstance(error, UnknownTaskError):
         return _after_missing(attempt, phase, age, known)
     if isinstance(error, AuthenticationError | OutOfCreditsError):
-        return Decision(Next.TELL)
+        return Decision(Next.REPORT)
     if isinstance(error, RateLimitedError):
         return Decision(Next.AGAIN, _at_least_as_asked(error, backoff(attempt, phase, first=1.0)))
     stays = isinstance(error, UnreadableAnswerError) and error.is_json
     if (stays or (isinstance(error, AnswerLostError) and error.too_large)) and attempt >= UNREADABLE_TRIES:
-        return Decision(Next.TELL)  # a shape or size that nobody reads does not change by asking again
+        return Decision(Next.REPORT)  # a shape or size that nobody reads does not change by asking again
     if isinstance(error, TransportError | ServerError | UnreadableAnswerError):
         return Decision(Next.AGAIN, _at_least_as_asked(error, backoff(attempt, phase)))
-    return Decision(Next.TELL)
+    return Decision(Next.REPORT)
 
 
 def _after_missing(attempt: int, phase: float, age: float, known: Known) -> Decision:
     young = known is Known.AS_OURS and age < MISSING_GRACE
     if known is not Known.BY_NAME and (young or attempt <= MISSING_TRIES):
         return Decision(Next.AGAIN, backoff(attempt, phase, longest=MISSING_GAP))
-    return Decision(Next.TELL if known is Known.AS_OURS and age < MISSING_KEPT else Next.GONE)
+    return Decision(Next.REPORT if known is Known.AS_OURS and age < MISSING_KEPT else Next.GONE)
 
 
 def after_download(error: HunyuanError, attempt: int, phase: float, *, since: float) -> Decision:
     """A download failed so for the attempt-th time. since: seconds since the first try."""
     if isinstance(error, LinkDeadError):
-        return Decision(Next.AGAIN, backoff(attempt, phase)) if since < DEAD_LINK_GRACE else Decision(Next.TELL)
+        return Decision(Next.AGAIN, backoff(attempt, phase)) if since < DEAD_LINK_GRACE else Decision(Next.REPORT)
     if isinstance(error, NotAnImageError):
-        return Decision(Next.AGAIN, backoff(attempt, phase)) if attempt < BROKEN_FILE_TRIES else Decision(Next.TELL)
+        return Decision(Next.AGAIN, backoff(attempt, phase)) if attempt < BROKEN_FILE_TRIES else Decision(Next.REPORT)
     if isinstance(error, DownloadError):
-        return Decision(Next.TELL)
+        return Decision(Next.REPORT)
     if isinstance(error, TransportError | ServerError | RateLimitedError | UnreadableAnswerError):
         return Decision(Next.AGAIN, _at_least_as_asked(error, backoff(attempt, phase)))
-    return Decision(Next.TELL)
+    return Decision(Next.REPORT)
 
 
 def _at_least_as_asked(error: HunyuanError, own: float) -> float:

@@ -71,7 +71,7 @@ class TaskRunner:
         async def note() -> None:
             try:
                 for row in rows:
-                    fresh = await self.tools.background.blocking(self.tools.journal.delivered, row.id)
+                    fresh = await self.tools.background.blocking(self.tools.journal.mark_delivered, row.id)
                     self.tools.on_change(fresh or row)
             except JournalError as error:  # an image that counts as undelivered is only kept longer
                 self.tools.warn(f"That images were delivered could not be written down: {error}")

@@ -26,7 +26,7 @@ async def note_answer(job: Job, status: TaskStatus) -> None:
     job.heard_at, job.trouble, job.asked = job.clock.monotonic(), None, True
     row = job.row
     if row is not None and row.error_code == STALLED and status.state in (TaskState.SUBMITTED, TaskState.RUNNING):
-        await _write(job, row, job.tools.journal.resumed)
+        await _write(job, row, job.tools.journal.mark_resumed)
 
 
 async def note_trouble(job: Job, error: HunyuanError, *, for_good: bool) -> None:
@@ -41,7 +41,7 @@ async def note_trouble(job: Job, error: HunyuanError, *, for_good: bool) -> None
     job.release_slot()
     row = job.row
     if row is not None and not row.error_code and row.state in (TaskState.SUBMITTED, TaskState.RUNNING):
-        await _write(job, row, job.tools.journal.stalled, error.what)
+        await _write(job, row, job.tools.journal.mark_stalled, error.what)
 
 
 async def _write(job: Job, row: TaskRow, step: Callable[..., TaskRow | None], *arguments: object) -> None:

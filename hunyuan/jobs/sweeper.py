@@ -97,7 +97,7 @@ class Sweeper:
             if row.id in self._hopeless:
                 self._hopeless.discard(row.id)
                 text = f"not collected within {GIVEN_UP_AFTER / 86400:g} days: upstream keeps results for 7"
-                await blocking(journal.lost, row.id, text)
+                await blocking(journal.mark_lost, row.id, text)
                 continue
             age = now - (row.submitted_at or row.created_at)
             too_old = age > GIVEN_UP_AFTER
@@ -134,7 +134,7 @@ class Sweeper:
             await self._set_aside(row, GIVEN_UP, error.what)
 
     async def _set_aside(self, row: TaskRow, code: str, text: str) -> None:
-        fresh = await self._tools.background.blocking(self._tools.journal.set_aside, row.id, code, text)
+        fresh = await self._tools.background.blocking(self._tools.journal.mark_set_aside, row.id, code, text)
         self._tools.on_change(fresh or row)
 
 

@@ -7,10 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, Engine, Table, Update
-from sqlalchemy.dialects import postgresql, sqlite
-
-Insert = sqlite.Insert | postgresql.Insert
+from sqlalchemy import Connection, Engine
 
 
 class HasTime(Protocol):
@@ -27,15 +24,10 @@ class Writing:
 
     durable: on the disk itself (power cut), not only safe against the end of the process.
     locks: names that nobody else holds until it ends; everybody names them in the same order.
-    single: each of its statements may stand without the others, so that it need not hold them together.
     """
 
     durable: bool = False
     locks: tuple[str, ...] = ()
-    single: bool = False
-
-
-PLAIN, DURABLE, SINGLE = Writing(), Writing(durable=True), Writing(single=True)
 
 
 class Backend(ABC):
@@ -54,10 +46,6 @@ class Backend(ABC):
     @abstractmethod
     def now(self, connection: Connection) -> float:
         """Unix seconds by the one clock that all workers share, whatever this machine's clock says."""
-
-    @abstractmethod
-    def insert(self, table: Table) -> Insert:
-        """An INSERT that knows ON CONFLICT."""
 
     @abstractmethod
     def moved(self) -> bool:
@@ -83,10 +71,6 @@ class Backend(ABC):
     @abstractmethod
     def explain(self, failure: BaseException) -> tuple[str, str]:
         """Why it failed, and what to do: one sentence each, without secrets."""
-
-    def durable(self, step: Update) -> Update:
-        """The statement as it is sent where it is all of a transaction that is durable."""
-        return step
 
     def enter(self, worker_id: str) -> None:  # noqa: B027 - optional
         """Let other processes see at once when this worker's process ends, where that is possible."""

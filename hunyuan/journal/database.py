@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -15,19 +16,13 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..errors import JournalError, Money
-from .backend import PLAIN, Backend, HasTime, Writing
+from .backend import Backend, HasTime, Writing
 from .tables import VERSION, NewerSchemaError
 
 T = TypeVar("T")
 
 
-def _failures() -> tuple[type[BaseException], ...]:
-    import sqlite3
-
-    return (SQLAlchemyError, sqlite3.Error, OSError, NewerSchemaError, ImportError, UnicodeError)
-
-
-FAILURES = _failures()
+FAILURES = (SQLAlchemyError, sqlite3.Error, OSError, NewerSchemaError, ImportError, UnicodeError)
 
 
 class Database:
@@ -65,15 +60,17 @@ class Database:
         self,
         work: Callable[[Connection], T],
         *,
-        writing: Writing = PLAIN,
+        durable: bool = False,
+        locks: tuple[str, ...] = (),
         money: Money = Money.NOT_SPENT,
         task_id: str | None = None,
     ) -> T:
         """What `work` returns from a writing transaction; it may run twice (damage set aside, connection cut).
 
+        durable, locks: see `Writing`.
         money, task_id: what a failure is to say of the credits, and which task it is about.
         """
-        return self._run(work, "written", money, writing, task_id)
+        return self._run(work, "written", money, Writing(durable, locks), task_id)
 
     @property
     def backend(self) -> Backend:

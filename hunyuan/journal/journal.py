@@ -1,54 +1,73 @@
 """The journal: every paid task, written down before and after each step. What cannot be written is not sent.
 
-`Journal` is put together from rooms of their own: the way into a paid task here, its transitions (`steps.py`), lists
-and totals (`queries.py`), the living (`workers.py`) and remembered URLs (`links.py`).
+Durability. What money hangs on is durable: when the method returns, it is on the disk itself and outlives a power cut.
+These are `begin`, `adopt`, `claim`, `recover`, `restore`, and how a create ended: `mark_submitted`, `mark_failed`,
+`mark_unknown`, `mark_dropped`. Everything else outlives the process: the gateway or the disk would say it again.
+How a create ended is written later where it could not be at once: see `_mark_ended`, and `PendingIds` for task ids.
+
+The rooms below it: `statements.py` the SQL, `workers.py` who lives, `credits.py` the limits, `pending_ids.py` ids that
+could not be written, `database.py` the transactions. What is only shown is read by `overview.py`.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import CompoundSelect, Connection
+from sqlalchemy import Connection, TextClause, select
 
-from ..errors import CreditLimitError, JournalError, Money
-from ..limits import CREDITS_PER_TASK
-from ..models import GenerationRequest, TaskState, check_task_id
-from .backend import Writing
+from ..errors import JournalError, Money
+from ..limits import CREDITS_PER_TASK, LONGEST_RETRY_AFTER, SLOT_PATIENCE
+from ..models import GenerationRequest, StoredImage, TaskState, check_task_id
+from ..task_ids import check_given_id
+from . import statements as sql
+from .credits import check_limits
+from .database import Database
 from .links import Links
-from .queries import Queries, local_day, sum_up
-from .record_codec import columns_of, storable
-from .records import Attached, Begun, Busy, CreditTotals, Limits, RunContext, TaskRow, new_row_id
-from .statements import (
-    ATTACHABLE,
-    DAY,
-    IN_FLIGHT,
-    OLDEST,
-    PAUSE,
-    SAME,
-    SESSION,
-    UNKNOWN,
-    WORKER,
-    WRITTEN,
-    Told,
-    standing,
-)
-from .steps import Steps
+from .overview import Overview
+from .pending_ids import PendingIds
+from .record_codec import columns_of, files_json, row_from, storable, texts_json
+from .records import Attached, Begun, Busy, Limits, RunContext, Survey, TaskRow, new_row_id
 from .tables import tasks
-from .workers import pause_left, row_of
+from .workers import Workers
+
+T = TypeVar("T")
 
 _USUALLY_IN_FLIGHT = 8  # where nothing limits them
+_MAX_ERROR_TEXT = 2000  # characters
+_NO_ROOM = {errno.ENOSPC, errno.EIO, getattr(errno, "EDQUOT", errno.ENOSPC)}  # Windows has no quotas by that name
+_LOST_ANSWER = "The process that sent this request ended before its answer came. It may have been billed."
 
 
-class Journal(Steps, Queries, Links):
+class Journal:
     """Every paid task. Blocking and thread-safe; every failure is a JournalError.
 
     A worker (one process) is known by its worker_id, unique for each start of the process. It must call
     `heartbeat` at least every 10 seconds; one silent for 30 seconds, or whose process ended, is dead, and
-    its tasks go to who claims them.
+    its tasks go to who claims them. hash_prompts: store prompts as their hashes only.
     """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        worker_id: str,
+        hash_prompts: Callable[[], bool] = lambda: False,
+        pending_ids: PendingIds | None = None,
+    ) -> None:
+        self._db = database
+        self.workers = Workers(database, worker_id)
+        self._hash_prompts = hash_prompts
+        self._pending_ids = pending_ids or PendingIds(database.directory)
+        self._unwritten: dict[str, Callable[[], object]] = {}
+        self.links = Links(database)
+        self.overview = Overview(database, self.workers)
+
+    # Into a paid task.
 
     def find_reusable(self, fingerprint: str) -> TaskRow | None:
         """The newest task of the same request that may be attached to: open or collected, or about to be sent by a
@@ -56,8 +75,7 @@ class Journal(Steps, Queries, Links):
 
         def work(connection: Connection) -> TaskRow | None:
             now = self._db.backend.now(connection)
-            found = self._attachable(connection, self._alike(connection, fingerprint, now), now)
-            return row_of(connection, found) if found else None
+            return self._same_request(connection, fingerprint, self._living(connection, now), now)[0]
 
         return self._db.read(work, money=Money.NOT_SPENT)
 
@@ -75,7 +93,7 @@ class Journal(Steps, Queries, Links):
         check: Callable[[], None] = lambda: None,
     ) -> Begun | Attached | Busy:
         """Write a task down before its create is sent, in one transaction with the look-up of the same request
-        (unless `reuse` is off), the credit limits and the slots.
+        (unless `reuse` is off), the credit limits and the slots. Durable.
 
         waited: seconds since it was asked for. A same request whose answer was lost in that time is attached to, in
         state `unknown`: whoever asked did not know of it, and is to decide whether it is sent anew.
@@ -83,47 +101,39 @@ class Journal(Steps, Queries, Links):
         check: called when it is this transaction's turn, which may take seconds; what it raises leaves all as it was.
         Raises CreditLimitError, with the figures, and JournalError; nothing may be sent then.
         """
-        fingerprint = request.fingerprint(base_url)
-        row_id = row_id or new_row_id()
-        # The account before the request, here as everywhere, so that two never wait for each other.
-        held = Writing(durable=True, locks=(f"account:{account}", f"request:{fingerprint}"))
+        fingerprint, row_id = request.fingerprint(base_url), row_id or new_row_id()
 
         def work(connection: Connection, now: float) -> Begun | Attached | Busy:
             check()
-            told = self._tell(
-                connection,
-                standing(connection.dialect.name, same=reuse, slots=True, **_limited(limits)),
-                fingerprint=fingerprint,
-                asked=now - waited,
-                **_periods(account, context, now),
-                **self._seen_since(now),
-            )
-            living = self._alive(each.whose for each in told if each.what == WORKER)
-            reusable, dead = _reusable(told, lambda: living)
-            found = row_of(connection, reusable) if reusable else None
-            given_up = self._mark_unknown(connection, dead, now)
-            if waited > 0 and given_up and not found:
-                found = given_up[0]
-            if found:
-                return Attached(found)
-            _refuse_over(limits, told, request.credits)
-            if busy := _busy(limits, told, living, now):
+            living = self._living(connection, now)
+            if reuse:
+                found, orphans = self._same_request(connection, fingerprint, living, now - waited)
+                given_up = _give_up(connection, orphans, now)
+                if found is None and waited > 0 and given_up:
+                    found = given_up[0]
+                if found is not None:
+                    return Attached(found)
+            check_limits(connection, limits, request.credits, account, context.session, now)
+            busy = _busy(connection, limits.max_in_flight, account, living, now) if limits.max_in_flight else None
+            if busy is not None:
                 return busy
-            row = self._new_row(request, fingerprint, context, now)
-            row = replace(row, id=row_id, base_url=base_url, account=account)
+            row = self._new_row(context, now, id=row_id, fingerprint=fingerprint, base_url=base_url, account=account)
+            row = replace(row, **self._asked_for(request))
             connection.execute(tasks.insert(), columns_of(row))
             return Begun(row)
 
         self._make_room(limits.max_in_flight or _USUALLY_IN_FLIGHT)
         try:
-            self._pay_debts()
+            self._write_pending()
         except JournalError as failure:
             raise JournalError(failure.what, why=failure.why, do=failure.do, money=Money.NOT_SPENT) from None
+        # The account before the request, here as everywhere, so that two never wait for each other.
+        locks = (f"account:{account}", f"request:{fingerprint}")
         try:
-            return self._write(work, account=account, writing=held, money=Money.NOT_SPENT)
+            return self._write(work, durable=True, locks=locks, money=Money.NOT_SPENT)
         except JournalError:
             # Its commit may have failed half-way: the row may be there, but it was certainly never sent.
-            self._owe(row_id, lambda: self.dropped(row_id))
+            self._unwritten[row_id] = lambda: self.mark_dropped(row_id)
             raise
 
     def admit(
@@ -139,156 +149,403 @@ class Journal(Steps, Queries, Links):
         writing: Sequence[str] = (),
     ) -> set[str]:
         """Which of these requests would be new tasks: those that `find_reusable` knows nothing for, or all of them
-        with `reuse` off. There must be a limit of credits.
+        with `reuse` off.
 
         prices: the credits of each request; none: each is Hunyuan Image 3's.
         Raises CreditLimitError, with the figures, where the new ones do not all fit beside the `promised` credits of
         tasks that were let in and not written down yet; `writing`: the row ids of those of them that are being written
         just now.
         """
-        if not fingerprints:
-            return set()
 
         def work(connection: Connection) -> set[str]:
             now = self._db.backend.now(connection)
-            # The first look-up brings the sums with it: each message costs as much as its question.
-            first, *others = dict.fromkeys(fingerprints)
-            asked = {"fingerprint": first, "asked": now, **_periods(account, context, now)}
-            whole = standing(connection.dialect.name, same=reuse, writing=bool(writing), **_limited(limits))
-            told = self._tell(connection, whole, writing=writing, **asked)
-            new = list(fingerprints)
+            living = self._living(connection, now)
+            new = set(fingerprints)
             if reuse:
-                known = [told, *(self._alike(connection, fingerprint, now) for fingerprint in others)]
-                found = (self._attachable(connection, same, now) for same in known)
-                new = [each for each, row_id in zip((first, *others), found, strict=True) if row_id is None]
+                new = {each for each in new if self._same_request(connection, each, living, now)[0] is None}
+            price_of = dict(zip(fingerprints, prices or [CREDITS_PER_TASK] * len(fingerprints), strict=True))
             if new:
-                written = sum(int(each.number) for each in told if each.what == WRITTEN)  # the sums hold these
-                price_of = dict(zip(fingerprints, prices or [CREDITS_PER_TASK] * len(fingerprints), strict=True))
-                _refuse_over(limits, told, sum(price_of[each] for each in new), promised - written)
-            return set(new)
+                written = connection.execute(sql.CREDITS_OF, {"row_ids": list(writing)}).scalar_one() if writing else 0
+                wanted, waiting = sum(price_of[each] for each in new), promised - int(written)
+                check_limits(connection, limits, wanted, account, context.session, now, waiting)
+            return new
 
-        return self._db.read(work, money=Money.NOT_SPENT)
+        return self._db.read(work, money=Money.NOT_SPENT) if fingerprints else set()
 
     def adopt(self, task_id: str, *, base_url: str, account: str, context: RunContext) -> TaskRow:
         """The row of a task id that the user typed: the one there is, else a new one with 0 credits (paid elsewhere),
-        in state `submitted`. Raises InvalidTaskIdError for what cannot be an id."""
+        in state `submitted`. Durable. Raises InvalidTaskIdError for what cannot be an id."""
         checked = check_task_id(task_id)
-        row_id = new_row_id()
 
         def work(connection: Connection, now: float) -> TaskRow:
-            found = self._by_task_id(connection, checked, base_url)
-            if found:
+            found = _row_of_task(connection, checked, base_url)
+            if found is not None:
                 return found
-            row = replace(
-                self._empty_row(context, now),
-                id=row_id,
-                task_id=checked,
-                state=TaskState.SUBMITTED,
-                base_url=base_url,
-                account=account,
-                submitted_at=now,
-            )
+            row = self._new_row(context, now, id=new_row_id(), task_id=checked, base_url=base_url, account=account)
+            row = replace(row, state=TaskState.SUBMITTED, submitted_at=now)
             connection.execute(tasks.insert(), columns_of(row))
             return row
 
-        return self._write(work, account=account, writing=Writing(durable=True, locks=(f"task:{checked}",)))
+        return self._write(work, durable=True, locks=(f"task:{checked}",))
 
-    def _tell(self, connection: Connection, wanted: CompoundSelect[Any], **values: object) -> list[Told]:
-        return [Told(*row) for row in connection.execute(wanted, values)]
+    # A task's steps. Each may come late, twice or from two processes: none takes anything back. Each gives the row as
+    # it stands then; None where the journal has no such row (any more).
 
-    def _alike(self, connection: Connection, fingerprint: str, now: float) -> list[Told]:
-        return self._tell(connection, standing(connection.dialect.name, same=True), fingerprint=fingerprint, asked=now)
+    def mark_submitted(self, row_id: str, task_id: str) -> TaskRow | None:
+        """The gateway accepted the task under this id. Durable. The id proves it: a row that was given up as `unknown`
+        becomes `submitted` again. Where it cannot be written now, the next start of a worker with this directory
+        writes it (`recover`), if the caller's own further tries do not. `begin` has taken room for it on the disk."""
+        checked = check_given_id(task_id)
+        try:
+            steps = (sql.TO_SUBMITTED, sql.LATE_TASK_ID)
+            return self._mark(row_id, *steps, durable=True, about=checked, task_id=checked)
+        except JournalError:
+            self.keep_task_id(row_id, checked)
+            raise
 
-    def _attachable(self, connection: Connection, told: Sequence[Told], now: float) -> str | None:
-        return _reusable(told, lambda: self._living(connection, now))[0]
+    def keep_task_id(self, row_id: str, task_id: str) -> None:
+        """Write a task id beside the journal, for the next start: the process ends before the journal has it."""
+        with suppress(OSError):  # the caller has told of it, or nobody is left who could be told
+            self._pending_ids.add(row_id, check_given_id(task_id))
 
-    def _new_row(self, request: GenerationRequest, fingerprint: str, context: RunContext, now: float) -> TaskRow:
+    def mark_charged(self, row_id: str, credits: int) -> TaskRow | None:
+        """The gateway named what the task cost. One that was paid for elsewhere stays at 0."""
+        return self._mark(row_id, sql.TO_CHARGED, credits=credits)
+
+    def mark_progress(self, row_id: str, state: TaskState) -> TaskRow | None:
+        """What a poll said. Written only when it is the first that says `running`."""
+        return self._mark(row_id, *([sql.TO_RUNNING] if state is TaskState.RUNNING else []))
+
+    def mark_stalled(self, row_id: str, text: str) -> TaskRow | None:
+        """The gateway says nothing usable of the task, for the reason `text`: open, but not in flight."""
+        return self._mark(row_id, sql.TO_STALLED, text=_text(text))
+
+    def mark_set_aside(self, row_id: str, code: str, text: str) -> TaskRow | None:
+        """The task's image is only asked for when the user wants it; code: ENDED_PROCESS or GIVEN_UP."""
+        return self._mark(row_id, sql.TO_SET_ASIDE, code=code, text=_text(text))
+
+    def mark_resumed(self, row_id: str) -> TaskRow | None:
+        """The gateway works on the task after all: in flight again."""
+        return self._mark(row_id, sql.TO_RESUMED)
+
+    def mark_succeeded(self, row_id: str, urls: Sequence[str], seconds: float | None) -> TaskRow | None:
+        """The gateway has the image at these URLs; the task took `seconds`. Again: newer URLs.
+
+        Data URIs are kept only where no task id could fetch the image again. Durable with data URIs: until the image
+        is stored, this row is all there is of it.
+        """
+        remote = [url for url in urls if not url.startswith("data:")]
+        has_data = len(remote) < len(urls)
+        row = self.get(row_id) if has_data else None
+        kept = remote if row is None or row.task_id else list(urls)
+        steps = (sql.TO_SUCCEEDED, sql.NEW_URLS) if kept else (sql.TO_SUCCEEDED,)
+        return self._mark(row_id, *steps, durable=has_data, urls=texts_json(kept), seconds=seconds)
+
+    def mark_collected(self, row_id: str, files: Sequence[StoredImage]) -> TaskRow | None:
+        """The original files are on disk, verified."""
+        return self._mark(row_id, sql.TO_COLLECTED, files=files_json(files))
+
+    def mark_delivered(self, row_id: str) -> TaskRow | None:
+        """A node gave the image to the graph."""
+        return self._mark(row_id, sql.TO_DELIVERED)
+
+    def mark_evicted(self, row_id: str) -> TaskRow | None:
+        """Its files were removed to make room; its URLs may still fetch them again."""
+        return self._mark(row_id, sql.TO_EVICTED)
+
+    def mark_lost(self, row_id: str, text: str) -> TaskRow | None:
+        """The image can no longer be had (link dead, file gone): not attached to and not collected any more, but
+        still counted."""
+        return self._mark(row_id, sql.TO_LOST, text=_text(text))
+
+    def mark_hidden(self, row_id: str, *, hidden: bool = True) -> TaskRow | None:
+        """Take a task off the list, or put it back. It stays counted and attached to, and its files stay."""
+        return self._mark(row_id, sql.TO_HIDDEN, hidden=hidden)
+
+    def mark_failed(self, row_id: str, code: str, text: str, sent: bool) -> TaskRow | None:
+        """The task failed. sent: the gateway had accepted it, so its credits count as refunded; False: the create
+        certainly did not arrive or was refused, and it counts nothing. A task that succeeded stays so. Durable."""
+        steps = (sql.TO_FAILED,) if sent else (sql.TO_NEVER_SENT, sql.TO_FAILED)
+        money = Money.REFUNDED if sent else Money.NOT_SPENT
+        return self._mark_ended(row_id, *steps, money=money, code=code, text=_text(text))
+
+    def mark_unknown(self, row_id: str, text: str) -> TaskRow | None:
+        """The create was sent and its answer is lost: it may have been billed. Durable."""
+        return self._mark_ended(row_id, sql.TO_UNKNOWN, money=Money.MAYBE_SPENT, text=_text(text))
+
+    def mark_dropped(self, row_id: str) -> TaskRow | None:
+        """The create was certainly never sent: `failed` with 0 credits, and not on the list. Durable."""
+        return self._mark_ended(row_id, sql.TO_DROPPED, money=Money.NOT_SPENT)
+
+    def restore(self, row: TaskRow) -> None:
+        """Write a row anew that went with a damaged or deleted journal; one that is there stays as it is. Durable."""
+
+        def work(connection: Connection, now: float) -> None:
+            if _row(connection, row.id) is None:
+                connection.execute(tasks.insert(), columns_of(row))
+
+        self._write(work, durable=True, locks=(f"row:{row.id}",))
+
+    # Looking up.
+
+    def now(self) -> float:
+        """Unix seconds by the clock that the rows' times were written by; this machine's own may differ by years."""
+        return self._db.read(self._db.backend.now)
+
+    def get(self, row_id: str) -> TaskRow | None:
+        """The row of a local id."""
+        return self._db.read(lambda connection: _row(connection, row_id))
+
+    def by_task_id(self, task_id: str, base_url: str = "") -> TaskRow | None:
+        """The newest row of the gateway's id, at that gateway if one is given."""
+        return self._db.read(lambda connection: _row_of_task(connection, task_id, base_url))
+
+    def survey(self, account: str) -> Survey:
+        """All that a round of the sweeper looks at, read at once."""
+
+        def work(connection: Connection) -> Survey:
+            now = self._db.backend.now(connection)
+            others = self.workers.others(connection, now)
+            open_rows = connection.execute(sql.OPEN_ROWS, {"others": others}).mappings()
+            return Survey(now, _pause_left(connection, account, now), [row_from(row) for row in open_rows])
+
+        return self._db.read(work)
+
+    def evictable(self, limit: int = 100, *, everywhere: bool = False) -> list[TaskRow]:
+        """Delivered tasks that still have files, the longest delivered first.
+
+        everywhere: all of them, also those whose files one machine removed: another may have its own.
+        """
+        t = tasks.c
+        wanted = select(tasks).where(t.delivered_at.is_not(None), t.files != "").order_by(t.delivered_at)
+        wanted = wanted if everywhere else wanted.where(t.evicted_at.is_(None)).limit(limit)
+        return self._db.read(lambda connection: [row_from(row) for row in connection.execute(wanted).mappings()])
+
+    # This worker and the others.
+
+    def heartbeat(self, account: str = "") -> None:
+        """Say that this worker lives, and write what the database could not take before. At least every 10 seconds."""
+        self._write_pending()
+
+        def work(connection: Connection) -> float:
+            now = self._db.backend.now(connection)
+            self.workers.beat(connection, now, account)
+            return now
+
+        self.workers.note_beat(self._db.write(work, money=Money.UNTOUCHED))
+
+    def recover(self) -> list[TaskRow]:
+        """`intended` rows of dead workers become `unknown` (sent or not, nobody knows), unless their task id was kept
+        on this machine; returns the unknown ones. At start and every now and then. Durable."""
+        self._write_pending()
+        try:
+            self._pending_ids.flush(self.mark_submitted)
+        except OSError as failure:
+            raise self._folder_fails("The task ids kept in {} cannot be read.", failure, Money.UNTOUCHED) from failure
+
+        def orphans(connection: Connection, now: float) -> Sequence[str]:
+            return connection.execute(sql.ORPHANS, {"living": self._living(connection, now)}).scalars().all()
+
+        def work(connection: Connection, now: float) -> list[TaskRow]:
+            return _give_up(connection, orphans(connection, now), now)
+
+        # There is nearly never anything to write: no writer is held up for it every few seconds.
+        found = self._db.read(lambda connection: orphans(connection, self._db.backend.now(connection)))
+        return self._write(work, durable=True) if found else []
+
+    def claim(self, row_id: str) -> bool:
+        """Take an open task over from a dead worker; False if a living one has it or it is no longer open. Durable."""
+
+        def work(connection: Connection, now: float) -> bool:
+            others = self.workers.others(connection, now)
+            claimed = {"row_id": row_id, "owner": self.workers.me, "others": others}
+            return connection.execute(sql.CLAIM, claimed).rowcount == 1
+
+        return self._write(work, durable=True)
+
+    def pause(self, account: str, seconds: float) -> None:
+        """After a 429: no worker begins a task of this account for so long. A longer pause is not shortened."""
+
+        def work(connection: Connection, now: float) -> None:
+            values = {"account": account, "until": now + seconds, "longest": now + LONGEST_RETRY_AFTER}
+            connection.execute(sql.PAUSE, values)
+
+        self._write(work)
+
+    def close(self) -> None:
+        """The orderly end of this worker: how its tasks ended is written, and they are free for others at once."""
+        try:
+            self._write_pending()
+        finally:
+            try:
+                self.workers.leave()
+            finally:
+                self._db.close()
+
+    # What the methods above are made of.
+
+    def _write(
+        self,
+        work: Callable[[Connection, float], T],
+        *,
+        durable: bool = False,
+        locks: tuple[str, ...] = (),
+        money: Money = Money.UNTOUCHED,
+        task_id: str | None = None,
+    ) -> T:
+        """One writing transaction with its "now", which is a heartbeat too when one is due."""
+
+        def whole(connection: Connection) -> tuple[T, float | None]:
+            now = self._db.backend.now(connection)
+            beats = self.workers.is_beat_due(now)
+            if beats:
+                self.workers.beat(connection, now)
+            return work(connection, now), now if beats else None
+
+        result, beaten = self._db.write(whole, durable=durable, locks=locks, money=money, task_id=task_id)
+        if beaten is not None:
+            self.workers.note_beat(beaten)
+        return result
+
+    def _mark(
+        self,
+        row_id: str,
+        *steps: TextClause,
+        durable: bool = False,
+        money: Money = Money.SPENT,
+        about: str | None = None,
+        **values: Any,
+    ) -> TaskRow | None:
+        """Take the first of these steps that changes the row. about: the task id that a failure names."""
+
+        def work(connection: Connection, now: float) -> TaskRow | None:
+            given: dict[str, Any] = {"row_id": row_id, "now": now, **values}
+            any(connection.execute(step, given).rowcount for step in steps)
+            return _row(connection, row_id)
+
+        return self._write(work, durable=durable, money=money, task_id=about)
+
+    def _mark_ended(self, row_id: str, *steps: TextClause, money: Money, **values: Any) -> TaskRow | None:
+        """How a create ended. A task that ended while the database was away would stay `intended` as long as this
+        process lives, and the same request would wait for it: so it is written before the next begin or heartbeat."""
+
+        def write() -> TaskRow | None:
+            return self._mark(row_id, *steps, durable=True, money=money, **values)
+
+        try:
+            return write()
+        except JournalError:
+            self._unwritten[row_id] = write
+            raise
+
+    def _write_pending(self) -> None:
+        for row_id, write in dict(self._unwritten).items():  # a copy: other threads add to it
+            write()
+            self._unwritten.pop(row_id, None)
+
+    def _make_room(self, ids: int) -> None:
+        """Before a create is sent: its id can be kept even if the disk is full when it comes.
+
+        Where this user may not write at all, on a machine whose journal is elsewhere, there is nothing to keep it in.
+        """
+        try:
+            self._pending_ids.make_room(ids)
+        except OSError as failure:
+            if failure.errno in _NO_ROOM:
+                what = "There is no room for task ids in {}."
+                raise self._folder_fails(what, failure, Money.NOT_SPENT) from failure
+
+    def _folder_fails(self, what: str, failure: OSError, money: Money) -> JournalError:
+        return JournalError(
+            what.format(self._db.directory),
+            why=f"{failure.strerror or type(failure).__name__}.",
+            do="Check the folder, its rights and its free space, then run again.",
+            money=money,
+        )
+
+    def _living(self, connection: Connection, now: float) -> list[str]:
+        return [self.workers.me, *self.workers.others(connection, now)]
+
+    def _same_request(
+        self, connection: Connection, fingerprint: str, living: Collection[str], asked: float
+    ) -> tuple[TaskRow | None, list[str]]:
+        """The newest task to attach to, or one whose answer was lost after `asked`; the ids of the
+        `intended` ones before it whose worker is dead."""
+        lost: TaskRow | None = None
+        orphans: list[str] = []
+        values = {"fingerprint": fingerprint, "asked": asked}
+        for row in map(row_from, connection.execute(sql.SAME_REQUEST, values).mappings()):
+            if row.state is TaskState.UNKNOWN:
+                lost = lost or row
+            elif row.state is TaskState.INTENDED and row.owner not in living:
+                orphans.append(row.id)
+            else:
+                return row, orphans
+        return lost, orphans
+
+    def _new_row(self, context: RunContext, now: float, **known: Any) -> TaskRow:
+        return TaskRow(
+            state=TaskState.INTENDED,
+            prompt_id=context.prompt_id,
+            node_id=context.node_id,
+            session=context.session,
+            user_id=context.user or "",
+            owner=self.workers.me,
+            created_at=now,
+            **known,
+        )
+
+    def _asked_for(self, request: GenerationRequest) -> dict[str, Any]:
+        """What a row says of its request."""
         prompt = storable(request.prompt)
         if self._hash_prompts():
             prompt = f"sha256:{hashlib.sha256(prompt.encode()).hexdigest()}"
-        return replace(
-            self._empty_row(context, now),
-            fingerprint=fingerprint,
-            type=request.type,
-            prompt=prompt,
-            size=request.size,
-            seed=request.seed,
-            model=request.model,
-            images=request.images,
-            credits=request.credits,
-            parameters=() if self._hash_prompts() else request.parameters,  # a negative prompt may be among them
-            image_fields=request.image_fields,
-            choices=request.choices,
-            variation=request.variation,
-            price=request.credits,
-        )
-
-    def _empty_row(self, context: RunContext, now: float) -> TaskRow:
-        return TaskRow(
-            id="", fingerprint="", task_id=None, state=TaskState.INTENDED, type=None, prompt="", size=None, seed=None,
-            model="", base_url="", account="", images=(), credits=0, prompt_id=context.prompt_id,
-            node_id=context.node_id, session=context.session, owner=self.worker_id, created_at=now,
-            user_id=context.user or "",
-        )  # fmt: skip
+        same = ("type", "size", "seed", "model", "images", "image_fields", "choices", "variation", "credits")
+        return {
+            **{name: getattr(request, name) for name in same},
+            "prompt": prompt,
+            "parameters": () if self._hash_prompts() else request.parameters,  # a negative prompt may be among them
+            "price": request.credits,
+        }
 
 
-def _reusable(told: Sequence[Told], living: Callable[[], Collection[str]]) -> tuple[str | None, list[str]]:
-    """The id of the row to attach to, or of one that became `unknown` meanwhile; the ids of `intended` rows of the
-    dead."""
-    dead: list[str] = []
-    lost: str | None = None
-    same = [each for each in told if each.what == SAME]
-    for each in sorted(same, key=lambda each: (each.number, each.row_id), reverse=True):  # the newest first
-        if each.state == UNKNOWN:
-            lost = lost or each.row_id
-        elif each.state in ATTACHABLE or each.whose in living():
-            return each.row_id, dead
-        else:
-            dead.append(each.row_id)
-    return lost, dead
+def _row(connection: Connection, row_id: str) -> TaskRow | None:
+    found = connection.execute(sql.TASK, {"row_id": row_id}).mappings().first()
+    return row_from(found) if found else None
 
 
-def _limited(limits: Limits) -> dict[str, bool]:
-    """The periods whose totals are asked for: each sum costs time."""
-    return {"day": limits.credits_per_day > 0, "session": limits.credits_per_session > 0}
+def _row_of_task(connection: Connection, task_id: str, base_url: str) -> TaskRow | None:
+    wanted = select(tasks).where(tasks.c.task_id == task_id)
+    if base_url:
+        wanted = wanted.where(tasks.c.base_url == base_url)
+    found = connection.execute(wanted.order_by(tasks.c.created_at.desc()).limit(1)).mappings().first()
+    return row_from(found) if found else None
 
 
-def _periods(account: str, context: RunContext, now: float) -> dict[str, object]:
-    """What the totals that limits are about are asked for with."""
-    since, until = local_day(now)
-    return {"account": account, "session": context.session, "day_since": since, "day_until": until}
+def _give_up(connection: Connection, row_ids: Sequence[str], now: float) -> list[TaskRow]:
+    """`intended` rows of dead workers become `unknown`; returns those that are it now."""
+    for row_id in row_ids:
+        connection.execute(sql.TO_UNKNOWN, {"row_id": row_id, "now": now, "text": _LOST_ANSWER})
+    rows = [_row(connection, row_id) for row_id in row_ids]
+    return [row for row in rows if row is not None and row.state is TaskState.UNKNOWN]
 
 
-def _busy(limits: Limits, told: Sequence[Told], living: Collection[str], now: float) -> Busy | None:
+def _busy(connection: Connection, most: int, account: str, living: Collection[str], now: float) -> Busy | None:
     """Why a task has no slot, if it has none."""
-    if not limits.max_in_flight:
-        return None
-    in_flight = sum(int(each.number) for each in told if each.what == IN_FLIGHT and each.whose in living)
-    rest = next((pause_left(each.number, now) for each in told if each.what == PAUSE), 0.0)
-    if in_flight >= limits.max_in_flight:
-        since = min((each.number for each in told if each.what == OLDEST and each.whose in living), default=now)
-        return Busy(in_flight, oldest=max(0.0, now - since))
+    asked = {"account": account, "begun_since": now - SLOT_PATIENCE}
+    taken = [each for each in connection.execute(sql.IN_FLIGHT, asked) if each.owner in living]
+    in_flight = sum(each.tasks for each in taken)
+    if in_flight >= most:
+        return Busy(in_flight, oldest=max(0.0, now - min(each.oldest for each in taken)))
+    rest = _pause_left(connection, account, now)
     return Busy(in_flight, rest) if rest > 0 else None
 
 
-def _refuse_over(limits: Limits, told: Sequence[Told], wanted: int, waiting: int = 0) -> None:
-    for period, words, setting, limit in (
-        (DAY, "today", "credit_limit_per_day", limits.credits_per_day),
-        (SESSION, "in this session", "credit_limit_per_session", limits.credits_per_session),
-    ):
-        if limit:
-            used = sum_up((each.state, each.number) for each in told if each.what == period)
-            _refuse_over_one(words, setting, limit, used, wanted, waiting)
+def _pause_left(connection: Connection, account: str, now: float) -> float:
+    """Seconds of a pause after a 429 that are left; one longer than any was written by a clock that was wrong."""
+    until = connection.execute(sql.PAUSED_UNTIL, {"account": account}).scalar()
+    return until - now if until is not None and 0.0 < until - now <= LONGEST_RETRY_AFTER else 0.0
 
 
-def _refuse_over_one(period: str, setting: str, limit: int, used: CreditTotals, wanted: int, waiting: int) -> None:
-    counted = used.spent + used.maybe
-    if counted + waiting + wanted <= limit:
-        return
-    maybe = f" (of these {used.maybe} may have been billed)" if used.maybe else ""
-    raise CreditLimitError(
-        f"{wanted} credits more would pass the limit of {limit} credits {period}: "
-        f"{counted} are counted already{maybe}" + (f", {waiting} wait to be sent." if waiting else "."),
-        why=f"The setting {setting} refuses it before anything is sent.",
-        do=f"Raise {setting} in the settings (0 = no limit), or wait for the next period.",
-    )
+def _text(text: str) -> str:
+    return storable(text[:_MAX_ERROR_TEXT])

@@ -14,17 +14,19 @@ import os
 import stat
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
-from ..atomic_file import replace
+from ..atomic_file import replace, write_beginning, write_whole
 from ..errors import InvalidTaskIdError
 from ..task_ids import check_given_id
 
 SPARE_BYTES = 4096  # a block of most file systems; an id takes some hundred
-_NAME, _SPARE = "owed-{}.json", "spare-{}.owed"
+_NAME, _SPARE = "pending-{}.json", "spare-{}.pending"
+_EARLIER_NAME = "owed-*.json"  # as an earlier version wrote them
 
 
-class OwedIds:
+class PendingIds:
     """One file an id in one directory: nothing is ever added to a file that another process may be about to remove.
 
     last_resorts: directories that this user alone may use, on another file system if possible; made when needed.
@@ -44,12 +46,16 @@ class OwedIds:
 
     def make_room(self, count: int) -> None:
         """See to it that so many ids can be kept whatever happens to the disk's free space. Raises OSError."""
-        for number in range(count):
-            spare = self._directory / _SPARE.format(number)
-            if _size(spare) == SPARE_BYTES:
-                continue
-            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._put(spare, b" " * SPARE_BYTES)
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        sizes: dict[str, int] = {}
+        with os.scandir(self._directory) as found:
+            for each in found:
+                with suppress(FileNotFoundError):  # another process has just used it
+                    sizes[each.name] = each.stat().st_size
+        for name in map(_SPARE.format, range(count)):
+            if sizes.get(name) != SPARE_BYTES:
+                flags, room = os.O_CREAT | os.O_TRUNC, b" " * SPARE_BYTES
+                write_beginning(self._directory / name, room, flags=flags, write=self._write, sync=False)
 
     def add(self, row_id: str, task_id: str) -> None:
         """Write an id down, on the disk itself. Raises OSError where no place takes it."""
@@ -63,7 +69,7 @@ class OwedIds:
                 failures.append(failure)
         raise failures[0]
 
-    def pay(self, write: Callable[[str, str], object]) -> None:
+    def flush(self, write: Callable[[str, str], object]) -> None:
         """Hand every id of every worker of this machine to `write`, then remove its file.
 
         What `write` raises leaves the rest where it is. An id may be handed over twice. A file that cannot be read as
@@ -71,8 +77,8 @@ class OwedIds:
         """
         for file in self._files():
             try:
-                owed = json.loads(file.read_text(encoding="utf-8"))
-                row_id, task_id = str(owed["row_id"]), check_given_id(str(owed["task_id"]))
+                kept = json.loads(file.read_text(encoding="utf-8"))
+                row_id, task_id = str(kept["row_id"]), check_given_id(str(kept["task_id"]))
             except FileNotFoundError:
                 continue  # another process was faster
             except (ValueError, KeyError, TypeError, InvalidTaskIdError):
@@ -82,11 +88,11 @@ class OwedIds:
 
     def _files(self) -> Iterator[Path]:
         for directory in (self._directory, *filter(_is_ours_alone, self._last_resorts)):
-            yield from sorted(directory.glob(_NAME.format("*")))
+            yield from sorted([*directory.glob(_NAME.format("*")), *directory.glob(_EARLIER_NAME)])
 
     def _into_new_file(self, name: str, content: bytes) -> None:
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._put_whole(self._directory / name, content)
+        write_whole(self._directory / name, content, write=self._write)
 
     def _into_spare(self, name: str, content: bytes) -> None:
         claimed = self._directory / f"{name}.{os.getpid()}.part"
@@ -96,11 +102,12 @@ class OwedIds:
             except FileNotFoundError:
                 continue  # another process was faster
             try:
-                self._put(claimed, content, durable=True, in_place=True)
+                write_beginning(claimed, content, flags=0, write=self._write)  # over its beginning: it keeps its room
             except OSError:  # a file system that never writes in place: the spare's room serves all the same
                 claimed.unlink()
-                return self._put_whole(self._directory / name, content)
-            return os.replace(claimed, self._directory / name)
+                return write_whole(self._directory / name, content, write=self._write)
+            replace(claimed, self._directory / name)
+            return None
         raise OSError(f"no spare file is left in {self._directory}")
 
     def _into_last_resort(self, name: str, content: bytes) -> None:
@@ -108,40 +115,17 @@ class OwedIds:
             try:
                 directory.mkdir(mode=0o700, exist_ok=True)
                 if _is_ours_alone(directory):
-                    return self._put_whole(directory / name, content)
+                    return write_whole(directory / name, content, write=self._write)
             except OSError:
                 continue
         raise OSError("no other directory takes it")
-
-    def _put_whole(self, file: Path, content: bytes) -> None:
-        scratch = file.with_suffix(f".{os.getpid()}.part")
-        self._put(scratch, content, durable=True)
-        replace(scratch, file)
-
-    def _put(self, file: Path, content: bytes, *, durable: bool = False, in_place: bool = False) -> None:
-        """Write a file; in_place: over the beginning of one that is there, which keeps its room and its rest."""
-        flags = os.O_WRONLY | (0 if in_place else os.O_CREAT | os.O_TRUNC) | getattr(os, "O_BINARY", 0)
-        handle = os.open(file, flags, 0o600)
-        try:
-            try:
-                written = self._write(handle, content)
-                if written < len(content):
-                    raise OSError(f"{file} took {written} of {len(content)} bytes")
-                if durable:
-                    os.fsync(handle)
-            finally:
-                os.close(handle)
-        except OSError:
-            if not in_place:
-                file.unlink(missing_ok=True)
-            raise
 
 
 def _last_resorts(directory: Path) -> tuple[Path, ...]:
     """The machine's memory, where it is a folder (Linux), and the folder for temporary files: both outlive a kill."""
     mark = hashlib.sha256(str(directory.absolute()).encode()).hexdigest()[:16]
     bases = (Path("/dev/shm"), Path(tempfile.gettempdir()))
-    return tuple(base / f"hunyuan-owed-{_user()}-{mark}" for base in bases if base.is_dir())
+    return tuple(base / f"hunyuan-kept-{_user()}-{mark}" for base in bases if base.is_dir())
 
 
 def _is_ours_alone(directory: Path) -> bool:
@@ -157,10 +141,3 @@ def _is_ours_alone(directory: Path) -> bool:
 
 def _user() -> int:
     return os.getuid() if os.name == "posix" else 0
-
-
-def _size(file: Path) -> int:
-    try:
-        return file.stat().st_size
-    except OSError:
-        return -1

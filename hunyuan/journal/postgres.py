@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import math
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, Update, create_engine, event, func, select
-from sqlalchemy.dialects import postgresql
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
 
@@ -39,7 +35,6 @@ _SESSION = "; ".join(
         "SELECT set_config(name, 'force_generic_plan', false) FROM pg_settings WHERE name = 'plan_cache_mode'",
     ]
 )
-_ASK_TIME_SECONDS = 10.0
 _SETTING = "HUNYUAN_JOURNAL_URL (setting journal_url)"
 _EXAMPLE = 'Use "postgresql+psycopg://user:password@host:5432/database", or leave it empty for the embedded journal.'
 
@@ -62,7 +57,6 @@ class PostgresBackend(Backend):
 
     def __init__(self, url: str) -> None:
         self._url, self._secrets = _read_url(url), url_secrets(url)
-        self._asked = (0.0, -math.inf, 0.0)  # the server's time; this machine's stop-watch and clock then
         # Without the query: the driver takes passwords there too.
         self.name = f"at {self._url.set(query={}).render_as_string(hide_password=True)}"
 
@@ -78,10 +72,8 @@ class PostgresBackend(Backend):
 
     @contextmanager
     def transaction(self, engine: Engine, writing: Writing | None) -> Iterator[Connection]:
-        # The connections commit each statement by themselves, and most work is a single one: each message to the
-        # server and back that a BEGIN or COMMIT of its own would be costs as much as the statement.
         with engine.connect() as connection:
-            if writing is None or writing.single:
+            if writing is None:
                 yield connection
                 return
             with connection.begin():
@@ -89,21 +81,7 @@ class PostgresBackend(Backend):
                 yield connection
 
     def now(self, connection: Connection) -> float:
-        """The server's clock: asked for every ten seconds, carried on by this machine's stop-watch in between."""
-        watch, wall = time.monotonic(), time.time()
-        at, asked_watch, asked_wall = self._asked
-        passed = watch - asked_watch
-        # A machine that slept, or whose clock was set, has a stop-watch that cannot be trusted.
-        if passed >= _ASK_TIME_SECONDS or abs(wall - asked_wall - passed) > 0.5:
-            at, passed = float(connection.execute(_NOW).scalar_one()), 0.0
-            self._asked = (at, time.monotonic(), time.time())
-        return at + passed
-
-    def durable(self, step: Update) -> Update:
-        return _durable(step)
-
-    def insert(self, table: Table) -> postgresql.Insert:
-        return postgresql.insert(table)
+        return float(connection.execute(_NOW).scalar_one())
 
     def moved(self) -> bool:
         return False
@@ -141,7 +119,8 @@ def _state_of(words: str) -> str:
     return "53300" if "too many" in words else ""
 
 
-_NOW = select(func.extract("epoch", func.clock_timestamp()))
+# The server's clock, which all workers share.
+_NOW = text("SELECT extract(epoch FROM clock_timestamp())")
 
 
 def _engine(url: URL) -> Engine:
@@ -151,7 +130,6 @@ def _engine(url: URL) -> Engine:
         hide_parameters=True,
         isolation_level="AUTOCOMMIT",  # transactions begin in `transaction`
         max_overflow=20,
-        pool_reset_on_return=None,  # nothing is open by then, and being sure of it costs every statement
         pool_use_lifo=True,
     )
 
@@ -179,20 +157,12 @@ def _read_url(url: str) -> URL:
     return read
 
 
-@cache
-def _durable(step: Update) -> Update:
-    # Set by the row that it changes, for the transaction that the statement is: no message of its own for it.
-    return step.where(func.set_config("synchronous_commit", "on", True) == "on")
-
-
 def _beginning(writing: Writing) -> str:
     """All that opens a transaction, as one message. Each statement after it sees what was committed before."""
     statements = ["BEGIN ISOLATION LEVEL READ COMMITTED"]
     if writing.durable:
         statements.append("SET LOCAL synchronous_commit = on")
-    if writing.locks:
-        locks = (f"pg_advisory_xact_lock({_key(name)})" for name in writing.locks)
-        statements.append(f"SELECT {', '.join(locks)}")
+    statements += [f"SELECT pg_advisory_xact_lock({_key(name)})" for name in writing.locks]
     return "; ".join(statements)
 
 

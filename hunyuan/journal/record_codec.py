@@ -4,29 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 from ..models import ImageSize, StoredImage, TaskState, TaskType
 from .records import TaskRow
 
-_TIMES = (
-    "created_at", "submitted_at", "polled_at", "finished_at", "seconds", "collected_at", "delivered_at", "lost_at",
-    "evicted_at",
-)  # fmt: skip
-_PLAIN = (
-    "id", "fingerprint", "task_id", "prompt", "seed", "model", "base_url", "account", "credits", "prompt_id", "node_id",
-    "session", "owner", "user_id", *_TIMES, "error_code", "error_text", "choices", "variation", "price",
-)  # fmt: skip
+# The fields that a column holds otherwise than the row does; the others are the same in both.
+_CODED = {"state", "type", "size", "images", "parameters", "image_fields", "urls", "files", "hidden"}
+_PLAIN = [field.name for field in fields(TaskRow) if field.name not in _CODED]
 
 
 def row_from(columns: Mapping[Any, Any]) -> TaskRow:
     """A row from its columns. Raises ValueError, TypeError or KeyError for what no journal has written."""
-    plain: dict[str, Any] = {name: columns[name] for name in _PLAIN}
-    for name in _TIMES:
-        if type(plain[name]) is int:  # JSON and SQLite have no 7.0
-            plain[name] = float(plain[name])
     return TaskRow(
-        **plain,
+        **{name: columns[name] for name in _PLAIN},
         state=TaskState(columns["state"]),
         type=TaskType(columns["type"]) if columns["type"] else None,
         size=ImageSize.parse(columns["size"]) if columns["size"] else None,
@@ -41,20 +33,19 @@ def row_from(columns: Mapping[Any, Any]) -> TaskRow:
 
 def columns_of(row: TaskRow) -> dict[str, Any]:
     """The columns of a row."""
-    columns = {name: getattr(row, name) for name in _PLAIN}
-    for name, value in columns.items():
-        if isinstance(value, str):
-            columns[name] = storable(value)
-    columns["state"] = row.state.value
-    columns["type"] = row.type.value if row.type else ""
-    columns["size"] = row.size.api if row.size else ""
-    columns["images"] = texts_json(row.images)
-    columns["parameters"] = json.dumps(row.parameters) if row.parameters else ""
-    columns["image_fields"] = texts_json(row.image_fields)
-    columns["urls"] = texts_json(row.urls)
-    columns["files"] = files_json(row.files)
-    columns["hidden"] = row.hidden
-    return columns
+    plain = {name: getattr(row, name) for name in _PLAIN}
+    return {
+        **{name: storable(value) if isinstance(value, str) else value for name, value in plain.items()},
+        "state": row.state.value,
+        "type": row.type.value if row.type else "",
+        "size": row.size.api if row.size else "",
+        "images": texts_json(row.images),
+        "parameters": json.dumps(row.parameters) if row.parameters else "",
+        "image_fields": texts_json(row.image_fields),
+        "urls": texts_json(row.urls),
+        "files": files_json(row.files),
+        "hidden": row.hidden,
+    }
 
 
 def texts_json(texts: Sequence[str]) -> str:

@@ -26,7 +26,7 @@ class RowMoney(str, Enum):
     NONE = "none"  # certainly not accepted, or paid elsewhere (an adopted id)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TaskRow:
     """One task as the journal knows it. Times are unix seconds; None where it has not come to that.
 
@@ -42,22 +42,22 @@ class TaskRow:
     """
 
     id: str
-    fingerprint: str
-    task_id: str | None
+    fingerprint: str = ""
+    task_id: str | None = None
     state: TaskState
-    type: TaskType | None
-    prompt: str
-    size: ImageSize | None
-    seed: int | None
-    model: str
-    base_url: str
-    account: str
-    images: tuple[str, ...]
-    credits: int
-    prompt_id: str
-    node_id: str
-    session: str
-    owner: str
+    type: TaskType | None = None
+    prompt: str = ""
+    size: ImageSize | None = None
+    seed: int | None = None
+    model: str = ""
+    base_url: str = ""
+    account: str = ""
+    images: tuple[str, ...] = ()
+    credits: int = 0
+    prompt_id: str = ""
+    node_id: str = ""
+    session: str = ""
+    owner: str = ""
     created_at: float
     submitted_at: float | None = None
     polled_at: float | None = None

@@ -12,13 +12,12 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, Table, create_engine
-from sqlalchemy.dialects import sqlite
+from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from ..errors import JournalError
-from .backend import DURABLE, Backend, HasTime, Writing, driver_words
+from .backend import Backend, HasTime, Writing, driver_words
 from .filelock import FileLocks
 from .salvage import rescue, set_aside
 from .tables import bring_up
@@ -44,7 +43,7 @@ _WHY = (
 class SqliteBackend(Backend):
     """A file `journal.sqlite3`, with its `-wal` and `-shm` beside it where the file system can have them.
 
-    A transaction of several statements begins with BEGIN IMMEDIATE, so that what it read stays true until it commits.
+    A writing transaction begins with BEGIN IMMEDIATE, so that what it read stays true until it commits.
     """
 
     def __init__(
@@ -84,11 +83,11 @@ class SqliteBackend(Backend):
     def _open(self) -> Engine:
         if not self.path.exists():
             os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))  # prompts are nobody else's
-        self._settle_mode(why_not_wal(self.path))
+        self._choose_mode(why_not_wal(self.path))
         _check(self.path, self._busy_seconds)
         engine = _engine(self.path, self._busy_seconds)
         try:
-            with self._writing_on(engine, DURABLE) as connection:
+            with self._writing_on(engine, Writing(durable=True)) as connection:
                 bring_up(connection)
                 rescue(connection, self.path, self._announce)
         except BaseException:
@@ -97,7 +96,7 @@ class SqliteBackend(Backend):
         self._opened, self._witness = Files.at(self.path), engine.connect()
         return engine
 
-    def _settle_mode(self, why_not: str) -> None:
+    def _choose_mode(self, why_not: str) -> None:
         if why_not and self._has_wal:
             self._announce(
                 f"The folder of the journal {self.name} cannot have SQLite's write-ahead log: {why_not}. The journal "
@@ -130,15 +129,11 @@ class SqliteBackend(Backend):
             if connection.info.get("synchronous") != synchronous:
                 connection.exec_driver_sql(f"PRAGMA synchronous={synchronous}")
                 connection.info["synchronous"] = synchronous
-            if not writing.single:
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield connection
 
     def now(self, connection: Connection) -> float:
         return self._clock.time()
-
-    def insert(self, table: Table) -> sqlite.Insert:
-        return sqlite.insert(table)
 
     def moved(self) -> bool:
         return self._opened is None or Files.at(self.path).differ_from(self._opened)
@@ -180,7 +175,7 @@ class SqliteBackend(Backend):
             drop_sides(self.path)
         engine = self._open_or_set_aside()
         try:
-            with self._writing_on(engine, DURABLE) as connection:
+            with self._writing_on(engine, Writing(durable=True)) as connection:
                 count = take_over(witness, connection)
         except SQLAlchemyError:  # what was opened is damaged; whoever set it aside has taken over what can be read
             return engine

@@ -1,285 +1,195 @@
-"""The journal's hot statements, built once: SQLAlchemy then compiles each a single time."""
+"""The journal's SQL, each statement whole, for SQLite and PostgreSQL alike. Only lists with filters are elsewhere.
+
+A transition names the states it may come from: one that comes late, twice or from two processes takes nothing back.
+"""
 
 from __future__ import annotations
 
-from functools import cache
-from typing import Any, NamedTuple
+import re
+from textwrap import dedent
 
-from sqlalchemy import (
-    ColumnElement,
-    CompoundSelect,
-    Float,
-    Integer,
-    Select,
-    Text,
-    and_,
-    bindparam,
-    case,
-    delete,
-    false,
-    func,
-    literal_column,
-    null,
-    or_,
-    select,
-    true,
-    union_all,
-    update,
-)
-
-from ..models import TaskState
-from .records import ENDED_PROCESS, GIVEN_UP, STALLED
-from .tables import pauses, tasks, workers
-
-ATTACHABLE = frozenset(state.value for state in TaskState if state.is_attachable)
-OPEN = tuple(state.value for state in TaskState if state.is_open)
-INTENDED, SUBMITTED, RUNNING = TaskState.INTENDED.value, TaskState.SUBMITTED.value, TaskState.RUNNING.value
-SUCCEEDED, COLLECTED = TaskState.SUCCEEDED.value, TaskState.COLLECTED.value
-FAILED, UNKNOWN = TaskState.FAILED.value, TaskState.UNKNOWN.value
+from sqlalchemy import Text, TextClause, bindparam, text
 
 
-def _constant(value: str) -> ColumnElement[str]:
-    """A text of ours, written into the statement: a parameter would be put there anew with every execution."""
-    return literal_column(f"'{value}'", Text)
+def _sql(statement: str) -> TextClause:
+    """A statement. What it names after IN is a list of texts, which may be empty."""
+    lists = (bindparam(name, type_=Text, expanding=True) for name in re.findall(r"IN :(\w+)", statement))
+    return text(dedent(statement).strip()).bindparams(*lists)
 
 
-def _states(*values: str) -> list[ColumnElement[str]]:
-    return [_constant(value) for value in values]
+# One task by its local id.
+TASK = _sql("SELECT * FROM tasks WHERE id = :row_id")
 
+# The newest tasks of a request that may be attached to, whose worker may have died, or that were lost after :asked.
+SAME_REQUEST = _sql("""
+    SELECT * FROM tasks
+    WHERE fingerprint = :fingerprint AND lost_at IS NULL
+      AND (state = 'intended'
+           OR state = 'unknown' AND finished_at > :asked
+           OR state IN ('submitted', 'running', 'succeeded', 'collected')
+              AND (task_id IS NOT NULL OR urls <> '' OR files <> ''))
+    ORDER BY created_at DESC, id DESC LIMIT 50
+""")
 
-EMPTY, ZERO = _constant(""), literal_column("0.0", Float)
-_NOTHING = literal_column("0", Integer)
-_MOST_ALIKE = literal_column("50", Integer)
+# How many tasks of an account each worker has in flight, and the oldest's time. What stalls has an error code.
+IN_FLIGHT = _sql("""
+    SELECT owner, count(*) AS tasks, min(created_at) AS oldest FROM tasks
+    WHERE account = :account AND state IN ('intended', 'submitted', 'running')
+      AND created_at > :begun_since AND error_code = ''
+    GROUP BY owner
+""")
 
-t = tasks.c
-_row = t.id == bindparam("row_id")
-# Something is left to fetch the image by.
-_reachable = or_(t.task_id.is_not(None), t.urls != EMPTY, t.files != EMPTY)
+# The credits of some tasks.
+CREDITS_OF = _sql("SELECT coalesce(sum(credits), 0) FROM tasks WHERE id IN :row_ids")
 
-_costs = t.credits > _NOTHING
-_in_any_state = t.state.in_(_states(*(state.value for state in TaskState)))
-TOTALS = select(t.state, func.sum(t.credits)).where(_costs, _in_any_state).group_by(t.state)
+# What is to be fetched and no other living worker drives, oldest first; not what is set aside for its user.
+OPEN_ROWS = _sql("""
+    SELECT * FROM tasks
+    WHERE state IN ('submitted', 'running', 'succeeded') AND lost_at IS NULL AND owner NOT IN :others
+      AND error_code NOT IN ('ended_process', 'given_up')
+      AND (task_id IS NOT NULL OR urls <> '' OR files <> '')
+    ORDER BY created_at
+""")
 
+# What dead workers were about to send, or had sent without an answer yet.
+ORPHANS = _sql("SELECT id FROM tasks WHERE state = 'intended' AND owner NOT IN :living")
 
-class Told(NamedTuple):
-    """What speaks for or against a new task comes in one answer. Not in whole rows: each column costs time."""
+# An open task gets a new worker, unless another living one has it.
+CLAIM = _sql("""
+    UPDATE tasks SET owner = :owner
+    WHERE id = :row_id AND state IN ('submitted', 'running', 'succeeded') AND owner NOT IN :others
+""")
 
-    what: str  # SAME … SESSION
-    row_id: str
-    state: str
-    whose: str
-    number: float  # created_at, tasks, unix seconds or credits
+# The gateway accepted it under this id, which also proves wrong who gave it up.
+TO_SUBMITTED = _sql("""
+    UPDATE tasks
+    SET state = 'submitted', task_id = :task_id, submitted_at = :now, credits = price, finished_at = NULL,
+        hidden = false, error_code = '', error_text = ''
+    WHERE id = :row_id AND state IN ('intended', 'unknown', 'failed') AND task_id IS NULL
+""")
 
+# The id of a task that has gone further without one.
+LATE_TASK_ID = _sql("UPDATE tasks SET task_id = :task_id WHERE id = :row_id AND task_id IS NULL")
 
-def _told(what: str, row_id: Any = EMPTY, state: Any = EMPTY, whose: Any = EMPTY, number: Any = ZERO) -> Select[Any]:
-    columns = zip(Told._fields, (_constant(what), row_id, state, whose, number), strict=True)
-    return select(*(column.label(name) for name, column in columns))
+# What the task cost. One that was adopted, which has no fingerprint, was paid elsewhere.
+TO_CHARGED = _sql("UPDATE tasks SET credits = :credits WHERE id = :row_id AND fingerprint <> ''")
 
+# The first poll that says so.
+TO_RUNNING = _sql("""
+    UPDATE tasks SET state = 'running', polled_at = :now WHERE id = :row_id AND state = 'submitted'
+""")
 
-SAME, WORKER, IN_FLIGHT, OLDEST, PAUSE = "same", "worker", "in flight", "oldest", "pause"
-DAY, SESSION, WRITTEN = "day", "session", "written"
-_same = (
-    _told(SAME, t.id, t.state, t.owner, t.created_at)
-    .where(
-        t.fingerprint == bindparam("fingerprint"),
-        t.state.in_(_states(INTENDED, UNKNOWN, *sorted(ATTACHABLE))),
-        t.lost_at.is_(None),
-        or_(
-            t.state == _constant(INTENDED),
-            and_(t.state == _constant(UNKNOWN), t.finished_at > bindparam("asked")),
-            and_(t.state != _constant(UNKNOWN), _reachable),
-        ),
-    )
-    .order_by(t.created_at.desc(), t.id.desc())
-    .limit(_MOST_ALIKE)
-    .subquery()
-    .select()
-)
-# What the gateway works on, or may: not what stalls or is lost, which has an error code.
-_in_flight = (
-    t.account == bindparam("account"),
-    t.state.in_(_states(INTENDED, SUBMITTED, RUNNING)),
-    t.created_at > bindparam("begun_since"),
-    t.error_code == EMPTY,
-)
-_slots = (
-    _told(WORKER, whose=workers.c.worker_id).where(workers.c.heartbeat_at > bindparam("alive_since")),
-    _told(IN_FLIGHT, whose=t.owner, number=func.count()).where(*_in_flight).group_by(t.owner),
-    _told(OLDEST, whose=t.owner, number=func.min(t.created_at)).where(*_in_flight).group_by(t.owner),
-    _told(PAUSE, number=pauses.c.until).where(pauses.c.account == bindparam("account")),
-)
+# Open, but not in flight any more.
+TO_STALLED = _sql("""
+    UPDATE tasks SET error_code = 'stalled', error_text = :text
+    WHERE id = :row_id AND state IN ('submitted', 'running') AND lost_at IS NULL AND error_code = ''
+""")
 
+# Open, and only asked for when its user wants it.
+TO_SET_ASIDE = _sql("""
+    UPDATE tasks SET error_code = :code, error_text = :text
+    WHERE id = :row_id AND state IN ('submitted', 'running', 'succeeded')
+""")
 
-def _used(period: str, *within: ColumnElement[bool]) -> Select[Any]:
-    return _told(period, state=t.state, number=func.sum(t.credits)).where(_costs, *within).group_by(t.state)
+# In flight again.
+TO_RESUMED = _sql("UPDATE tasks SET error_code = '', error_text = '' WHERE id = :row_id AND error_code = 'stalled'")
 
+# The gateway has the image, whatever was thought of the task before.
+TO_SUCCEEDED = _sql("""
+    UPDATE tasks
+    SET state = 'succeeded', urls = :urls, seconds = :seconds, submitted_at = coalesce(submitted_at, :now),
+        polled_at = :now, finished_at = :now, error_code = '', error_text = ''
+    WHERE id = :row_id AND state NOT IN ('succeeded', 'collected')
+""")
 
-_used_today = _used(
-    DAY,
-    t.account == bindparam("account"),
-    t.created_at >= bindparam("day_since"),
-    t.created_at < bindparam("day_until"),
-)
-_used_in_session = _used(SESSION, t.session == bindparam("session"))
-_sum = func.coalesce(func.sum(t.credits), _NOTHING)
-_written = _told(WRITTEN, number=_sum).where(t.id.in_(bindparam("writing", expanding=True)), _costs)
+# Fresh links to an image that is not fetched yet.
+NEW_URLS = _sql("UPDATE tasks SET urls = :urls, polled_at = :now WHERE id = :row_id AND state = 'succeeded'")
 
+# The files are on disk; image data that stood in for a URL is not needed any more.
+TO_COLLECTED = _sql("""
+    UPDATE tasks
+    SET state = 'collected', files = :files, collected_at = :now, submitted_at = coalesce(submitted_at, :now),
+        finished_at = coalesce(finished_at, :now), urls = CASE WHEN urls LIKE '%"data:%' THEN '' ELSE urls END,
+        lost_at = NULL, evicted_at = NULL, error_code = '', error_text = ''
+    WHERE id = :row_id
+""")
 
-@cache
-def standing(
-    dialect: str,
-    *,
-    same: bool = False,
-    slots: bool = False,
-    day: bool = False,
-    session: bool = False,
-    writing: bool = False,
-) -> CompoundSelect[Any]:
-    """The same request's rows, newest first; the slots taken; the credits that count in this day and session;
-    how many of some rows are written."""
-    # SQLite finds the indexes that are sorted by state before time only where all states are named; PostgreSQL would
-    # compare each row's state with each name.
-    used = [*([_used_today] if day else []), *([_used_in_session] if session else [])]
-    parts = [
-        *([_same] if same else []),
-        *(_slots if slots else ()),
-        *([each.where(_in_any_state) for each in used] if dialect == "sqlite" else used),
-        *([_written] if writing else []),
-    ]
-    return union_all(*parts)
-
-
-BY_ID = select(tasks).where(_row)
-OPEN_ROWS = (
-    select(tasks)
-    .where(
-        t.state.in_(_states(*OPEN)),
-        t.lost_at.is_(None),
-        t.error_code.not_in(_states(ENDED_PROCESS, GIVEN_UP)),
-        _reachable,
-        t.owner.not_in(bindparam("others", expanding=True)),
-    )
-    .order_by(t.created_at)
-)
-# What the dead had begun, and the workers that are forgotten.
-ORPHANS = select(t.id).where(t.state == _constant(INTENDED), t.owner.not_in(bindparam("living", expanding=True)))
-_forgotten = workers.c.heartbeat_at < bindparam("since")
-FORGOTTEN = select(workers.c.worker_id).where(_forgotten).limit(1)
-FORGET = delete(workers).where(_forgotten)
-PAUSED_UNTIL = select(pauses.c.until).where(pauses.c.account == bindparam("account"))
-FRESH_WORKERS = select(workers.c.worker_id).where(workers.c.heartbeat_at > bindparam("since"))
-# Transitions. Each names the states it may come from, so that what arrives late changes nothing.
-TO_SUBMITTED = (
-    update(tasks)
-    .where(_row, t.state.in_(_states(INTENDED, UNKNOWN, FAILED)), t.task_id.is_(None))
-    .values(
-        state=_constant(SUBMITTED),
-        task_id=bindparam("gateway_id"),
-        submitted_at=bindparam("now"),
-        credits=t.price,
-        finished_at=null(),
-        hidden=false(),
-        error_code=EMPTY,
-        error_text=EMPTY,
-    )
-)
-LATE_TASK_ID = update(tasks).where(_row, t.task_id.is_(None)).values(task_id=bindparam("gateway_id"))
-# An adopted task has no fingerprint.
-TO_CHARGED = update(tasks).where(_row, t.fingerprint != EMPTY).values(credits=bindparam("charged"))
-TO_RUNNING = (
-    update(tasks)
-    .where(_row, t.state == _constant(SUBMITTED))
-    .values(state=_constant(RUNNING), polled_at=bindparam("now"))
-)
-# It has no slot any more, and gets it back when the gateway says that it works on it.
-TO_STALLED = (
-    update(tasks)
-    .where(_row, t.state.in_(_states(SUBMITTED, RUNNING)), t.lost_at.is_(None), t.error_code == EMPTY)
-    .values(error_code=_constant(STALLED), error_text=bindparam("new_text"))
-)
-TO_RESUMED = update(tasks).where(_row, t.error_code == _constant(STALLED)).values(error_code=EMPTY, error_text=EMPTY)
-TO_SET_ASIDE = (
-    update(tasks)
-    .where(_row, t.state.in_(_states(SUBMITTED, RUNNING, SUCCEEDED)))
-    .values(error_code=bindparam("new_code"), error_text=bindparam("new_text"))
-)
-TO_SUCCEEDED = (
-    update(tasks)
-    .where(_row, t.state.not_in(_states(SUCCEEDED, COLLECTED)))
-    .values(
-        state=_constant(SUCCEEDED),
-        urls=bindparam("new_urls"),
-        seconds=bindparam("measured"),
-        submitted_at=func.coalesce(t.submitted_at, bindparam("now")),
-        polled_at=bindparam("now"),
-        finished_at=bindparam("now"),
-        error_code=EMPTY,
-        error_text=EMPTY,
-    )
-)
-NEW_URLS = (
-    update(tasks)
-    .where(_row, t.state == _constant(SUCCEEDED))
-    .values(urls=bindparam("new_urls"), polled_at=bindparam("now"))
-)
-TO_COLLECTED = (
-    update(tasks)
-    .where(_row)
-    .values(
-        state=_constant(COLLECTED),
-        files=bindparam("new_files"),
-        collected_at=bindparam("now"),
-        submitted_at=func.coalesce(t.submitted_at, bindparam("now")),
-        finished_at=func.coalesce(t.finished_at, bindparam("now")),
-        # Image data that stood in for a URL is on disk now.
-        urls=case((t.urls.like('%"data:%'), EMPTY), else_=t.urls),
-        lost_at=null(),
-        evicted_at=null(),
-        error_code=EMPTY,
-        error_text=EMPTY,
-    )
-)
-TO_FAILED = (
-    update(tasks)
-    .where(_row, t.state.in_(_states(INTENDED, UNKNOWN, SUBMITTED, RUNNING)))
-    .values(
-        state=_constant(FAILED),
-        error_code=bindparam("new_code"),
-        error_text=bindparam("new_text"),
-        finished_at=bindparam("now"),
-    )
-)
 # The create certainly did not arrive, or was refused: it costs nothing.
-TO_NEVER_SENT = TO_FAILED.where(t.submitted_at.is_(None), t.task_id.is_(None)).values(credits=_NOTHING)
-TO_DELIVERED = update(tasks).where(_row, t.delivered_at.is_(None)).values(delivered_at=bindparam("now"))
-TO_UNKNOWN = (
-    update(tasks)
-    .where(_row, t.state == _constant(INTENDED))
-    .values(
-        state=_constant(UNKNOWN),
-        error_code=_constant("billing_unknown"),
-        error_text=bindparam("new_text"),
-        finished_at=bindparam("now"),
-    )
-)
-# Also where another worker, who could not know that it was never sent, has made it `unknown`.
-TO_DROPPED = (
-    update(tasks)
-    .where(_row, t.state.in_(_states(INTENDED, UNKNOWN)), t.task_id.is_(None))
-    .values(
-        state=_constant(FAILED),
-        credits=_NOTHING,
-        hidden=true(),
-        error_code=bindparam("new_code"),
-        finished_at=bindparam("now"),
-    )
-)
-TO_LOST = (
-    update(tasks)
-    .where(_row, t.lost_at.is_(None))
-    .values(lost_at=bindparam("now"), error_code=_constant("lost"), error_text=bindparam("new_text"))
-)
-TO_HIDDEN = update(tasks).where(_row).values(hidden=true())
-TO_SHOWN = update(tasks).where(_row).values(hidden=false())
-TO_EVICTED = update(tasks).where(_row).values(evicted_at=bindparam("now"))
-TASK_ID_OF = select(t.task_id).where(_row)
+TO_NEVER_SENT = _sql("""
+    UPDATE tasks SET state = 'failed', credits = 0, error_code = :code, error_text = :text, finished_at = :now
+    WHERE id = :row_id AND state IN ('intended', 'unknown', 'submitted', 'running')
+      AND submitted_at IS NULL AND task_id IS NULL
+""")
+
+# A task that was accepted failed: its credits count as refunded.
+TO_FAILED = _sql("""
+    UPDATE tasks SET state = 'failed', error_code = :code, error_text = :text, finished_at = :now
+    WHERE id = :row_id AND state IN ('intended', 'unknown', 'submitted', 'running')
+""")
+
+# Sent or not, nobody knows: it may have been billed.
+TO_UNKNOWN = _sql("""
+    UPDATE tasks SET state = 'unknown', error_code = 'billing_unknown', error_text = :text, finished_at = :now
+    WHERE id = :row_id AND state = 'intended'
+""")
+
+# Never sent; also where another worker, who could not know that, has made it `unknown`.
+TO_DROPPED = _sql("""
+    UPDATE tasks SET state = 'failed', credits = 0, hidden = true, error_code = 'dropped', finished_at = :now
+    WHERE id = :row_id AND state IN ('intended', 'unknown') AND task_id IS NULL
+""")
+
+# A node gave it to the graph; the first time counts.
+TO_DELIVERED = _sql("UPDATE tasks SET delivered_at = :now WHERE id = :row_id AND delivered_at IS NULL")
+
+# Its image can no longer be had.
+TO_LOST = _sql("""
+    UPDATE tasks SET lost_at = :now, error_code = 'lost', error_text = :text WHERE id = :row_id AND lost_at IS NULL
+""")
+
+# Its files made room for others.
+TO_EVICTED = _sql("UPDATE tasks SET evicted_at = :now WHERE id = :row_id")
+
+# Off the list, or on it again.
+TO_HIDDEN = _sql("UPDATE tasks SET hidden = :hidden WHERE id = :row_id")
+
+# A worker lives.
+BEAT = _sql("""
+    INSERT INTO workers (worker_id, heartbeat_at, account) VALUES (:worker_id, :now, :account)
+    ON CONFLICT (worker_id) DO UPDATE SET heartbeat_at = excluded.heartbeat_at, account = excluded.account
+""")
+
+# The workers that gave a sign of life.
+FRESH_WORKERS = _sql("SELECT worker_id FROM workers WHERE heartbeat_at > :since")
+
+# Workers that were silent for long are forgotten.
+FORGET_WORKERS = _sql("DELETE FROM workers WHERE heartbeat_at < :before")
+
+# A worker ends.
+LEAVE = _sql("DELETE FROM workers WHERE worker_id = :worker_id")
+
+# An account's creates rest. A pause that is longer stays, unless no answer can have asked for it.
+PAUSE = _sql("""
+    INSERT INTO pauses (account, until) VALUES (:account, :until)
+    ON CONFLICT (account) DO UPDATE SET until = excluded.until
+    WHERE pauses.until < excluded.until OR pauses.until > :longest
+""")
+
+# Until when an account's creates rest.
+PAUSED_UNTIL = _sql("SELECT until FROM pauses WHERE account = :account")
+
+# A remembered URL that has not expired.
+LINK = _sql("SELECT * FROM links WHERE key = :key AND (expires_at IS NULL OR expires_at > :now)")
+
+# A URL is remembered, in place of an older one.
+SAVE_LINK = _sql("""
+    INSERT INTO links (key, url, way, expires_at, created_at) VALUES (:key, :url, :way, :expires_at, :now)
+    ON CONFLICT (key) DO UPDATE
+    SET url = excluded.url, way = excluded.way, expires_at = excluded.expires_at, created_at = excluded.created_at
+""")
+
+# URLs that expired are forgotten.
+DROP_EXPIRED_LINKS = _sql("DELETE FROM links WHERE expires_at < :now")
+
+# A URL is forgotten.
+DROP_LINK = _sql("DELETE FROM links WHERE key = :key")

@@ -11,14 +11,13 @@ import hashlib
 import json
 import os
 import stat
-import tempfile
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from ..atomic_file import replace
+from ..atomic_file import write_whole
 from ..errors import SettingsError
 from .redaction import MASK, redact
 from .rules import RULES, without_user
@@ -222,16 +221,8 @@ class SettingsStore:
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             _close_to_others(folder, folder.stat().st_mode)
-            handle, scratch = tempfile.mkstemp(dir=folder, prefix=".settings-", suffix=".tmp")  # mode 0600
-            try:
-                with os.fdopen(handle, "w", encoding="utf-8") as file:
-                    json.dump(stored, file, ensure_ascii=False, indent=1, sort_keys=True)
-                    file.flush()
-                    os.fsync(file.fileno())
-                replace(Path(scratch), self._path)
-            except BaseException:
-                os.unlink(scratch)
-                raise
+            text = json.dumps(stored, ensure_ascii=False, indent=1, sort_keys=True)
+            write_whole(self._path, text.encode("utf-8"))
         except OSError as problem:
             raise SettingsError(
                 f"The settings could not be saved: {problem.strerror or type(problem).__name__}.",

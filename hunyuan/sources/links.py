@@ -45,7 +45,7 @@ class LinkBook:
 
     def living(self, key: str) -> str | None:
         """The URL kept under a key, if it still works: by its age, and by a look at it once an hour."""
-        link = self._store.link_get(key)
+        link = self._store.find(key)
         if link is None:
             return None
         now = self._now()
@@ -53,7 +53,7 @@ class LinkBook:
             seen = self._seen.get(link.url, link.created_at)
         if now - seen > CHECKED_FOR:
             if self._is_dead(link.url):
-                self._store.link_drop(key)
+                self._store.drop(key)
                 return None
             self._note(self._seen, link.url, now)
         self._note(self._keys, link.url, key)
@@ -63,7 +63,7 @@ class LinkBook:
 
     def keep(self, key: str, url: str, way: str, expires_at: float | None) -> None:
         """Keeps a URL that works now under a key."""
-        self._store.link_put(key, url, way, expires_at)
+        self._store.save(key, url, way, expires_at)
         self._note(self._keys, url, key)
         self._note(self._seen, url, self._now())
         if expires_at is not None:
@@ -77,7 +77,7 @@ class LinkBook:
             self._expiries.pop(url, None)
             self._dropped += key is not None
         if key is not None:
-            self._store.link_drop(key)
+            self._store.drop(key)
 
     def stale(self) -> int:
         """How many of the links handed out since the start work no more: changes when one dies."""

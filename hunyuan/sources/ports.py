@@ -26,13 +26,13 @@ class Link(Protocol):
 class LinkStore(Protocol):
     """Where kept URLs survive a restart (the journal). Blocking, thread-safe."""
 
-    def link_get(self, key: str) -> Link | None:
+    def find(self, key: str) -> Link | None:
         """None where there is none, or where it expired."""
         ...
 
-    def link_put(self, key: str, url: str, way: str, expires_at: float | None) -> object: ...
+    def save(self, key: str, url: str, way: str, expires_at: float | None) -> object: ...
 
-    def link_drop(self, key: str) -> object: ...
+    def drop(self, key: str) -> object: ...
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,12 @@ import os
 import re
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-from ..atomic_file import replace
+from ..atomic_file import write_whole
 from ..errors import DownloadError, HunyuanError
 from ..models import StoredImage
 from ..task_ids import check_given_id
@@ -52,7 +51,7 @@ class EvictionJournal(Protocol):
         """Delivered tasks with files, the longest delivered first; everywhere: all, whoever removed theirs."""
         ...
 
-    def evicted(self, row_id: str) -> object:
+    def mark_evicted(self, row_id: str) -> object:
         """The files of a task were removed."""
         ...
 
@@ -136,9 +135,7 @@ class ResultStore:
             self._prepare()
             folder.mkdir(mode=0o700, exist_ok=True)
             kept = folder / f"{file_name(task_id, index, '')}-{hashlib.sha256(data).hexdigest()[:12]}"
-            with open(os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-                os.chmod(kept, 0o600)  # one that was there before
-                file.write(_redacted(data, redact))
+            write_whole(kept, _redacted(data, redact))
             for old in sorted(folder.iterdir(), key=lambda file: file.stat().st_mtime)[:-_KEEP_REJECTED]:
                 old.unlink()
         except (OSError, HunyuanError) as failure:
@@ -223,7 +220,7 @@ class ResultStore:
                     here = sum(self._remove(image) for image in row.files)
                     freed += here
                     if here or not self._shared:  # what lies on another machine is not ours to write off
-                        self._journal.evicted(row.id)
+                        self._journal.mark_evicted(row.id)
                 if not rows or self._shared:
                     break
             return freed
@@ -240,23 +237,10 @@ class ResultStore:
             self._ready = True
 
     def _write(self, target: Path, data: bytes, digest: str) -> None:
-        temporary = self.directory / f".{uuid.uuid4().hex}.tmp"
-
         def stored_by_another() -> bool:
             return target.exists() and _digest_of(target) == digest
 
-        try:
-            with open(temporary, "xb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            if not replace(temporary, target, sleep=self._sleep, move=self._move, is_needless=stored_by_another):
-                temporary.unlink()
-        except BaseException:
-            with suppress(OSError):
-                temporary.unlink()
-            raise
-        _sync_directory(self.directory)
+        write_whole(target, data, mode=0o666, sleep=self._sleep, move=self._move, is_needless=stored_by_another)
 
     def _remove(self, image: StoredImage) -> int:
         try:
@@ -303,16 +287,6 @@ def _redacted(data: bytes, redact: Callable[[str], str]) -> bytes:
 
 def _digest_of(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _sync_directory(directory: Path) -> None:
-    """Make a rename durable; Windows has no such call and needs none."""
-    with suppress(OSError):
-        handle = os.open(directory, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def _unwritable(directory: Path, failure: OSError, task_id: str) -> DownloadError:

@@ -13,12 +13,12 @@ from typing import Any
 
 from .prompt_origin import NODE_IDS
 
-Tell = Callable[[str, str, Mapping[str, str]], None]  # client id, workflow id, node id → sentence
+Report = Callable[[str, str, Mapping[str, str]], None]  # client id, workflow id, node id → sentence
 
 _faults: ContextVar[list[str] | None] = ContextVar("hunyuan_faults", default=None)
 
 
-def install(server: Any, tell: Tell) -> None:
+def install(server: Any, report: Report) -> None:
     """Called while ComfyUI loads the pack."""
     from aiohttp import web
 
@@ -33,7 +33,7 @@ def install(server: Any, tell: Tell) -> None:
             body = await request.json()  # aiohttp keeps what the handler has read
             client = body.get("client_id")
             if found := faults_of(_json(answer), said):
-                tell(client if isinstance(client, str) else "", _workflow(body), found)
+                report(client if isinstance(client, str) else "", _workflow(body), found)
         return answer
 
     server.app.middlewares.append(watch)

@@ -81,11 +81,11 @@ class Feed:
 
     def _start(self) -> None:
         self._armed = False
-        task = self._server.loop.create_task(self._tell())
+        task = self._server.loop.create_task(self._send_totals())
         self._telling.add(task)
         task.add_done_callback(self._telling.discard)
 
-    async def _tell(self) -> None:
+    async def _send_totals(self) -> None:
         if not self._listening():
             return
         try:

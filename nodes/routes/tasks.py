@@ -43,7 +43,7 @@ def listed(runtime: Runtime, catalogue: Catalogue, query: Mapping[str, str], vie
     search = text_of(query, "search")[:MAX_SEARCH]
     before = text_of(query, "before") or None
     undelivered = wanted == "undelivered"
-    rows = runtime.journal.list_tasks(
+    rows = runtime.journal.overview.list_tasks(
         FILTERS[wanted], before, limit + 1, search, models, undelivered=undelivered, users=viewer.users
     )
     return {"tasks": [public_row(row) for row in rows[:limit]], "more": len(rows) > limit}
@@ -67,19 +67,19 @@ def details(runtime: Runtime, catalogue: Catalogue, row_id: str, viewer: Viewer)
 def forget(runtime: Runtime, row_id: str, viewer: Viewer) -> TaskRow:
     """Takes a task off the list; its money stays counted. Blocking."""
     row = row_of(runtime, row_id, viewer)
-    return runtime.journal.hide(row.id) or row
+    return runtime.journal.mark_hidden(row.id) or row
 
 
 def restore(runtime: Runtime, row_id: str, viewer: Viewer) -> TaskRow:
     """Puts a task back on the list. Blocking."""
     row = row_of(runtime, row_id, viewer)
-    return runtime.journal.show(row.id) or row
+    return runtime.journal.mark_hidden(row.id, hidden=False) or row
 
 
 def used(runtime: Runtime, row_id: str, viewer: Viewer) -> TaskRow:
     """The page gave an image of the task to ComfyUI: it counts as delivered. Blocking."""
     row = row_of(runtime, row_id, viewer)
-    return runtime.journal.delivered(row.id) or row
+    return runtime.journal.mark_delivered(row.id) or row
 
 
 def original(runtime: Runtime, row_id: str, number: int, viewer: Viewer) -> tuple[bytes, str, str]:
@@ -157,7 +157,7 @@ def _input_url(runtime: Runtime, identity: str) -> str | None:
 
     if identity.startswith("url:"):
         return identity.removeprefix("url:")
-    link = runtime.journal.link_get(remembered_key(identity))
+    link = runtime.journal.links.find(remembered_key(identity))
     return link.url if link else None
 
 

@@ -61,15 +61,15 @@ def summary(runtime: Runtime, users: Sequence[str] | None = None) -> dict[str, A
     """
     as_of = runtime.background.clock.monotonic()
     journal, settings = runtime.journal, runtime.settings_store.load()
-    counts = {state.value: count for state, count in journal.counts(users).items()}
+    counts = {state.value: count for state, count in journal.overview.counts(users).items()}
     return {
         "counts": counts,
         "total": sum(counts.values()),
-        "undelivered": journal.undelivered(users),
-        "left_behind": journal.left_behind(runtime.session, users),
+        "undelivered": journal.overview.undelivered(users),
+        "left_behind": journal.overview.left_behind(runtime.session, users),
         "credits": {
-            "today": _totals(journal.credits(day=journal.today(), account=settings.account or None)),
-            "session": _totals(journal.credits(session=runtime.session)),
+            "today": _totals(journal.overview.credits(day=journal.overview.today(), account=settings.account or None)),
+            "session": _totals(journal.overview.credits(session=runtime.session)),
         },
         "limits": {"today": settings.credit_limit_per_day, "session": settings.credit_limit_per_session},
         "session": runtime.session,

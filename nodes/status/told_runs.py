@@ -26,7 +26,7 @@ EVENT = "hunyuan.run"
 
 def tell_end(prompt_id: str, node: str, end: RunEnd, lang: str, sid: str | None) -> None:
     """A node's run has ended, well or not."""
-    _tell(prompt_id, node, {**end.values(), "text": end.line(lang), "failure": None}, sid)
+    _send(prompt_id, node, {**end.values(), "text": end.line(lang), "failure": None}, sid)
 
 
 def tell_failure(error: HunyuanError, *, stops: bool) -> None:
@@ -39,7 +39,7 @@ def tell_failure(error: HunyuanError, *, stops: bool) -> None:
     failure = _failure(error, headline(error, language()), stops)
     known = _told().line_of(context.prompt_id, context.node_id, _workflow())
     content = {"failure": failure} if known else _refusal(error, failure)
-    _tell(context.prompt_id, context.node_id, content, submitter())
+    _send(context.prompt_id, context.node_id, content, submitter())
 
 
 def tell_refusal(client: str, workflow: str, faults: Mapping[str, str]) -> None:
@@ -78,7 +78,7 @@ def in_the_users_language() -> Iterator[None]:
         raise error.but(translation=translate(error)) from error.__cause__
 
 
-def _tell(prompt_id: str, node: str, content: dict[str, Any], sid: str | None) -> None:
+def _send(prompt_id: str, node: str, content: dict[str, Any], sid: str | None) -> None:
     from server import PromptServer
 
     if not node or not is_page(sid):

@@ -60,8 +60,8 @@ class House:
     def restart(self) -> None:
         """As after a new start of ComfyUI: only the journal's file is left."""
         self.database = Database(self.directory, clock=self.clock, announce=self.said.append)
-        journal = Journal(self.database, worker_id="w", clock=self.clock)
-        self.chain = SourceChain(lambda: self.settings, journal, self.transport, self.download, self.clock.time)
+        journal = Journal(self.database, worker_id="w")
+        self.chain = SourceChain(lambda: self.settings, journal.links, self.transport, self.download, self.clock.time)
 
     def set(self, **changes: object) -> None:
         self.settings = replace(self.settings, **changes)  # type: ignore[arg-type]

@@ -37,7 +37,7 @@ def open_journal(directory: Path, worker: str = "worker-1", clock: Any = None, *
     names = ("url", "announce", "busy_seconds")
     below = {name: options.pop(name) for name in names if name in options}
     database = options.pop("database", None) or open_database(directory, clock, **below)
-    return Journal(database, worker_id=worker, clock=clock, **options)
+    return Journal(database, worker_id=worker, **options)
 
 
 def open_database(directory: Path, clock: Any = None, **options: Any) -> Database:
@@ -108,9 +108,9 @@ def stored(name: str = "n1_0.png", digest: str = "d" * 64) -> StoredImage:
 
 def collect(journal: Journal, row: TaskRow, task_id: str) -> None:
     """The rest of a task's life after `begin`, without a hitch."""
-    journal.submitted(row.id, task_id)
-    journal.succeeded(row.id, ["https://cdn.test/a.png"], 6.5)
-    journal.collected(row.id, [stored(f"{task_id}_0.png")])
+    journal.mark_submitted(row.id, task_id)
+    journal.mark_succeeded(row.id, ["https://cdn.test/a.png"], 6.5)
+    journal.mark_collected(row.id, [stored(f"{task_id}_0.png")])
 
 
 # The tables as version 1 of the schema had them, for SQLite and PostgreSQL.

@@ -25,9 +25,7 @@ def remember_quick_tasks(state_directory: Path, seconds: float = 0.4, url: str =
     url: another journal than the directory's own."""
     state_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     clock = _LongAgo()
-    journal = Journal(
-        Database(state_directory, url, clock=clock, announce=_never), worker_id="before the tests", clock=clock
-    )
+    journal = Journal(Database(state_directory, url, clock=clock, announce=_never), worker_id="before the tests")
     kinds = [(TaskType.TEXT_TO_IMAGE, size) for size in TEXT] + [(TaskType.EDIT, size) for size in EDIT]
     for kind, size in kinds:
         for seed in range(3):
@@ -37,9 +35,9 @@ def remember_quick_tasks(state_directory: Path, seconds: float = 0.4, url: str =
                 request, base_url="http://long.ago", account="", context=RunContext(), limits=Limits()
             )
             assert isinstance(begun, Begun)
-            journal.succeeded(begun.row.id, ["http://long.ago/result.png"], seconds)
-            journal.collected(begun.row.id, [])
-            journal.hide(begun.row.id)
+            journal.mark_succeeded(begun.row.id, ["http://long.ago/result.png"], seconds)
+            journal.mark_collected(begun.row.id, [])
+            journal.mark_hidden(begun.row.id)
     journal.close()
 
 

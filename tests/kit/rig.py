@@ -163,14 +163,14 @@ class Rig:
         self.wire = Wire(self.gateway)
         self.background = VirtualLoop(self.clock, self.wire, self.latency)
         database = Database(self.directory, clock=self.clock, announce=self.warnings.append)
-        self.journal = Journal(database, worker_id=self.worker, clock=self.clock)
+        self.journal = Journal(database, worker_id=self.worker)
         self.results = ResultStore(
             self.directory / "results", lambda: self.settings.results_max_bytes, self.journal, now=self.clock.time
         )
         self.client = Client(self.wire, lambda: self.settings)
         self.limiter = Limiter(self.clock, lambda: self.settings.max_in_flight)
         self.sources = SourceChain(
-            lambda: self.settings, self.journal, self.wire, self.client.download, now=self.clock.time
+            lambda: self.settings, self.journal.links, self.wire, self.client.download, now=self.clock.time
         )
         self.runner = TaskRunner(
             Tools(
@@ -181,7 +181,7 @@ class Rig:
                 decoding=DecodingMarks(self.directory / "decoding"),
                 sources=self.sources,
                 limiter=self.limiter,
-                durations=Durations(partial(self.journal.durations, limit=20)),
+                durations=Durations(partial(self.journal.overview.durations, limit=20)),
                 settings=lambda: self.settings,
                 decode=decode,
                 on_change=self.changes.append,
@@ -269,7 +269,7 @@ class Rig:
         return Control(self.gateway).state()
 
     def rows(self) -> list[TaskRow]:
-        return list(self.journal.list_tasks(limit=1000))
+        return list(self.journal.overview.list_tasks(limit=1000))
 
 
 def play(

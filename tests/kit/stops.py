@@ -41,8 +41,8 @@ def hold(server: PaidServer, prompt: str, nodes: int = 4, **inputs: Any) -> None
 def left(server: PaidServer, prompt: str) -> list[TaskRow]:
     """What the ended process has written down."""
     clock = SystemClock()
-    journal = Journal(Database(server.state_directory, clock=clock, announce=print), worker_id="a look", clock=clock)
-    rows = [row for row in journal.list_tasks(limit=1000) if row.prompt == prompt]
+    journal = Journal(Database(server.state_directory, clock=clock, announce=print), worker_id="a look")
+    rows = [row for row in journal.overview.list_tasks(limit=1000) if row.prompt == prompt]
     journal.close()
     return rows
 

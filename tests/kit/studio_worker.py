@@ -71,7 +71,7 @@ def build(directory: Path) -> TaskRunner:
     settings, background = store.load(), ThreadLoop()
     clock, warn = background.clock, partial(print, file=sys.stderr, flush=True)
     database = Database(directory, settings.journal_url, clock=clock, announce=warn)
-    journal = Journal(database, worker_id=secrets.token_hex(8), clock=clock)
+    journal = Journal(database, worker_id=secrets.token_hex(8))
     client = Client(transport := RequestsTransport(store.load), store.load)
     tools = Tools(
         background=background,
@@ -79,9 +79,9 @@ def build(directory: Path) -> TaskRunner:
         journal=journal,
         results=ResultStore(Path(settings.results_dir), lambda: store.load().results_max_bytes, journal),
         decoding=DecodingMarks(directory / "decoding"),
-        sources=SourceChain(store.load, journal, transport, client.download),
+        sources=SourceChain(store.load, journal.links, transport, client.download),
         limiter=Limiter(clock, lambda: store.load().max_in_flight),
-        durations=Durations(partial(journal.durations, limit=20)),
+        durations=Durations(partial(journal.overview.durations, limit=20)),
         settings=store.load,
         decode=decode,
         warn=warn,

@@ -44,19 +44,19 @@ def silence(postgres: PostgresServer, database: str, worker: str, seconds: float
 def test_a_whole_life(tmp_path: Path, url: str) -> None:
     journal = open_journal(tmp_path, url=url)
     row = begun(journal, request=request(1, "夜 \0 a prompt"))
-    journal.submitted(row.id, "n1")
-    journal.progress(row.id, TaskState.RUNNING)
-    journal.succeeded(row.id, ["https://cdn.test/a.png"], 6.25)
-    journal.collected(row.id, [stored()])
-    journal.delivered(row.id)
+    journal.mark_submitted(row.id, "n1")
+    journal.mark_progress(row.id, TaskState.RUNNING)
+    journal.mark_succeeded(row.id, ["https://cdn.test/a.png"], 6.25)
+    journal.mark_collected(row.id, [stored()])
+    journal.mark_delivered(row.id)
     end = fresh(open_journal(tmp_path, "worker-2", url=url), row)
     assert (end.state, end.task_id, end.prompt, end.seconds) == (TaskState.COLLECTED, "n1", "夜 \ufffd a prompt", 6.25)
     assert (end.files, end.urls, end.hidden) == ((stored(),), ("https://cdn.test/a.png",), False)
     assert isinstance(begin(journal, request=request(1, "夜 \0 a prompt")), Attached)
-    assert journal.durations(TaskType.TEXT_TO_IMAGE, ImageSize(1024, 1024)) == [6.25]
-    assert [found.id for found in journal.list_tasks(search="夜 PROMPT")] == [row.id]
-    assert journal.counts()[TaskState.COLLECTED] == 1
-    assert journal.credits(day=journal.today(), account=ACCOUNT).spent == 25
+    assert journal.overview.durations(TaskType.TEXT_TO_IMAGE, ImageSize(1024, 1024)) == [6.25]
+    assert [found.id for found in journal.overview.list_tasks(search="夜 PROMPT")] == [row.id]
+    assert journal.overview.counts()[TaskState.COLLECTED] == 1
+    assert journal.overview.credits(day=journal.overview.today(), account=ACCOUNT).spent == 25
     assert [found.id for found in journal.evictable()] == [row.id]
     on_this_machine = [file.read_bytes() for file in tmp_path.iterdir()]
     assert all(content.isspace() for content in on_this_machine), "nothing of it, only room for ids"
@@ -68,12 +68,12 @@ def test_each_step_gives_the_row_as_it_stands_then(tmp_path: Path, postgres: Pos
     journal = open_journal(tmp_path, url=postgres.url("gb"))
     row = begun(journal, request=request(1, '夜里的"灯塔"'))
     for step in (
-        lambda: journal.submitted(row.id, "n1"),
-        lambda: journal.progress(row.id, TaskState.RUNNING),
-        lambda: journal.succeeded(row.id, ["https://cdn.test/a.png"], 7.0),
-        lambda: journal.collected(row.id, [stored()]),
-        lambda: journal.delivered(row.id),
-        lambda: journal.lost(row.id, "找不到"),
+        lambda: journal.mark_submitted(row.id, "n1"),
+        lambda: journal.mark_progress(row.id, TaskState.RUNNING),
+        lambda: journal.mark_succeeded(row.id, ["https://cdn.test/a.png"], 7.0),
+        lambda: journal.mark_collected(row.id, [stored()]),
+        lambda: journal.mark_delivered(row.id),
+        lambda: journal.mark_lost(row.id, "找不到"),
     ):
         assert repr(step()) == repr(journal.get(row.id))
 
@@ -93,22 +93,22 @@ def test_what_is_new_is_let_in_within_the_limits(tmp_path: Path, url: str) -> No
 def test_the_rest_of_the_transitions(tmp_path: Path, url: str) -> None:
     journal = open_journal(tmp_path, url=url)
     refused, dropped, lost, unknown = (begun(journal, number) for number in range(4))
-    journal.failed(refused.id, "rejected", "bad size", sent=False)
-    journal.dropped(dropped.id)
+    journal.mark_failed(refused.id, "rejected", "bad size", sent=False)
+    journal.mark_dropped(dropped.id)
     collect(journal, lost, "n3")
-    journal.evicted(lost.id)
-    journal.lost(lost.id, "404")
-    journal.unknown(unknown.id, "lone \ud800")
+    journal.mark_evicted(lost.id)
+    journal.mark_lost(lost.id, "404")
+    journal.mark_unknown(unknown.id, "lone \ud800")
     assert journal.find_reusable(lost.fingerprint) is None
-    assert journal.credits().maybe == 25
-    assert journal.credits().spent == 25
+    assert journal.overview.credits().maybe == 25
+    assert journal.overview.credits().spent == 25
     foreign = journal.adopt("m1", base_url=GATEWAY, account=ACCOUNT, context=RunContext())
     assert journal.adopt("m1", base_url=GATEWAY, account=ACCOUNT, context=RunContext()) == foreign
-    journal.hide(foreign.id)
-    assert foreign.id not in {row.id for row in journal.list_tasks()}
-    journal.link_put("k", "https://store.test/1", "s3", None)
-    journal.link_put("k", "https://store.test/2", "s3", None)
-    link = journal.link_get("k")
+    journal.mark_hidden(foreign.id)
+    assert foreign.id not in {row.id for row in journal.overview.list_tasks()}
+    journal.links.save("k", "https://store.test/1", "s3", None)
+    journal.links.save("k", "https://store.test/2", "s3", None)
+    link = journal.links.find("k")
     assert link is not None
     assert link.url == "https://store.test/2"
 
@@ -124,7 +124,7 @@ def test_clocks_of_the_machines_do_not_matter(tmp_path: Path, url: str) -> None:
     assert late.recover() == []
     second = begun(late, 2)
     assert abs(second.created_at - row.created_at) < 60
-    assert early.today() == late.today()
+    assert early.overview.today() == late.overview.today()
 
 
 def test_a_silent_worker_loses_its_slots_and_its_tasks(
@@ -133,7 +133,7 @@ def test_a_silent_worker_loses_its_slots_and_its_tasks(
     limits = Limits(max_in_flight=2)
     dead, living = open_journal(tmp_path, "dead", url=url), open_journal(tmp_path, "living", url=url)
     intended, submitted = begun(dead, 1, limits=limits), begun(dead, 2, limits=limits)
-    dead.submitted(submitted.id, "n2")
+    dead.mark_submitted(submitted.id, "n2")
     assert begin(living, 3, limits=limits) == Busy(2)
     assert not living.claim(submitted.id)
     silence(postgres, database, "dead", 31)
@@ -141,7 +141,7 @@ def test_a_silent_worker_loses_its_slots_and_its_tasks(
     assert [row.id for row in living.survey(ACCOUNT).open_rows] == [submitted.id]
     assert living.claim(submitted.id)
     assert [(row.id, row.state) for row in living.recover()] == [(intended.id, TaskState.UNKNOWN)]
-    dead.submitted(intended.id, "n1")
+    dead.mark_submitted(intended.id, "n1")
     assert fresh(living, intended).state is TaskState.SUBMITTED, "it was not dead after all: its id is the proof"
 
 
@@ -191,14 +191,14 @@ def test_the_database_away_sends_nothing_and_works_on_when_it_is_back(
         with pytest.raises(JournalError, match=r"cannot be reached.*No credits were spent") as away:
             begin(journal, 2)
         with pytest.raises(JournalError, match=r"n1_hunyuan3") as paid:
-            journal.submitted(row.id, "n1_hunyuan3")
+            journal.mark_submitted(row.id, "n1_hunyuan3")
         with pytest.raises(JournalError, match="cannot be reached"):
             begin(open_journal(tmp_path, "new", url=url), 2)
     finally:
         postgres.start()
     assert PASSWORD not in str(away.value)
     assert paid.value.money is Money.SPENT
-    journal.submitted(row.id, "n1_hunyuan3")
+    journal.mark_submitted(row.id, "n1_hunyuan3")
     assert isinstance(begin(journal, 2), Begun)
     assert fresh(journal, row).state is TaskState.SUBMITTED
 
@@ -220,14 +220,14 @@ def test_what_money_hangs_on_survives_a_crash_of_the_server(
     journal = open_journal(tmp_path, url=url)
     row = begun(journal)
     if step == "progress":
-        journal.submitted(row.id, "n1")
+        journal.mark_submitted(row.id, "n1")
     before = fresh(journal, row)
     after = {
-        "submitted": lambda: journal.submitted(row.id, "n1"),
-        "unknown": lambda: journal.unknown(row.id, "the answer is lost"),
-        "failed": lambda: journal.failed(row.id, "400", "refused", False),
-        "dropped": lambda: journal.dropped(row.id),
-        "progress": lambda: journal.progress(row.id, TaskState.RUNNING),
+        "submitted": lambda: journal.mark_submitted(row.id, "n1"),
+        "unknown": lambda: journal.mark_unknown(row.id, "the answer is lost"),
+        "failed": lambda: journal.mark_failed(row.id, "400", "refused", False),
+        "dropped": lambda: journal.mark_dropped(row.id),
+        "progress": lambda: journal.mark_progress(row.id, TaskState.RUNNING),
     }[step]()
     lazy_server.stop("immediate")
     lazy_server.start()
@@ -251,15 +251,15 @@ def test_a_task_costs_few_round_trips(tmp_path: Path, url: str) -> None:
         wanted = [request(2).fingerprint(GATEWAY)]
         assert journal.admit(wanted, account=ACCOUNT, context=RunContext(), limits=limits) == set(wanted)
         row = begun(journal, 2, limits=limits)
-        journal.submitted(row.id, "n2")
-        journal.progress(row.id, TaskState.RUNNING)
-        journal.succeeded(row.id, ["https://cdn.test/a.png"], 5.0)
-        journal.collected(row.id, [stored()])
-        journal.delivered(row.id)
+        journal.mark_submitted(row.id, "n2")
+        journal.mark_progress(row.id, TaskState.RUNNING)
+        journal.mark_succeeded(row.id, ["https://cdn.test/a.png"], 5.0)
+        journal.mark_collected(row.id, [stored()])
+        journal.mark_delivered(row.id)
     finally:
         event.remove(Engine, "before_cursor_execute", note)
-    # A look, begin's four (its COMMIT is not told here), and one for each step.
-    assert len(sent) == 1 + 3 + 5, sent
+    # The look's, begin's, and each step's: what opens it, the time, its UPDATE and the row (COMMIT is not told here).
+    assert len(sent) == 5 + 9 + 5 * 4, sent
 
 
 def test_each_connection_gives_up_in_time_and_plans_once(url: str) -> None:
@@ -285,7 +285,7 @@ def test_a_connection_that_was_cut_is_made_anew_without_a_word(
     assert (True,) in postgres.run_sql(cut)
     begun(journal, 2)
     postgres.run_sql(cut)
-    assert journal.counts()[TaskState.INTENDED] == 2
+    assert journal.overview.counts()[TaskState.INTENDED] == 2
 
 
 def refusal(journal: Journal) -> str:
@@ -371,7 +371,7 @@ def test_an_older_schema_is_migrated_with_its_rows(
     outcome = begin(journal)
     assert isinstance(outcome, Attached)
     assert (outcome.row.id, outcome.row.created_at) == ("old", 1770000000.5)
-    journal.lost("old", "gone")
+    journal.mark_lost("old", "gone")
     assert isinstance(begin(journal), Begun)
     indexes = "SELECT indexname FROM pg_indexes WHERE tablename = 'tasks' ORDER BY 1"
     migrated = postgres.run_sql(indexes, database)

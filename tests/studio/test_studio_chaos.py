@@ -221,7 +221,7 @@ def check_deaths(studio: Studio) -> None:
 
 def check_images(studio: Studio, directory: Path, url: str, unknown: set[int]) -> None:
     """Every request that is not unknown has its own picture, whole, in the folder that all share."""
-    collected = {row.seed: row for row in open_journal(directory, url=url).list_tasks(limit=1000) if row.files}
+    collected = {row.seed: row for row in open_journal(directory, url=url).overview.list_tasks(limit=1000) if row.files}
     assert set(collected) == set(range(1, DISTINCT + 1)) - unknown
     store = ResultStore(directory / "results", lambda: 0, open_journal(directory, url=url))
     for seed, row in collected.items():

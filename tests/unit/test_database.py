@@ -67,8 +67,8 @@ def test_money_rows_are_synced_to_the_disk_and_the_rest_is_not(tmp_path: Path) -
     event.listen(Engine, "before_cursor_execute", look)
     try:
         begun(journal, 2)
-        journal.submitted(row.id, "n1")
-        journal.progress(row.id, TaskState.RUNNING)
+        journal.mark_submitted(row.id, "n1")
+        journal.mark_progress(row.id, TaskState.RUNNING)
         begun(journal, 3)
     finally:
         event.remove(Engine, "before_cursor_execute", look)
@@ -104,14 +104,14 @@ def test_a_full_disk_refuses_before_sending_and_works_on_when_there_is_room(tmp_
         assert str(file_of(tmp_path)) in text
         assert "The disk is full. Free some space" in text
         assert text.endswith("No credits were spent.")
-        written = journal.counts()[TaskState.INTENDED]
+        written = journal.overview.counts()[TaskState.INTENDED]
         assert written > 10
         with pytest.raises(JournalError, match="full"):
             begin(journal, written)
-        assert journal.counts()[TaskState.INTENDED] == written
+        assert journal.overview.counts()[TaskState.INTENDED] == written
         size[0] = 100_000
         begun(journal, written)
-        assert sum(journal.counts().values()) == written + 1
+        assert sum(journal.overview.counts().values()) == written + 1
 
 
 def test_an_id_that_cannot_be_written_says_that_the_task_is_paid(tmp_path: Path) -> None:
@@ -120,10 +120,10 @@ def test_an_id_that_cannot_be_written_says_that_the_task_is_paid(tmp_path: Path)
     with closing(sqlite3.connect(file_of(tmp_path), isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(JournalError, match="n1_hunyuan3") as refused:
-            journal.submitted(row.id, "n1_hunyuan3")
+            journal.mark_submitted(row.id, "n1_hunyuan3")
     assert refused.value.money is Money.SPENT
     assert "No credits were spent" not in str(refused.value)
-    journal.submitted(row.id, "n1_hunyuan3")
+    journal.mark_submitted(row.id, "n1_hunyuan3")
     assert fresh(journal, row).task_id == "n1_hunyuan3"
 
 
@@ -152,7 +152,7 @@ except Exception as error:
     assert text.endswith("No credits were spent.")
     written = int(worker.hear())
     assert worker.end() == 0
-    assert sum(open_journal(tmp_path).counts().values()) == written
+    assert sum(open_journal(tmp_path).overview.counts().values()) == written
 
 
 @pytest.mark.posix
@@ -270,7 +270,7 @@ def test_an_older_schema_is_migrated_with_its_rows(tmp_path: Path) -> None:
     assert (row.id, row.task_id, row.state, row.type) == ("old", "n1", TaskState.COLLECTED, TaskType.TEXT_TO_IMAGE)
     assert (row.created_at, row.collected_at, row.lost_at) == (1770000000.5, 1770000009.5, None)
     assert row.files[0].path == "n1_0.png"
-    journal.lost("old", "gone")
+    journal.mark_lost("old", "gone")
     assert fresh(journal, row).lost_at is not None
     with closing(sqlite3.connect(file_of(tmp_path))) as connection:
         assert connection.execute("SELECT value FROM meta WHERE key = 'version'").fetchone() == (str(VERSION),)
@@ -309,14 +309,14 @@ def test_two_that_migrate_at_once(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert failures == []
-    assert sum(journals[0].counts().values()) == 5
+    assert sum(journals[0].overview.counts().values()) == 5
 
 
 def test_a_failed_write_tells_no_prompt_and_no_statement(tmp_path: Path) -> None:
     journal = open_journal(tmp_path)
     row = begun(journal)
     with full_at(1), pytest.raises(JournalError) as refused:
-        journal.failed(row.id, "x" * 100_000, "", sent=True)
+        journal.mark_failed(row.id, "x" * 100_000, "", sent=True)
     error = refused.value
     assert "UPDATE" not in str(error)
     assert error.__cause__ is None
@@ -338,6 +338,6 @@ def test_a_begin_that_failed_after_all_was_written_is_not_waited_for(tmp_path: P
             begin(journal)
     finally:
         event.remove(Engine, "commit", confirm_nothing)
-    assert journal.counts()[TaskState.INTENDED] == 1
+    assert journal.overview.counts()[TaskState.INTENDED] == 1
     begun(journal)
-    assert journal.credits().maybe == 25
+    assert journal.overview.credits().maybe == 25

@@ -51,18 +51,18 @@ def test_each_step_gives_the_row_as_it_stands_then(
     journal = open_journal(tmp_path)
     row = begun(journal)
     for step, state in (
-        (lambda: journal.progress(row.id, TaskState.RUNNING), TaskState.INTENDED),
-        (lambda: journal.submitted(row.id, "n1"), TaskState.SUBMITTED),
-        (lambda: journal.submitted(row.id, "n2"), TaskState.SUBMITTED),
-        (lambda: journal.progress(row.id, TaskState.SUBMITTED), TaskState.SUBMITTED),
-        (lambda: journal.progress(row.id, TaskState.RUNNING), TaskState.RUNNING),
-        (lambda: journal.succeeded(row.id, ["https://cdn.test/a"], 6.0), TaskState.SUCCEEDED),
-        (lambda: journal.succeeded(row.id, ["https://cdn.test/b"], 7.0), TaskState.SUCCEEDED),
-        (lambda: journal.failed(row.id, "500", "late", True), TaskState.SUCCEEDED),
-        (lambda: journal.collected(row.id, [stored("n1_0.png")]), TaskState.COLLECTED),
-        (lambda: journal.delivered(row.id), TaskState.COLLECTED),
-        (lambda: journal.hide(row.id), TaskState.COLLECTED),
-        (lambda: journal.show(row.id), TaskState.COLLECTED),
+        (lambda: journal.mark_progress(row.id, TaskState.RUNNING), TaskState.INTENDED),
+        (lambda: journal.mark_submitted(row.id, "n1"), TaskState.SUBMITTED),
+        (lambda: journal.mark_submitted(row.id, "n2"), TaskState.SUBMITTED),
+        (lambda: journal.mark_progress(row.id, TaskState.SUBMITTED), TaskState.SUBMITTED),
+        (lambda: journal.mark_progress(row.id, TaskState.RUNNING), TaskState.RUNNING),
+        (lambda: journal.mark_succeeded(row.id, ["https://cdn.test/a"], 6.0), TaskState.SUCCEEDED),
+        (lambda: journal.mark_succeeded(row.id, ["https://cdn.test/b"], 7.0), TaskState.SUCCEEDED),
+        (lambda: journal.mark_failed(row.id, "500", "late", True), TaskState.SUCCEEDED),
+        (lambda: journal.mark_collected(row.id, [stored("n1_0.png")]), TaskState.COLLECTED),
+        (lambda: journal.mark_delivered(row.id), TaskState.COLLECTED),
+        (lambda: journal.mark_hidden(row.id), TaskState.COLLECTED),
+        (lambda: journal.mark_hidden(row.id, hidden=False), TaskState.COLLECTED),
     ):
         given = step()
         assert given is not None
@@ -71,17 +71,17 @@ def test_each_step_gives_the_row_as_it_stands_then(
     last = fresh(journal, row)
     assert (last.urls, last.seconds) == (("https://cdn.test/b",), 6.0)
     refused = begun(journal, 2)
-    given = journal.failed(refused.id, "400", "refused", False)
+    given = journal.mark_failed(refused.id, "400", "refused", False)
     assert given is not None
     assert given == fresh(journal, refused)
     assert given.credits == 0
-    assert journal.delivered("nobody's") is None
+    assert journal.mark_delivered("nobody's") is None
 
 
 def test_a_row_that_was_lost_is_restored_and_one_that_is_there_is_not_undone(tmp_path: Path) -> None:
     journal = open_journal(tmp_path / "one")
     row = begun(journal)
-    running = journal.submitted(row.id, "n1")
+    running = journal.mark_submitted(row.id, "n1")
     assert running is not None
     collect(journal, row, "n1")
     done = fresh(journal, row)
@@ -97,19 +97,19 @@ def test_a_whole_life(tmp_path: Path) -> None:
     journal = open_journal(tmp_path, clock=clock)
     row = begun(journal)
     clock.now += 1
-    journal.submitted(row.id, "n1_hunyuan3")
+    journal.mark_submitted(row.id, "n1_hunyuan3")
     assert (fresh(journal, row).state, fresh(journal, row).submitted_at) == (TaskState.SUBMITTED, NOON + 1)
-    journal.progress(row.id, TaskState.SUBMITTED)
+    journal.mark_progress(row.id, TaskState.SUBMITTED)
     assert fresh(journal, row).state is TaskState.SUBMITTED
-    journal.progress(row.id, TaskState.RUNNING)
+    journal.mark_progress(row.id, TaskState.RUNNING)
     assert fresh(journal, row).state is TaskState.RUNNING
     clock.now += 6
-    journal.succeeded(row.id, ["https://cdn.test/a.png?sig=1"], 6.25)
+    journal.mark_succeeded(row.id, ["https://cdn.test/a.png?sig=1"], 6.25)
     done = fresh(journal, row)
     assert (done.state, done.urls, done.seconds) == (TaskState.SUCCEEDED, ("https://cdn.test/a.png?sig=1",), 6.25)
-    journal.collected(row.id, [stored("n1_hunyuan3_0.png")])
+    journal.mark_collected(row.id, [stored("n1_hunyuan3_0.png")])
     clock.now += 1
-    journal.delivered(row.id)
+    journal.mark_delivered(row.id)
     end = fresh(journal, row)
     assert (end.state, end.files, end.money) == (TaskState.COLLECTED, (stored("n1_hunyuan3_0.png"),), RowMoney.SPENT)
     assert (end.finished_at, end.collected_at, end.delivered_at) == (NOON + 7, NOON + 7, NOON + 8)
@@ -119,13 +119,13 @@ def test_a_whole_life(tmp_path: Path) -> None:
 def test_the_same_request_attaches_to_what_is_paid_for(tmp_path: Path, state: str) -> None:
     journal = open_journal(tmp_path)
     row = begun(journal)
-    journal.submitted(row.id, "n1")
+    journal.mark_submitted(row.id, "n1")
     if state == "running":
-        journal.progress(row.id, TaskState.RUNNING)
+        journal.mark_progress(row.id, TaskState.RUNNING)
     if state in ("succeeded", "collected"):
-        journal.succeeded(row.id, ["https://cdn.test/a.png"], 5.0)
+        journal.mark_succeeded(row.id, ["https://cdn.test/a.png"], 5.0)
     if state == "collected":
-        journal.collected(row.id, [stored()])
+        journal.mark_collected(row.id, [stored()])
     later = open_journal(tmp_path, "worker-2", clock=HandClock(NOON + 86400))
     outcome = begin(later)
     assert isinstance(outcome, Attached)
@@ -147,16 +147,16 @@ def test_failed_unknown_and_lost_tasks_are_not_attached_to(tmp_path: Path, endin
     journal = open_journal(tmp_path)
     row = begun(journal)
     if ending == "unknown":
-        journal.unknown(row.id, "connection reset")
+        journal.mark_unknown(row.id, "connection reset")
     elif ending == "refused":
-        journal.failed(row.id, "rejected", "bad size", sent=False)
+        journal.mark_failed(row.id, "rejected", "bad size", sent=False)
     else:
-        journal.submitted(row.id, "n1")
+        journal.mark_submitted(row.id, "n1")
         if ending == "failed":
-            journal.failed(row.id, "1200", "moderated", sent=True)
+            journal.mark_failed(row.id, "1200", "moderated", sent=True)
         else:
-            journal.succeeded(row.id, ["https://cdn.test/a.png"], 5.0)
-            journal.lost(row.id, "404 for two days")
+            journal.mark_succeeded(row.id, ["https://cdn.test/a.png"], 5.0)
+            journal.mark_lost(row.id, "404 for two days")
     assert journal.find_reusable(row.fingerprint) is None
     assert begun(journal).id != row.id
 
@@ -169,7 +169,7 @@ def test_the_newest_of_several_is_attached_to(tmp_path: Path) -> None:
     newer = begun(journal, reuse=False)
     collect(journal, newer, "n2")
     clock.now += 1
-    journal.failed(begun(journal, reuse=False).id, "1200", "moderated", sent=True)
+    journal.mark_failed(begun(journal, reuse=False).id, "1200", "moderated", sent=True)
     outcome = begin(journal)
     assert isinstance(outcome, Attached)
     assert outcome.row.id == newer.id
@@ -180,12 +180,12 @@ def test_a_collected_image_without_an_id_is_attached_to_but_an_open_task_without
 ) -> None:
     journal = open_journal(tmp_path)
     row = begun(journal, 1)
-    journal.collected(row.id, [stored(f"{row.id}_0.png")])
+    journal.mark_collected(row.id, [stored(f"{row.id}_0.png")])
     outcome = begin(journal, 1)
     assert isinstance(outcome, Attached)
     assert outcome.row.storage_id == row.id
     bare = begun(journal, 2)
-    journal.succeeded(bare.id, [], 1.0)
+    journal.mark_succeeded(bare.id, [], 1.0)
     assert isinstance(begin(journal, 2), Begun)
     assert journal.survey(ACCOUNT).open_rows == []
 
@@ -195,24 +195,24 @@ def test_nothing_late_takes_anything_back(tmp_path: Path) -> None:
     row = begun(journal)
     collect(journal, row, "n1")
     before = fresh(journal, row)
-    journal.submitted(row.id, "n1")
-    journal.progress(row.id, TaskState.RUNNING)
-    journal.succeeded(row.id, ["https://cdn.test/other.png"], 99.0)
-    journal.failed(row.id, "task_failed", "late", sent=True)
-    journal.failed(row.id, "task_failed", "late", sent=False)
-    journal.unknown(row.id, "late")
-    journal.dropped(row.id)
+    journal.mark_submitted(row.id, "n1")
+    journal.mark_progress(row.id, TaskState.RUNNING)
+    journal.mark_succeeded(row.id, ["https://cdn.test/other.png"], 99.0)
+    journal.mark_failed(row.id, "task_failed", "late", sent=True)
+    journal.mark_failed(row.id, "task_failed", "late", sent=False)
+    journal.mark_unknown(row.id, "late")
+    journal.mark_dropped(row.id)
     assert fresh(journal, row) == before
 
 
 def test_a_success_is_not_taken_back_by_a_failure_but_its_links_are_renewed(tmp_path: Path) -> None:
     journal = open_journal(tmp_path)
     row = begun(journal)
-    journal.submitted(row.id, "n1")
-    journal.succeeded(row.id, ["https://cdn.test/a.png?sig=1"], 5.0)
-    journal.failed(row.id, "task_failed", "late", sent=True)
-    journal.succeeded(row.id, ["https://cdn.test/a.png?sig=2"], 70.0)
-    journal.succeeded(row.id, [], 71.0)
+    journal.mark_submitted(row.id, "n1")
+    journal.mark_succeeded(row.id, ["https://cdn.test/a.png?sig=1"], 5.0)
+    journal.mark_failed(row.id, "task_failed", "late", sent=True)
+    journal.mark_succeeded(row.id, ["https://cdn.test/a.png?sig=2"], 70.0)
+    journal.mark_succeeded(row.id, [], 71.0)
     done = fresh(journal, row)
     assert (done.state, done.urls, done.seconds) == (TaskState.SUCCEEDED, ("https://cdn.test/a.png?sig=2",), 5.0)
     assert done.error_code == ""
@@ -221,15 +221,15 @@ def test_a_success_is_not_taken_back_by_a_failure_but_its_links_are_renewed(tmp_
 def test_a_task_id_proves_that_a_given_up_row_was_accepted(tmp_path: Path) -> None:
     journal = open_journal(tmp_path)
     row = begun(journal)
-    journal.unknown(row.id, "the process was thought dead")
-    journal.submitted(row.id, "n1")
+    journal.mark_unknown(row.id, "the process was thought dead")
+    journal.mark_submitted(row.id, "n1")
     assert (fresh(journal, row).state, fresh(journal, row).task_id) == (TaskState.SUBMITTED, "n1")
     assert fresh(journal, row).error_code == ""
-    journal.submitted(row.id, "n1")
+    journal.mark_submitted(row.id, "n1")
     assert fresh(journal, row).task_id == "n1"
     refused = begun(journal, 2)
-    journal.failed(refused.id, "rejected", "wrongly believed", sent=False)
-    journal.submitted(refused.id, "n2")
+    journal.mark_failed(refused.id, "rejected", "wrongly believed", sent=False)
+    journal.mark_submitted(refused.id, "n2")
     assert (fresh(journal, refused).state, fresh(journal, refused).money) == (TaskState.SUBMITTED, RowMoney.SPENT)
 
 
@@ -238,7 +238,7 @@ def test_a_malformed_task_id_is_never_written_down(tmp_path: Path) -> None:
     row = begun(journal)
     for bad in ("../x", "a/../b", "x" * 10_000, ""):
         with pytest.raises(InvalidTaskIdError):
-            journal.submitted(row.id, bad)
+            journal.mark_submitted(row.id, bad)
     for typed in ("../x", "https://gateway.test/x", "a b", "x" * 10_000, ""):
         with pytest.raises(InvalidTaskIdError):
             journal.adopt(typed, base_url=GATEWAY, account=ACCOUNT, context=RunContext())
@@ -248,20 +248,20 @@ def test_a_malformed_task_id_is_never_written_down(tmp_path: Path) -> None:
 def test_image_data_is_kept_only_while_nothing_else_has_it(tmp_path: Path) -> None:
     journal = open_journal(tmp_path)
     known, bare = begun(journal, 1), begun(journal, 2)
-    journal.submitted(known.id, "n1")
+    journal.mark_submitted(known.id, "n1")
     data = "data:image/png;base64,AAAA"
-    journal.succeeded(known.id, [data, "https://cdn.test/b.png"], 5.0)
-    journal.succeeded(bare.id, [data], 5.0)
+    journal.mark_succeeded(known.id, [data, "https://cdn.test/b.png"], 5.0)
+    journal.mark_succeeded(bare.id, [data], 5.0)
     assert fresh(journal, known).urls == ("https://cdn.test/b.png",)
     assert fresh(journal, bare).urls == (data,)
-    journal.collected(bare.id, [stored(f"{bare.id}_0.png")])
+    journal.mark_collected(bare.id, [stored(f"{bare.id}_0.png")])
     assert fresh(journal, bare).urls == ()
 
 
 def test_a_dropped_row_costs_nothing_and_leaves_the_way_free(tmp_path: Path) -> None:
     journal = open_journal(tmp_path)
     row = begun(journal)
-    journal.dropped(row.id)
+    journal.mark_dropped(row.id)
     gone = fresh(journal, row)
     assert (gone.state, gone.error_code, gone.money, gone.hidden) == (TaskState.FAILED, "dropped", RowMoney.NONE, True)
     assert begun(journal).id != row.id
@@ -270,7 +270,7 @@ def test_a_dropped_row_costs_nothing_and_leaves_the_way_free(tmp_path: Path) -> 
 def test_a_foreign_id_is_adopted_once_and_costs_nothing(tmp_path: Path) -> None:
     journal = open_journal(tmp_path)
     ours = begun(journal)
-    journal.submitted(ours.id, "n1")
+    journal.mark_submitted(ours.id, "n1")
     context = RunContext("p", "9", "s1")
     assert journal.adopt(" n1 ", base_url=GATEWAY, account=ACCOUNT, context=context).id == ours.id
     foreign = journal.adopt("n2", base_url=GATEWAY, account=ACCOUNT, context=context)
@@ -283,23 +283,23 @@ def test_a_foreign_id_is_adopted_once_and_costs_nothing(tmp_path: Path) -> None:
     )
     assert journal.by_task_id("n2") == foreign
     assert journal.by_task_id("n2", "https://elsewhere.test") is None
-    journal.collected(foreign.id, [stored("n2_0.png")])
-    assert journal.credits().spent == 25
+    journal.mark_collected(foreign.id, [stored("n2_0.png")])
+    assert journal.overview.credits().spent == 25
 
 
 def test_no_more_in_flight_than_the_limit(tmp_path: Path) -> None:
     journal = open_journal(tmp_path)
     limits = Limits(max_in_flight=2)
     first, second = begun(journal, 1, limits=limits), begun(journal, 2, limits=limits)
-    journal.submitted(second.id, "n2")
+    journal.mark_submitted(second.id, "n2")
     assert begin(journal, 3, limits=limits) == Busy(2)
     assert isinstance(begin(journal, 1, limits=limits), Attached), "what is attached needs no slot"
     assert isinstance(begin(journal, 9, limits=limits, account="another"), Begun)
-    journal.succeeded(second.id, ["https://cdn.test/a.png"], 5.0)
+    journal.mark_succeeded(second.id, ["https://cdn.test/a.png"], 5.0)
     third = begun(journal, 3, limits=limits)
     assert begin(journal, 4, limits=limits) == Busy(2)
-    journal.dropped(first.id)
-    journal.failed(third.id, "1200", "moderated", sent=True)
+    journal.mark_dropped(first.id)
+    journal.mark_failed(third.id, "1200", "moderated", sent=True)
     begun(journal, 4, limits=limits)
 
 
@@ -308,12 +308,12 @@ def test_what_stalls_or_is_lost_is_not_in_flight(tmp_path: Path) -> None:
     journal = open_journal(tmp_path, clock=clock)
     limits = Limits(max_in_flight=2)
     first, second = begun(journal, 1, limits=limits), begun(journal, 2, limits=limits)
-    journal.submitted(first.id, "n1")
+    journal.mark_submitted(first.id, "n1")
     clock.now += 100
     busy = begin(journal, 3, limits=limits)
     assert isinstance(busy, Busy)
     assert (busy.in_flight, busy.oldest) == (2, 100.0)
-    journal.stalled(first.id, "nobody can read it")
+    journal.mark_stalled(first.id, "nobody can read it")
     stalled = fresh(journal, first)
     assert (stalled.state, stalled.error_code, stalled.error_text) == (
         TaskState.SUBMITTED,
@@ -322,18 +322,18 @@ def test_what_stalls_or_is_lost_is_not_in_flight(tmp_path: Path) -> None:
     )
     assert isinstance(begin(journal, 1, limits=limits), Attached), "the same request still finds it"
     third = begun(journal, 3, limits=limits)
-    journal.resumed(first.id)
+    journal.mark_resumed(first.id)
     assert fresh(journal, first).error_code == ""
     assert begin(journal, 4, limits=limits) == Busy(3)
-    journal.submitted(third.id, "n3")
-    journal.stalled(third.id, "x")
-    journal.succeeded(third.id, ["https://cdn.test/a.png"], 5.0)
+    journal.mark_submitted(third.id, "n3")
+    journal.mark_stalled(third.id, "x")
+    journal.mark_succeeded(third.id, ["https://cdn.test/a.png"], 5.0)
     assert fresh(journal, third).error_code == ""
-    journal.lost(first.id, "gone")
-    journal.stalled(first.id, "x")
+    journal.mark_lost(first.id, "gone")
+    journal.mark_stalled(first.id, "x")
     assert fresh(journal, first).error_code == "lost"
     assert isinstance(begin(journal, 4, limits=limits), Begun)
-    journal.stalled(second.id, "x")
+    journal.mark_stalled(second.id, "x")
     assert fresh(journal, second).error_code == "", "its create is under way"
 
 
@@ -369,6 +369,6 @@ def test_prompts_can_be_kept_as_hashes_only(tmp_path: Path) -> None:
 def test_what_no_database_takes_is_written_all_the_same(tmp_path: Path) -> None:
     journal = open_journal(tmp_path)
     row = begun(journal, request=request(1, "NUL \0 here"))
-    journal.unknown(row.id, "lone \ud800 surrogate and \0")
+    journal.mark_unknown(row.id, "lone \ud800 surrogate and \0")
     assert fresh(journal, row).prompt == "NUL \ufffd here"
     assert fresh(journal, row).error_text == "lone ? surrogate and \ufffd"

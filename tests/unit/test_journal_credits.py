@@ -37,38 +37,39 @@ def shanghai() -> Iterator[None]:
 def test_credits_by_what_became_of_them(tmp_path: Path) -> None:
     journal = open_journal(tmp_path)
     rows = {number: begun(journal, number) for number in range(7)}
-    journal.submitted(rows[1].id, "n1")
-    journal.submitted(rows[2].id, "n2")
-    journal.progress(rows[2].id, TaskState.RUNNING)
+    journal.mark_submitted(rows[1].id, "n1")
+    journal.mark_submitted(rows[2].id, "n2")
+    journal.mark_progress(rows[2].id, TaskState.RUNNING)
     collect(journal, rows[3], "n3")
-    journal.submitted(rows[4].id, "n4")
-    journal.failed(rows[4].id, "1200", "moderated", sent=True)
-    journal.failed(rows[5].id, "rejected", "bad size", sent=False)
-    journal.unknown(rows[6].id, "connection reset")
+    journal.mark_submitted(rows[4].id, "n4")
+    journal.mark_failed(rows[4].id, "1200", "moderated", sent=True)
+    journal.mark_failed(rows[5].id, "rejected", "bad size", sent=False)
+    journal.mark_unknown(rows[6].id, "connection reset")
     expected = [
         RowMoney.MAYBE, RowMoney.SPENT, RowMoney.SPENT, RowMoney.SPENT, RowMoney.REFUNDED, RowMoney.NONE, RowMoney.MAYBE
     ]  # fmt: skip
     assert [fresh(journal, rows[number]).money for number in range(7)] == expected
-    assert journal.credits() == CreditTotals(spent=75, maybe=50, refunded=25)
+    assert journal.overview.credits() == CreditTotals(spent=75, maybe=50, refunded=25)
 
 
 def test_what_the_gateway_charged_counts_in_every_total(tmp_path: Path) -> None:
     journal = open_journal(tmp_path)
     cheap, dear, free, failed = (begun(journal, number, context=SESSION) for number in range(4))
     collect(journal, cheap, "n0")
-    journal.submitted(dear.id, "n1")
+    journal.mark_submitted(dear.id, "n1")
     for row, credits in ((cheap, 15), (dear, 40), (free, 0), (failed, 30)):
-        journal.charged(row.id, credits)
-    journal.failed(failed.id, "task_failed", "no luck", sent=True)
+        journal.mark_charged(row.id, credits)
+    journal.mark_failed(failed.id, "task_failed", "no luck", sent=True)
     assert [fresh(journal, row).credits for row in (cheap, dear, free, failed)] == [15, 40, 0, 30]
     totals = CreditTotals(spent=55, refunded=30)
-    assert journal.credits(session="s1") == journal.credits(day=journal.today()) == journal.credits() == totals
+    shown = journal.overview
+    assert shown.credits(session="s1") == shown.credits(day=shown.today()) == shown.credits() == totals
     with pytest.raises(CreditLimitError, match="55 are counted already"):
         begin(journal, 9, context=SESSION, limits=Limits(credits_per_session=79))
     adopted = journal.adopt("n9", base_url=GATEWAY, account=ACCOUNT, context=SESSION)
-    journal.charged(adopted.id, 15)
+    journal.mark_charged(adopted.id, 15)
     assert fresh(journal, adopted).credits == 0, "paid for elsewhere"
-    assert journal.charged("nobody", 15) is None
+    assert journal.mark_charged("nobody", 15) is None
 
 
 def test_totals_by_session_account_and_day(tmp_path: Path) -> None:
@@ -77,23 +78,23 @@ def test_totals_by_session_account_and_day(tmp_path: Path) -> None:
     begun(journal, 1, context=RunContext(session="s1"))
     begun(journal, 2, context=RunContext(session="s2"))
     begun(journal, 3, context=RunContext(session="s2"), account="another")
-    yesterday = journal.today()
+    yesterday = journal.overview.today()
     clock.now += 86400
     begun(journal, 4, context=RunContext(session="s2"))
-    assert journal.credits(session="s2").maybe == 75
-    assert journal.credits(account=ACCOUNT).maybe == 75
-    assert journal.credits(day=yesterday).maybe == 75
-    assert journal.credits(day=journal.today()).maybe == 25
-    assert journal.credits(day=yesterday, session="s2", account=ACCOUNT).maybe == 25
+    assert journal.overview.credits(session="s2").maybe == 75
+    assert journal.overview.credits(account=ACCOUNT).maybe == 75
+    assert journal.overview.credits(day=yesterday).maybe == 75
+    assert journal.overview.credits(day=journal.overview.today()).maybe == 25
+    assert journal.overview.credits(day=yesterday, session="s2", account=ACCOUNT).maybe == 25
 
 
 def test_a_task_off_the_list_stays_counted(tmp_path: Path) -> None:
     journal = open_journal(tmp_path)
     row = begun(journal)
     collect(journal, row, "n1")
-    journal.hide(row.id)
-    assert journal.list_tasks() == []
-    assert journal.credits().spent == 25
+    journal.mark_hidden(row.id)
+    assert journal.overview.list_tasks() == []
+    assert journal.overview.credits().spent == 25
     assert isinstance(begin(journal), Attached)
 
 
@@ -109,9 +110,9 @@ def test_the_limit_of_a_day_refuses_with_the_figures(tmp_path: Path) -> None:
     assert "50 may have been billed" in text
     assert "credit_limit_per_day" in text
     assert refused.value.money is Money.NOT_SPENT
-    assert sum(journal.counts().values()) == 2, "nothing was written"
-    journal.submitted(second.id, "n2")
-    journal.failed(second.id, "1200", "moderated", sent=True)
+    assert sum(journal.overview.counts().values()) == 2, "nothing was written"
+    journal.mark_submitted(second.id, "n2")
+    journal.mark_failed(second.id, "1200", "moderated", sent=True)
     begun(journal, 3, limits=limits)
 
 
@@ -162,7 +163,7 @@ def test_what_was_let_in_is_counted_once_while_it_is_written_down(tmp_path: Path
     assert admitted(journal, [4], limits, promised=50, writing=[written.id, new_row_id()]) == {4}
     with pytest.raises(CreditLimitError, match=r"25 are counted already.*50 wait to be sent"):
         admitted(journal, [4], limits, promised=50)
-    journal.dropped(written.id)  # it goes on under another id
+    journal.mark_dropped(written.id)  # it goes on under another id
     with pytest.raises(CreditLimitError, match=r" 0 are counted already.*50 wait to be sent"):
         admitted(journal, [4, 5], limits, promised=50, writing=[written.id])
 
@@ -191,11 +192,11 @@ def test_a_day_is_the_users_own(tmp_path: Path, shanghai: None) -> None:
     begun(journal, 1, limits=limits)
     with pytest.raises(CreditLimitError):
         begin(journal, 2, limits=limits)
-    assert journal.today() == datetime.date(2026, 6, 1)
+    assert journal.overview.today() == datetime.date(2026, 6, 1)
     clock.now += 120
     begun(journal, 2, limits=limits)
-    assert journal.today() == datetime.date(2026, 6, 2)
-    assert journal.credits(day=datetime.date(2026, 6, 1)).maybe == 25
+    assert journal.overview.today() == datetime.date(2026, 6, 2)
+    assert journal.overview.credits(day=datetime.date(2026, 6, 1)).maybe == 25
 
 
 def test_a_day_of_25_hours_is_one_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,7 +207,7 @@ def test_a_day_of_25_hours_is_one_day(tmp_path: Path, monkeypatch: pytest.Monkey
         last_hour = datetime.datetime(2026, 10, 25, 22, 30, tzinfo=datetime.timezone.utc).timestamp()
         journal = open_journal(tmp_path, clock=HandClock(last_hour))
         begun(journal)
-        assert journal.credits(day=end_of_summer_time).maybe == 25
+        assert journal.overview.credits(day=end_of_summer_time).maybe == 25
     finally:
         monkeypatch.undo()
         time.tzset()

@@ -76,7 +76,7 @@ def test_what_can_be_read_is_taken_over(tmp_path: Path) -> None:
     overwrite(file, file.read_bytes().index(b'"n200_0.png"') // PAGE * PAGE, PAGE)
     said: list[str] = []
     journal = open_journal(tmp_path, announce=said.append)
-    rows = journal.list_tasks(limit=1000)
+    rows = journal.overview.list_tasks(limit=1000)
     assert len(said) == 1
     assert f"{len(rows)} tasks could be read" in said[0]
     assert 380 <= len(rows) < 400
@@ -88,7 +88,7 @@ def test_what_can_be_read_is_taken_over(tmp_path: Path) -> None:
         outcome = begin(journal, row.seed)
         assert isinstance(outcome, Attached), "what was paid for is not paid for again"
         assert outcome.row == row
-    assert journal.credits().spent == 25 * len(rows)
+    assert journal.overview.credits().spent == 25 * len(rows)
 
 
 def test_damage_is_announced_once_and_not_for_ever(tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_a_second_damage_gets_a_name_of_its_own(tmp_path: Path) -> None:
         (tmp_path / "journal.sqlite3").write_bytes(content)
         said: list[str] = []
         journal = open_journal(tmp_path, announce=said.append)
-        journal.counts()
+        journal.overview.counts()
         journal.close()
     kept = set_aside_files(tmp_path)
     assert sorted(file.read_bytes()[:5] for file in kept) == [b"first", b"secon"]
@@ -115,7 +115,7 @@ def test_a_crash_between_setting_aside_and_taking_over_loses_nothing(tmp_path: P
     (tmp_path / "journal.sqlite3").rename(tmp_path / "journal.sqlite3.damaged-20260101-000000")
     said: list[str] = []
     journal = open_journal(tmp_path, announce=said.append)
-    assert journal.counts()[TaskState.COLLECTED] == 5
+    assert journal.overview.counts()[TaskState.COLLECTED] == 5
     assert "5 tasks could be read" in said[0]
 
 
@@ -132,7 +132,7 @@ def test_the_write_ahead_log_goes_with_its_file(tmp_path: Path) -> None:
         Path(f"{file}{side}").rename(f"{file}.damaged-20260101-000000{side}")
     said: list[str] = []
     journal = open_journal(tmp_path, announce=said.append)
-    assert len(journal.list_tasks()) == 5
+    assert len(journal.overview.list_tasks()) == 5
     assert Path(f"{file}.damaged-20260101-000000").exists()
 
 
@@ -152,12 +152,12 @@ def test_damage_while_at_work_is_set_aside_and_the_work_goes_on(tmp_path: Path, 
         database.close()
     assert set_aside_files(tmp_path) == []
     row = begun(journal, 1001)
-    journal.submitted(row.id, "n1001")
-    journal.succeeded(row.id, ["https://cdn.test/a.png"], 77.0)  # touches the damaged part, if nothing did before
+    journal.mark_submitted(row.id, "n1001")
+    journal.mark_succeeded(row.id, ["https://cdn.test/a.png"], 77.0)  # touches the damaged part, if nothing did before
     assert len(set_aside_files(tmp_path)) == 1
     assert len(said) == 1
     assert "401 tasks could be read" in said[0] if reopened else "402 tasks could be read" in said[0]
-    assert journal.counts()[TaskState.COLLECTED] == 400
+    assert journal.overview.counts()[TaskState.COLLECTED] == 400
     done = journal.get(row.id)
     assert done is not None
     assert done.seconds == 77.0
@@ -175,5 +175,5 @@ def test_the_other_process_goes_on_in_the_new_file(tmp_path: Path) -> None:
     later = begun(third, 2)
     second.heartbeat()
     first_later = begun(first, 3)
-    assert {found.id for found in third.list_tasks()} == {row.id, later.id, first_later.id}
+    assert {found.id for found in third.overview.list_tasks()} == {row.id, later.id, first_later.id}
     assert len(said) == 1

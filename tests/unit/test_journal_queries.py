@@ -23,12 +23,12 @@ def test_pages_newest_first_without_gaps_or_repeats(tmp_path: Path) -> None:
         ids.append(begun(journal, number).id)
     seen: list[str] = []
     before: str | None = None
-    while page := journal.list_tasks(before=before, limit=3):
+    while page := journal.overview.list_tasks(before=before, limit=3):
         assert len(page) <= 3
         seen += [row.id for row in page]
         before = page[-1].id
     assert sorted(seen) == sorted(ids)
-    times = [row.created_at for row in journal.list_tasks()]
+    times = [row.created_at for row in journal.overview.list_tasks()]
     assert times == sorted(times, reverse=True)
 
 
@@ -36,16 +36,17 @@ def test_lists_by_state_and_search(tmp_path: Path) -> None:
     journal = open_journal(tmp_path)
     one = begun(journal, request=request(1, "A red Lighthouse at night"))
     two = begun(journal, request=request(2, "夜晚的灯塔 100% _x_"))
-    journal.submitted(two.id, "n77_hunyuan3")
-    assert [row.id for row in journal.list_tasks(TaskState.INTENDED)] == [one.id]
-    assert {row.id for row in journal.list_tasks([TaskState.INTENDED, TaskState.SUBMITTED])} == {one.id, two.id}
-    assert [row.id for row in journal.list_tasks(search="NIGHT red")] == [one.id]
-    assert [row.id for row in journal.list_tasks(search="灯塔")] == [two.id]
-    assert [row.id for row in journal.list_tasks(search="77_hunyuan")] == [two.id]
-    assert [row.id for row in journal.list_tasks(search="100%")] == [two.id]
-    assert [row.id for row in journal.list_tasks(search="%")] == [two.id]
-    assert [row.id for row in journal.list_tasks(search="_x_")] == [two.id]
-    assert journal.list_tasks(search="red 灯塔") == []
+    journal.mark_submitted(two.id, "n77_hunyuan3")
+    assert [row.id for row in journal.overview.list_tasks(TaskState.INTENDED)] == [one.id]
+    both = journal.overview.list_tasks([TaskState.INTENDED, TaskState.SUBMITTED])
+    assert {row.id for row in both} == {one.id, two.id}
+    assert [row.id for row in journal.overview.list_tasks(search="NIGHT red")] == [one.id]
+    assert [row.id for row in journal.overview.list_tasks(search="灯塔")] == [two.id]
+    assert [row.id for row in journal.overview.list_tasks(search="77_hunyuan")] == [two.id]
+    assert [row.id for row in journal.overview.list_tasks(search="100%")] == [two.id]
+    assert [row.id for row in journal.overview.list_tasks(search="%")] == [two.id]
+    assert [row.id for row in journal.overview.list_tasks(search="_x_")] == [two.id]
+    assert journal.overview.list_tasks(search="red 灯塔") == []
 
 
 def test_counts_and_the_undelivered(tmp_path: Path) -> None:
@@ -54,16 +55,16 @@ def test_counts_and_the_undelivered(tmp_path: Path) -> None:
     begun(journal, 3)
     collect(journal, first, "n1")
     collect(journal, second, "n2")
-    journal.delivered(first.id)
-    counts = journal.counts()
+    journal.mark_delivered(first.id)
+    counts = journal.overview.counts()
     assert (counts[TaskState.COLLECTED], counts[TaskState.INTENDED], counts[TaskState.FAILED]) == (2, 1, 0)
-    assert journal.undelivered() == 1
-    journal.hide(second.id)
-    assert journal.undelivered() == 0
-    assert journal.counts()[TaskState.COLLECTED] == 1
-    journal.show(second.id)
-    assert journal.undelivered() == 1
-    assert journal.counts()[TaskState.COLLECTED] == 2
+    assert journal.overview.undelivered() == 1
+    journal.mark_hidden(second.id)
+    assert journal.overview.undelivered() == 0
+    assert journal.overview.counts()[TaskState.COLLECTED] == 1
+    journal.mark_hidden(second.id, hidden=False)
+    assert journal.overview.undelivered() == 1
+    assert journal.overview.counts()[TaskState.COLLECTED] == 2
 
 
 def test_left_behind_is_what_earlier_starts_paid_for_and_nobody_living_is_about_to_use(tmp_path: Path) -> None:
@@ -74,16 +75,16 @@ def test_left_behind_is_what_earlier_starts_paid_for_and_nobody_living_is_about_
         collect(earlier, row, f"n{row.seed}")
     journal = open_journal(tmp_path, "worker-2", clock)
     collect(journal, begun(journal, 9, context=RunContext(session="s2")), "n9")
-    assert journal.undelivered() == 4
-    assert journal.left_behind("s2") == 0, "the other server lives: its nodes may be about to deliver them"
+    assert journal.overview.undelivered() == 4
+    assert journal.overview.left_behind("s2") == 0, "the other server lives: its nodes may be about to deliver them"
     for _ in range(4):
         clock.now += 10
         journal.heartbeat()
-    assert journal.left_behind("s2") == 3
-    journal.delivered(rows[0].id)
-    journal.hide(rows[1].id)
-    assert journal.left_behind("s2") == 1
-    assert journal.left_behind("s3") == 2
+    assert journal.overview.left_behind("s2") == 3
+    journal.mark_delivered(rows[0].id)
+    journal.mark_hidden(rows[1].id)
+    assert journal.overview.left_behind("s2") == 1
+    assert journal.overview.left_behind("s3") == 2
 
 
 def test_durations_are_of_one_kind_newest_first(tmp_path: Path) -> None:
@@ -92,14 +93,14 @@ def test_durations_are_of_one_kind_newest_first(tmp_path: Path) -> None:
     for number in range(25):
         row = begun(journal, number)
         clock.now += 1
-        journal.submitted(row.id, f"n{number}")
-        journal.succeeded(row.id, ["https://cdn.test/a.png"], float(number))
-    journal.submitted(begun(journal, 99).id, "n99")
+        journal.mark_submitted(row.id, f"n{number}")
+        journal.mark_succeeded(row.id, ["https://cdn.test/a.png"], float(number))
+    journal.mark_submitted(begun(journal, 99).id, "n99")
     square, wide = ImageSize(1024, 1024), ImageSize(1280, 720)
-    assert journal.durations(TaskType.TEXT_TO_IMAGE, square) == [float(k) for k in range(24, 4, -1)]
-    assert journal.durations(TaskType.TEXT_TO_IMAGE, square, limit=2) == [24.0, 23.0]
-    assert journal.durations(TaskType.TEXT_TO_IMAGE, wide) == []
-    assert journal.durations(TaskType.EDIT, square) == []
+    assert journal.overview.durations(TaskType.TEXT_TO_IMAGE, square) == [float(k) for k in range(24, 4, -1)]
+    assert journal.overview.durations(TaskType.TEXT_TO_IMAGE, square, limit=2) == [24.0, 23.0]
+    assert journal.overview.durations(TaskType.TEXT_TO_IMAGE, wide) == []
+    assert journal.overview.durations(TaskType.EDIT, square) == []
 
 
 def test_the_longest_delivered_is_evictable_first_and_only_the_delivered(tmp_path: Path) -> None:
@@ -110,9 +111,9 @@ def test_the_longest_delivered_is_evictable_first_and_only_the_delivered(tmp_pat
         collect(journal, row, f"n{number}")
     for row in (rows[2], rows[0]):
         clock.now += 1
-        journal.delivered(row.id)
+        journal.mark_delivered(row.id)
     assert [row.id for row in journal.evictable()] == [rows[2].id, rows[0].id]
-    journal.evicted(rows[2].id)
+    journal.mark_evicted(rows[2].id)
     assert [row.id for row in journal.evictable()] == [rows[0].id]
     collect(journal, rows[2], "n2")
     assert rows[2].id in [row.id for row in journal.evictable()], "fetched again"
@@ -123,29 +124,29 @@ def test_what_is_not_there(tmp_path: Path) -> None:
     assert journal.get("none") is None
     assert journal.by_task_id("none") is None
     assert not journal.claim("none")
-    journal.submitted("none", "n1")
-    journal.succeeded("none", ["https://cdn.test/a.png"], 1.0)
-    assert journal.list_tasks() == []
+    journal.mark_submitted("none", "n1")
+    journal.mark_succeeded("none", ["https://cdn.test/a.png"], 1.0)
+    assert journal.overview.list_tasks() == []
 
 
 def test_links_are_remembered_until_they_expire(tmp_path: Path) -> None:
     clock = HandClock()
     journal = open_journal(tmp_path, clock=clock)
-    assert journal.link_get("pixels:ab") is None
-    journal.link_put("pixels:ab", "https://store.test/1", "s3", NOON + 100)
-    journal.link_put("pixels:cd", "https://store.test/2", "remembered", None)
+    assert journal.links.find("pixels:ab") is None
+    journal.links.save("pixels:ab", "https://store.test/1", "s3", NOON + 100)
+    journal.links.save("pixels:cd", "https://store.test/2", "remembered", None)
     again = open_journal(tmp_path, "worker-2", clock)
-    assert again.link_get("pixels:ab") == Link("pixels:ab", "https://store.test/1", "s3", NOON + 100, NOON)
-    again.link_put("pixels:ab", "https://store.test/3", "http", NOON + 50)
-    found = journal.link_get("pixels:ab")
+    assert again.links.find("pixels:ab") == Link("pixels:ab", "https://store.test/1", "s3", NOON + 100, NOON)
+    again.links.save("pixels:ab", "https://store.test/3", "http", NOON + 50)
+    found = journal.links.find("pixels:ab")
     assert found is not None
     assert found.url == "https://store.test/3"
     clock.now += 50
-    assert journal.link_get("pixels:ab") is None
+    assert journal.links.find("pixels:ab") is None
     clock.now += 1e9
-    assert journal.link_get("pixels:cd") is not None
-    journal.link_drop("pixels:cd")
-    assert again.link_get("pixels:cd") is None
+    assert journal.links.find("pixels:cd") is not None
+    journal.links.drop("pixels:cd")
+    assert again.links.find("pixels:cd") is None
 
 
 def test_no_step_of_a_task_reads_through_the_whole_table(tmp_path: Path) -> None:
@@ -164,13 +165,13 @@ def test_no_step_of_a_task_reads_through_the_whole_table(tmp_path: Path) -> None
         row = begun(journal, 2, limits=limits)
         journal.find_reusable(row.fingerprint)
         collect(journal, row, "n2")
-        journal.delivered(row.id)
+        journal.mark_delivered(row.id)
         journal.survey(ACCOUNT)
         journal.recover()
-        journal.undelivered()
-        journal.left_behind("s2")
+        journal.overview.undelivered()
+        journal.overview.left_behind("s2")
         journal.evictable()
-        journal.durations(TaskType.TEXT_TO_IMAGE, ImageSize(1024, 1024))
+        journal.overview.durations(TaskType.TEXT_TO_IMAGE, ImageSize(1024, 1024))
         journal.by_task_id("n2")
     finally:
         event.remove(Engine, "before_cursor_execute", note)
@@ -184,5 +185,5 @@ def test_no_step_of_a_task_reads_through_the_whole_table(tmp_path: Path) -> None
     for statement, plan in plans.items():
         scans = [step for step in plan if step.startswith("SCAN tasks") and "tasks_evictable" not in step]
         assert not scans, (statement, plan)
-        if "max_in_flight" in statement or "owner IN" in statement:
+        if "account = ?" in statement:
             assert any("account=? AND state=?" in step for step in plan), plan

@@ -56,8 +56,8 @@ def test_money_rows_are_synced_with_their_folder(tmp_path: Path) -> None:
     event.listen(Engine, "before_cursor_execute", look)
     try:
         row = begun(journal)
-        journal.submitted(row.id, "n1")
-        journal.progress(row.id, TaskState.RUNNING)
+        journal.mark_submitted(row.id, "n1")
+        journal.mark_progress(row.id, TaskState.RUNNING)
     finally:
         event.remove(Engine, "before_cursor_execute", look)
     assert seen == ["delete 3", "delete 3", "delete 1"]
@@ -82,7 +82,7 @@ def test_two_processes_work_in_it_and_a_kill_loses_nothing(tmp_path: Path) -> No
     script = """
 for number in range(20):
     row = begun(journal, int(worker) * 100 + number)
-    journal.submitted(row.id, f"n{worker}-{number}")
+    journal.mark_submitted(row.id, f"n{worker}-{number}")
 say("done")
 sys.stdin.readline()
 """
@@ -92,7 +92,9 @@ sys.stdin.readline()
     for worker in workers:
         worker.kill()
     journal = open_journal(tmp_path, "later", announce=lambda text: None)
-    assert {row.task_id for row in journal.list_tasks(limit=100)} == {f"n{w}-{k}" for w in range(2) for k in range(20)}
+    assert {row.task_id for row in journal.overview.list_tasks(limit=100)} == {
+        f"n{w}-{k}" for w in range(2) for k in range(20)
+    }
 
 
 def test_back_on_a_drive_that_can_it_has_a_log_again(tmp_path: Path) -> None:
@@ -146,7 +148,7 @@ def test_a_deleted_file_is_noticed_there_too(tmp_path: Path) -> None:
     journal = open_journal(without_shared_memory(tmp_path), announce=said.append)
     row = begun(journal)
     (tmp_path / "journal.sqlite3").unlink()
-    journal.submitted(row.id, "n1")
+    journal.mark_submitted(row.id, "n1")
     assert fresh(journal, row).task_id == "n1"
     assert "deleted" in said[-1]
     assert fresh(open_journal(tmp_path, announce=lambda text: None), row).task_id == "n1"

@@ -18,11 +18,11 @@ SIDES = {"the log": ("-wal",), "the index": ("-shm",), "both": ("-wal", "-shm"),
 AT_WORK = """
 ids = {number: begun(journal, number).id for number in range(4)}
 for number in (0, 1):
-    journal.submitted(ids[number], f"n{number}")
+    journal.mark_submitted(ids[number], f"n{number}")
 say("ready")
 sys.stdin.readline()
 for number in (2, 3):
-    journal.submitted(ids[number], f"n{number}")
+    journal.mark_submitted(ids[number], f"n{number}")
 say("written")
 sys.stdin.readline()
 """
@@ -37,7 +37,7 @@ def remove(directory: Path, sides: tuple[str, ...]) -> None:
 def ids_of(directory: Path) -> set[str | None]:
     """As a process reads them that was started later."""
     journal = open_journal(directory, "later", announce=lambda text: None)
-    found = {row.task_id for row in journal.list_tasks()}
+    found = {row.task_id for row in journal.overview.list_tasks()}
     journal.close()
     return found
 
@@ -90,7 +90,7 @@ def test_a_journal_that_was_put_in_its_place_gets_what_it_does_not_know(tmp_path
     names = ("journal.sqlite3", "copy")
     with closing(sqlite3.connect(tmp_path / names[0])) as source, closing(sqlite3.connect(tmp_path / names[1])) as copy:
         source.backup(copy)
-    journal.submitted(first.id, "n1")
+    journal.mark_submitted(first.id, "n1")
     second = begun(journal, 2)
     shutil.move(tmp_path / "copy", tmp_path / "journal.sqlite3")
     journal.heartbeat()
@@ -127,4 +127,4 @@ def test_readers_at_work_do_not_disturb_and_see_the_same(tmp_path: Path) -> None
         return ",".join(found)
 
     assert database.read(read_long) == row.id
-    assert len(journal.list_tasks()) == 2
+    assert len(journal.overview.list_tasks()) == 2

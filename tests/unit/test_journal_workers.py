@@ -37,7 +37,7 @@ def test_an_intended_task_of_a_silent_worker_becomes_unknown_and_is_not_attached
     assert isinstance(begin(second), Begun)
     left = fresh(second, row)
     assert (left.state, left.error_code) == (TaskState.UNKNOWN, "billing_unknown")
-    assert second.credits().maybe == 50
+    assert second.overview.credits().maybe == 50
 
 
 @pytest.mark.parametrize("noticed", ["by the one who waits", "by another before"])
@@ -65,7 +65,7 @@ def test_every_write_of_a_worker_is_a_heartbeat(tmp_path: Path) -> None:
     first, second = open_journal(tmp_path, "worker-1", clock), open_journal(tmp_path, "worker-2", clock)
     row, other = begun(first, 1), begun(first, 2)
     clock.now += 25
-    first.submitted(other.id, "n2")
+    first.mark_submitted(other.id, "n2")
     clock.now += 25
     assert isinstance(begin(second, 1), Attached)
     assert fresh(second, row).state is TaskState.INTENDED
@@ -75,7 +75,7 @@ def test_recover_gives_up_only_what_the_dead_had_begun(tmp_path: Path) -> None:
     clock = HandClock()
     dead, living = open_journal(tmp_path, "dead", clock), open_journal(tmp_path, "living", clock)
     intended, submitted = begun(dead, 1), begun(dead, 2)
-    dead.submitted(submitted.id, "n2")
+    dead.mark_submitted(submitted.id, "n2")
     clock.now += 31
     theirs = begun(living, 3)
     mine = open_journal(tmp_path, "new", clock)
@@ -90,7 +90,7 @@ def test_only_the_tasks_of_the_dead_are_claimed_and_only_once(tmp_path: Path) ->
     first, second, third = (open_journal(tmp_path, name, clock) for name in ("first", "second", "third"))
     row = begun(first)
     assert not first.claim(row.id), "not sent yet: nothing to collect"
-    first.submitted(row.id, "n1")
+    first.mark_submitted(row.id, "n1")
     assert first.claim(row.id)
     assert [open_row.id for open_row in first.survey(ACCOUNT).open_rows] == [row.id]
     assert second.survey(ACCOUNT).open_rows == []
@@ -114,7 +114,7 @@ def test_who_was_silent_itself_lets_the_others_speak_first(tmp_path: Path) -> No
     clock = HandClock()
     first, second = open_journal(tmp_path, "first", clock), open_journal(tmp_path, "second", clock)
     intended, submitted = begun(first, 1), begun(first, 2)
-    first.submitted(submitted.id, "n2")
+    first.mark_submitted(submitted.id, "n2")
     second.heartbeat()
     clock.now += 3600
     assert isinstance(begin(second, 1), Attached)
@@ -135,7 +135,7 @@ def test_a_closed_worker_frees_its_tasks_at_once(tmp_path: Path) -> None:
     clock = HandClock()
     first = open_journal(tmp_path, "first", clock)
     row = begun(first)
-    first.submitted(row.id, "n1")
+    first.mark_submitted(row.id, "n1")
     first.close()
     second = open_journal(tmp_path, "second", clock)
     assert [open_row.id for open_row in second.survey(ACCOUNT).open_rows] == [row.id]
@@ -146,7 +146,7 @@ def test_a_dead_worker_holds_no_slot(tmp_path: Path) -> None:
     clock = HandClock()
     limits = Limits(max_in_flight=1)
     dead, living = open_journal(tmp_path, "dead", clock), open_journal(tmp_path, "living", clock)
-    dead.submitted(begun(dead, 1, limits=limits).id, "n1")
+    dead.mark_submitted(begun(dead, 1, limits=limits).id, "n1")
     assert begin(living, 2, limits=limits) == Busy(1)
     clock.now += 16
     living.heartbeat()
@@ -163,11 +163,11 @@ def test_a_process_killed_at_any_step_loses_nothing(tmp_path: Path, step: str) -
 step = {step!r}
 row = begun(journal)
 if step != "begun":
-    journal.submitted(row.id, "n1")
+    journal.mark_submitted(row.id, "n1")
 if step in ("succeeded", "collected"):
-    journal.succeeded(row.id, ["https://cdn.test/a.png"], 5.0)
+    journal.mark_succeeded(row.id, ["https://cdn.test/a.png"], 5.0)
 if step == "collected":
-    journal.collected(row.id, [stored()])
+    journal.mark_collected(row.id, [stored()])
 say(row.id)
 sys.stdin.readline()
 """,
@@ -218,7 +218,7 @@ sys.stdin.readline()
         assert worker.end() == 0
     for number in range(numbers):
         assert sorted(answer[number] for answer in answers) == ["Attached"] * 2 + ["Begun"]
-    assert sum(open_journal(tmp_path).counts().values()) == numbers
+    assert sum(open_journal(tmp_path).overview.counts().values()) == numbers
 
 
 @pytest.mark.long
@@ -256,7 +256,7 @@ def test_a_round_that_finds_nothing_to_recover_waits_for_no_writer(tmp_path: Pat
     clock = HandClock()
     journal = open_journal(tmp_path, clock=clock, busy_seconds=0.0)
     row = begun(journal)
-    journal.submitted(row.id, "n1")
+    journal.mark_submitted(row.id, "n1")
     with closing(sqlite3.connect(tmp_path / "journal.sqlite3", isolation_level=None)) as another:
         another.execute("BEGIN IMMEDIATE")
         assert journal.recover() == []

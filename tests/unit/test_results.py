@@ -245,11 +245,11 @@ def test_threads_storing_the_same_image(tmp_path: Path) -> None:
 
 def deliver(journal: Journal, store: ResultStore, clock: HandClock, number: int, *, delivered: bool = True) -> TaskRow:
     row = begun(journal, number)
-    journal.submitted(row.id, f"n{number}")
-    journal.collected(row.id, [store.store(f"n{number}", 0, bytes([number]) * 1000, "image/png")])
+    journal.mark_submitted(row.id, f"n{number}")
+    journal.mark_collected(row.id, [store.store(f"n{number}", 0, bytes([number]) * 1000, "image/png")])
     clock.now += 1
     if delivered:
-        journal.delivered(row.id)
+        journal.mark_delivered(row.id)
     return row
 
 

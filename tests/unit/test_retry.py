@@ -187,8 +187,8 @@ def test_an_unknown_id_is_said_at_once_but_a_task_of_ours_has_two_minutes_and_ma
     assert then(1, 2, OURS) is Next.AGAIN
     assert then(60, 119, OURS) is Next.AGAIN
     assert then(6, 121, OURS) is Next.AGAIN
-    assert then(7, 121, OURS) is Next.TELL
-    assert then(7, 3599, OURS) is Next.TELL
+    assert then(7, 121, OURS) is Next.REPORT
+    assert then(7, 3599, OURS) is Next.REPORT
     assert then(7, 3601, OURS) is Next.GONE
     assert then(6, 2, Known.AS_ANOTHER_KEYS) is Next.AGAIN
     assert then(7, 2, Known.AS_ANOTHER_KEYS) is Next.GONE
@@ -200,14 +200,14 @@ def test_polls_are_patient_with_pages_but_not_with_shapes_nobody_reads() -> None
     shape.is_json = True
     assert retry.after_poll(page, 50, 0.5, age=1, known=OURS).next is Next.AGAIN
     assert retry.after_poll(shape, 1, 0.5, age=1, known=OURS).next is Next.AGAIN
-    assert retry.after_poll(shape, 3, 0.5, age=1, known=OURS).next is Next.TELL
+    assert retry.after_poll(shape, 3, 0.5, age=1, known=OURS).next is Next.REPORT
 
 
 def test_downloads_wait_for_a_link_that_is_dead_at_first() -> None:
     dead = errors.LinkDeadError("x")
     assert retry.after_download(dead, 5, 0.5, since=20).next is Next.AGAIN
-    assert retry.after_download(dead, 5, 0.5, since=61).next is Next.TELL
-    assert retry.after_download(errors.UnsafeAddressError("x"), 1, 0.5, since=0).next is Next.TELL
+    assert retry.after_download(dead, 5, 0.5, since=61).next is Next.REPORT
+    assert retry.after_download(errors.UnsafeAddressError("x"), 1, 0.5, since=0).next is Next.REPORT
     assert retry.after_download(errors.AnswerLostError("x"), 40, 0.5, since=500).next is Next.AGAIN
     assert retry.after_download(errors.NotAnImageError("x"), 1, 0.5, since=0).next is Next.AGAIN
-    assert retry.after_download(errors.NotAnImageError("x"), 3, 0.5, since=0).next is Next.TELL
+    assert retry.after_download(errors.NotAnImageError("x"), 3, 0.5, since=0).next is Next.REPORT

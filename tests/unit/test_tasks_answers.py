@@ -62,7 +62,7 @@ async def test_a_failure_is_told_in_the_words_of_every_shape(rig: Rig, shape: st
     error = await rig.failure(rig.submit(5)[0])
     assert isinstance(error, errors.TaskFailedError)
     assert "the paint ran out" in str(error)
-    assert rig.journal.credits() == CreditTotals(refunded=25)
+    assert rig.journal.overview.credits() == CreditTotals(refunded=25)
 
 
 @pytest.mark.parametrize("at_once", [False, True], ids=["polled", "at once"])
@@ -72,7 +72,7 @@ def test_completed_beside_an_error_is_a_failure(tmp_path: Path, shape: str, at_o
         error = await rig.failure(rig.submit(5)[0])
         assert isinstance(error, errors.TaskFailedError)
         assert "the paint ran out" in str(error)
-        assert rig.journal.credits().refunded == 25
+        assert rig.journal.overview.credits().refunded == 25
 
     fails = {"fail": "the paint ran out", "error_form": "completed"}
     play(story, tmp_path, task={"shape": shape, "at_once": at_once, **fails})
@@ -82,7 +82,7 @@ def test_completed_beside_an_error_is_a_failure(tmp_path: Path, shape: str, at_o
 @story(task=lambda at_once: {"shape": "upstream", "at_once": at_once, "flagged": True})
 async def test_an_image_that_moderation_keeps_back_is_moderation(rig: Rig, at_once: bool) -> None:
     assert isinstance(await rig.failure(rig.submit(5)[0]), errors.ModerationError)
-    assert rig.journal.credits().refunded == 25
+    assert rig.journal.overview.credits().refunded == 25
 
 
 @pytest.mark.parametrize("link", ["path", "host", "raw"])
@@ -189,7 +189,7 @@ async def test_what_the_gateway_charged_is_what_counts(rig: Rig, shape: str, at_
     got = await asyncio.gather(*map(rig.collected, rig.submit(5, 6)))
     assert [each.row.credits for each in got] == [charged, charged]
     assert [row.credits for row in rig.rows()] == [charged, charged]
-    assert rig.journal.credits() == CreditTotals(spent=2 * charged)
+    assert rig.journal.overview.credits() == CreditTotals(spent=2 * charged)
     assert rig.state["credits"] == 2 * charged
     assert any(row.credits == charged for row in rig.changes), "the page hears of it"
 
@@ -244,7 +244,7 @@ async def test_a_conflict_names_what_became_of_a_create_whose_answer_was_lost(ri
     got = await rig.collected(rig.submit(5)[0])
     assert got.images[0].digest == "a lighthouse|5"
     assert [row.task_id for row in rig.rows()] == [got.row.task_id], "one task, one row"
-    assert rig.journal.credits() == CreditTotals(spent=25)
+    assert rig.journal.overview.credits() == CreditTotals(spent=25)
     assert rig.billed == 1
 
 
@@ -256,11 +256,11 @@ async def test_a_conflict_names_a_task_that_is_under_way_here(rig: Rig) -> None:
     one, two = await asyncio.gather(rig.collected(first), rig.collected(second))
     assert (one.row.id, one.paid, two.paid) == (two.row.id, True, False)
     assert len(rig.rows()) == rig.billed == 1
-    assert rig.journal.credits() == CreditTotals(spent=25)
+    assert rig.journal.overview.credits() == CreditTotals(spent=25)
 
 
 @story({"on": "create", "status": 409})
 async def test_a_conflict_that_names_no_task_is_refused(rig: Rig) -> None:
     error = await rig.failure(rig.submit(5)[0])
     assert isinstance(error, errors.RejectedRequestError)
-    assert rig.journal.credits() == CreditTotals()
+    assert rig.journal.overview.credits() == CreditTotals()

@@ -110,7 +110,7 @@ async def test_the_sums_are_right_whatever_happens(rig: Rig, seed: int) -> None:
     for number in range(6):
         mine = [row.state for row in rows if row.seed == number]
         assert mine.count(TaskState.COLLECTED) <= 1, "the same request is paid for once"
-    totals = living.journal.credits()
+    totals = living.journal.overview.credits()
     assert totals.spent == 25 * ended[TaskState.COLLECTED]
     assert totals.maybe == 25 * ended[TaskState.UNKNOWN]
     assert totals.spent <= int(rig.state["credits"]) <= totals.spent + totals.maybe

@@ -31,7 +31,7 @@ async def test_the_end_at_any_moment_with_a_slow_journal_loses_nothing(rig: Rig,
     assert rig.count("creates") == rig.billed == creates, "nothing new is sent"
     assert all(handle.done.done() for handle in handles)
 
-    left = rig.journal.list_tasks(limit=100)
+    left = rig.journal.overview.list_tasks(limit=100)
     assert len(left) == creates, "no row of what was not sent"
     assert {row.state for row in left} <= {*TaskState} - {TaskState.INTENDED, TaskState.UNKNOWN}
     known = {row.task_id for row in left if row.task_id}
@@ -67,7 +67,7 @@ async def test_the_end_waits_until_it_is_written_how_a_create_ended(
     await rig.end()
     assert rig.count("creates") <= 1
     assert handle.done.done()
-    assert [row.state for row in rig.journal.list_tasks()] == ([state] if state and at > 1 else [])
+    assert [row.state for row in rig.journal.overview.list_tasks()] == ([state] if state and at > 1 else [])
 
 
 @pytest.mark.parametrize(("forced", "patience"), [(True, 8), (False, 20)], ids=["SIGTERM", "Ctrl+C"])
@@ -83,7 +83,7 @@ async def test_an_answer_that_takes_longer_than_the_end_may_is_told_as_maybe_bil
     error = await rig.failure(handle)
     assert isinstance(error, errors.ShuttingDownError)
     assert error.money is errors.Money.MAYBE_SPENT
-    assert [row.state for row in rig.journal.list_tasks()] == [TaskState.INTENDED]
+    assert [row.state for row in rig.journal.overview.list_tasks()] == [TaskState.INTENDED]
 
 
 @story(latency=1.0)
@@ -92,7 +92,7 @@ async def test_an_id_that_the_journal_does_not_take_in_time_is_kept_beside_it(ri
     await rig.clock.sleep(0.5)
     rig.background.journal_seconds = 60.0
     await rig.end()
-    assert [row.state for row in rig.journal.list_tasks()] == [TaskState.INTENDED]
+    assert [row.state for row in rig.journal.overview.list_tasks()] == [TaskState.INTENDED]
     rig.journal.close()
     later = rig.another()
     later.journal.recover()
@@ -164,15 +164,15 @@ async def test_a_timeout_while_a_refused_create_is_taken_back_says_that_nothing_
 
 @story({"on": "create", "status": 401})
 async def test_how_a_task_ended_while_the_journal_was_away_is_written_at_the_end(rig: Rig) -> None:
-    """Owed in memory only: the next start would take the row for a lost answer that may have been billed."""
-    failed = rig.journal._step
+    """Waiting in memory only: the next start would take the row for a lost answer that may have been billed."""
+    failed = rig.journal._mark
 
     def broken(*_: object, **__: object) -> Any:
         raise errors.JournalError("The disk is full.")
 
-    rig.journal._step = broken  # type: ignore[method-assign]
+    rig.journal._mark = broken  # type: ignore[method-assign]
     await rig.ended(rig.submit(5)[0])
-    rig.journal._step = failed  # type: ignore[method-assign]
+    rig.journal._mark = failed  # type: ignore[method-assign]
     await rig.end()
     rig.journal.close()
     (row,) = rig.another().rows()

@@ -79,7 +79,9 @@ async def test_a_full_results_disk_loses_no_image(rig: Rig, shape: str) -> None:
     assert rig.billed == 1
 
 
-@pytest.mark.parametrize("step", ["progress", "succeeded", "collected", "unknown", "failed", "get"])
+@pytest.mark.parametrize(
+    "step", ["mark_progress", "mark_succeeded", "mark_collected", "mark_unknown", "mark_failed", "get"]
+)
 @pytest.mark.parametrize("after", [0.0, 9.0])
 @story
 async def test_a_step_that_cannot_be_written_once(rig: Rig, step: str, after: float) -> None:
@@ -97,7 +99,7 @@ async def test_a_step_that_cannot_be_written_once(rig: Rig, step: str, after: fl
 
 
 @pytest.mark.parametrize("shape", ["direct_b64", "direct_url"])
-@pytest.mark.parametrize(("step", "after"), [("succeeded", 0), ("collected", 0), ("get", 0), ("get", 1)])
+@pytest.mark.parametrize(("step", "after"), [("mark_succeeded", 0), ("mark_collected", 0), ("get", 0), ("get", 1)])
 @story(task=lambda shape: {"shape": shape})
 async def test_an_image_inside_the_creates_answer_outlives_a_journal_that_fails(
     rig: Rig, shape: str, step: str, after: int
@@ -138,7 +140,7 @@ async def test_nothing_that_fails_beside_a_refused_create_leaves_it_as_if_under_
     mine, rig.settings = rig.settings, cast(Settings, Unreadable())
     assert isinstance(await rig.failure(handle), told)
     rig.settings, rig.journal.get = mine, get  # type: ignore[method-assign]
-    assert rig.journal.credits().spent == 0
+    assert rig.journal.overview.credits().spent == 0
     assert [row.state for row in rig.rows()] in ([], [TaskState.FAILED], [TaskState.UNKNOWN])
     rig.gateway.script.clear()
     again = await rig.collected(rig.submit(5, inputs=(image(),))[0])
@@ -158,7 +160,7 @@ async def test_the_journal_is_damaged_while_a_task_runs(rig: Rig, tmp_path: Path
     assert kept.read_bytes() == DRAWN + b"a lighthouse|5", "whether or not its row could be rescued"
     (row,) = rig.rows()
     assert (row.state, row.task_id, row.seed) == (TaskState.COLLECTED, got.row.task_id, 5)
-    assert rig.journal.credits().spent == 25
+    assert rig.journal.overview.credits().spent == 25
     assert rig.billed == rig.count("creates") == 1
     other = rig.another()
     other.runner.start_sweeper()

@@ -115,14 +115,14 @@ async def test_a_lost_answer_of_a_second_model_is_not_sent_again_by_itself(rig: 
     assert isinstance(error, errors.BillingUnknownError)
     await rig.clock.sleep(3600)
     assert rig.count("creates") == 1
-    assert rig.journal.credits().maybe == 60
+    assert rig.journal.overview.credits().maybe == 60
 
 
 @story(settings={"credit_limit_per_day": 40})
 async def test_limits_count_each_models_own_credits(rig: Rig) -> None:
     cheap = [plain("imagen-4", values={"seed": seed}) for seed in range(4)]
     await asyncio.gather(*map(rig.collected, submit(rig, *cheap)))
-    assert rig.journal.credits().spent == 16
+    assert rig.journal.overview.credits().spent == 16
     dear = submit(rig, plain("flux-2", values={"type": "flex", "resolution": "2K"}))
     await rig.collected(dear[0])
     refused = await rig.failure(submit(rig, plain("cogview-4"))[0])
@@ -157,7 +157,7 @@ async def test_an_empty_account_is_told_the_models_own_price(rig: Rig) -> None:
 @story(task={"fail": "no"})
 async def test_a_failed_task_of_a_second_model_gives_its_credits_back(rig: Rig) -> None:
     await rig.failure(submit(rig, plain("gpt-image-1-5", values={"quality": "high"}))[0])
-    assert (rig.journal.credits().refunded, rig.journal.credits().spent) == (28, 0)
+    assert (rig.journal.overview.credits().refunded, rig.journal.overview.credits().spent) == (28, 0)
 
 
 @story(task={"seconds": {"cycle": [3.0, 20.0]}})
@@ -174,9 +174,9 @@ async def test_durations_are_learned_by_model_and_choice(rig: Rig) -> None:
 def test_an_id_that_comes_late_counts_the_models_own_price(tmp_path: Path) -> None:
     journal = open_journal(tmp_path)
     row = begun(journal, request=plain("recraft-v4")[0])
-    journal.failed(row.id, "x", "refused", False)
+    journal.mark_failed(row.id, "x", "refused", False)
     assert fresh(journal, row).credits == 0
-    journal.submitted(row.id, "n1")
+    journal.mark_submitted(row.id, "n1")
     assert (fresh(journal, row).credits, fresh(journal, row).state) == (10, TaskState.SUBMITTED)
 
 

@@ -76,7 +76,7 @@ async def test_an_accepted_task_that_the_gateway_forgot_is_told_and_stays_counte
     assert rig.count("creates") == 1
     await rig.clock.sleep(3600)
     assert isinstance(await rig.failure(rig.submit(5)[0]), errors.UnknownTaskError)
-    totals = rig.journal.credits()
+    totals = rig.journal.overview.credits()
     assert (totals.spent, totals.refunded) == (25, 0), "billed, as far as anybody knows"
     rig.gateway.change({"task": {"forgotten": False}})
     assert (await rig.collected(rig.submit(5)[0])).paid, "nobody expects it back: the user's next run is a new task"

@@ -42,7 +42,7 @@ async def test_a_minute_of_sleep_at_any_moment_loses_nothing(rig: Rig, at: float
     assert (await rig.collected(handle)).row.state is TaskState.COLLECTED
     await rig.clock.sleep(60)
     assert rig.billed == rig.count("creates") == 1
-    totals = rig.journal.credits()
+    totals = rig.journal.overview.credits()
     assert (totals.spent, totals.maybe) == (25, 0)
 
 

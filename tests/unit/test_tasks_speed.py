@@ -87,13 +87,13 @@ class NotingJournal:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._journal, name)
 
-    def succeeded(self, *arguments: Any) -> object:
+    def mark_succeeded(self, *arguments: Any) -> object:
         self.noted.append(self._look())
-        return self._journal.succeeded(*arguments)
+        return self._journal.mark_succeeded(*arguments)
 
-    def failed(self, *arguments: Any) -> object:
+    def mark_failed(self, *arguments: Any) -> object:
         self.noted.append(self._look())
-        return self._journal.failed(*arguments)
+        return self._journal.mark_failed(*arguments)
 
 
 class CountingJournal:

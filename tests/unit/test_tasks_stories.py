@@ -145,7 +145,7 @@ async def test_a_failed_task_is_not_retried_and_its_own_words_are_told(rig: Rig)
     assert "the paint ran out" in str(error)
     await rig.clock.sleep(600)
     assert rig.count("creates") == 1
-    assert rig.journal.credits().refunded == 25
+    assert rig.journal.overview.credits().refunded == 25
 
 
 def test_a_create_that_is_answered_with_a_failure_is_no_created_task(tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_a_create_that_is_answered_with_a_failure_is_no_created_task(tmp_path: P
         handle = rig.submit(5)[0]
         with pytest.raises(errors.TaskFailedError, match="the paint ran out"):
             await asyncio.wrap_future(handle.created)
-        assert rig.journal.credits().refunded == 25
+        assert rig.journal.overview.credits().refunded == 25
 
     answer = {"code": 200, "data": {"task_id": "n68_born_dead", "status": "FAILED", "error": "the paint ran out"}}
     play(story, tmp_path, {"on": "create", "status": 200, "body": answer})
@@ -331,11 +331,11 @@ class FullDisk:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._journal, name)
 
-    def submitted(self, row_id: str, task_id: str) -> TaskRow | None:
+    def mark_submitted(self, row_id: str, task_id: str) -> TaskRow | None:
         if self.failures:
             self.failures -= 1
             raise errors.JournalError("The disk is full.")
-        return self._journal.submitted(row_id, task_id)
+        return self._journal.mark_submitted(row_id, task_id)
 
 
 @story

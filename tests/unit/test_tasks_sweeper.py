@@ -96,7 +96,7 @@ async def test_an_intent_that_may_count_as_lost_by_now_is_not_sent(rig: Rig, sle
     got = await rig.collected(rig.submit(5)[0])
     assert got.row.state is TaskState.COLLECTED
     assert rig.billed == rig.count("creates") == 1
-    totals = rig.journal.credits()
+    totals = rig.journal.overview.credits()
     assert (totals.spent, totals.maybe) == (25, 0), "what was certainly not sent counts nothing"
     with_hidden = rig.journal._db.read(lambda connection: connection.execute(select(tasks.c.id)).all())
     assert len(with_hidden) == intents

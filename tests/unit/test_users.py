@@ -18,12 +18,20 @@ from hunyuan.journal.journal import Journal
 from hunyuan.journal.records import RunContext
 from hunyuan.models import GenerationRequest
 from tests.kit import pack
+from tests.kit.fake_comfy_api import importable
 from tests.kit.journals import HandClock, begun, collect, open_journal
 from tests.kit.rig import Rig, story
 
-users, guard, tasks = pack.load("nodes.comfyui.users"), pack.load("nodes.routes.guard"), pack.load("nodes.routes.tasks")
+users, guard = pack.load("nodes.comfyui.users"), pack.load("nodes.routes.guard")
+with importable(newer=True):
+    tasks = pack.load("nodes.routes.tasks")
 memory, views = pack.load("nodes.status.run_memory"), pack.load("nodes.routes.views")
+CATALOGUE = pack.load("hunyuan.gateway.models.catalogue").Catalogue()
 ANN, BOB = "ann_1", "bob_2"
+
+
+def details(runtime: Any, row_id: str, who: Any) -> Any:
+    return tasks.details(runtime, CATALOGUE, row_id, who)
 
 
 class Manager:
@@ -96,11 +104,11 @@ def test_lists_totals_and_changes_are_of_ones_own(tmp_path: Path) -> None:
         (users.EVERYBODY, {*ids.values()}),
     ):
         for state in ("all", "undelivered", "done"):
-            assert {row["id"] for row in tasks.listed(runtime, {"state": state}, who)["tasks"]} == mine
-        assert sum(journal.counts(who.users).values()) == journal.undelivered(who.users) == len(mine)
-        assert journal.left_behind("s2", who.users) == len(mine)
+            assert {row["id"] for row in tasks.listed(runtime, CATALOGUE, {"state": state}, who)["tasks"]} == mine
+        assert sum(journal.overview.counts(who.users).values()) == journal.overview.undelivered(who.users) == len(mine)
+        assert journal.overview.left_behind("s2", who.users) == len(mine)
         for row_id in ids.values():
-            for act in (tasks.details, tasks.forget, tasks.restore, tasks.used):
+            for act in (details, tasks.forget, tasks.restore, tasks.used):
                 if row_id in mine:
                     act(SimpleNamespace(journal=journal), row_id, who)
                     continue
@@ -207,10 +215,10 @@ def filled(directory: Path, number: int) -> Journal:
 def spent(journal: Journal, before: str = "") -> float:
     """Processor seconds for 100 pages of one row."""
     runtime, query = SimpleNamespace(journal=journal), {"state": "undelivered", "limit": "1", "before": before}
-    tasks.listed(runtime, query, users.EVERYBODY)
+    tasks.listed(runtime, CATALOGUE, query, users.EVERYBODY)
     start = time.process_time()
     for _ in range(100):
-        page = tasks.listed(runtime, query, users.EVERYBODY)
+        page = tasks.listed(runtime, CATALOGUE, query, users.EVERYBODY)
         assert len(page["tasks"]) == 1
         assert page["more"]
     return time.process_time() - start
@@ -221,7 +229,7 @@ def test_a_page_of_the_undelivered_costs_as_much_among_ten_thousand_as_among_ten
     least = min(spent(few) for _ in range(3))
     assert min(spent(many) for _ in range(3)) < 2 * least
     runtime, query = SimpleNamespace(journal=many), {"state": "undelivered", "limit": "900"}
-    deep = tasks.listed(runtime, query, users.EVERYBODY)["tasks"][-1]["id"]
+    deep = tasks.listed(runtime, CATALOGUE, query, users.EVERYBODY)["tasks"][-1]["id"]
     assert min(spent(many, deep) for _ in range(3)) < 3 * least
     with closing(sqlite3.connect(tmp_path / "10000" / "journal.sqlite3")) as connection:
         newer = "UPDATE tasks SET delivered_at = 1, created_at = created_at + 1e6 WHERE id > ?"

@@ -13,7 +13,7 @@ import pytest
 
 from hunyuan.errors import JournalError, Money
 from hunyuan.journal.journal import Journal
-from hunyuan.journal.pending_ids import SPARE_BYTES, OwedIds
+from hunyuan.journal.pending_ids import SPARE_BYTES, PendingIds
 from hunyuan.journal.records import Attached, Begun, Busy, Limits, RowMoney
 from hunyuan.models import TaskState
 from tests.kit.journals import ACCOUNT, HandClock, Worker, begin, begun, fresh, open_journal
@@ -37,14 +37,14 @@ def test_a_task_id_outlives_its_process_when_the_database_is_away(tmp_path: Path
     journal = impatient(tmp_path, "ended", clock)
     row = begun(journal)
     with away(tmp_path), pytest.raises(JournalError, match="n1_hunyuan3"):
-        journal.submitted(row.id, "n1_hunyuan3")
+        journal.mark_submitted(row.id, "n1_hunyuan3")
     journal.close()  # the process ends without another try
     later = impatient(tmp_path, "later", clock)
     assert later.recover() == [], "not unknown: the id was kept"
     found = fresh(later, row)
     assert (found.state, found.task_id) == (TaskState.SUBMITTED, "n1_hunyuan3")
     assert isinstance(begin(later), Attached)
-    assert list(tmp_path.glob("owed-*")) == []
+    assert list(tmp_path.glob("pending-*")) == []
 
 
 @pytest.mark.posix
@@ -54,40 +54,50 @@ def test_ids_that_cannot_be_written_yet_stay_where_they_are(tmp_path: Path) -> N
     with away(tmp_path):
         for row, task_id in ((first, "n1"), (second, "n2")):
             with pytest.raises(JournalError):
-                journal.submitted(row.id, task_id)
+                journal.mark_submitted(row.id, task_id)
         with pytest.raises(JournalError):
             journal.recover()
-    kept = sorted(tmp_path.glob("owed-*"))
+    kept = sorted(tmp_path.glob("pending-*"))
     assert len(kept) == 2
     assert {file.stat().st_mode & 0o777 for file in kept} == {0o600}
-    strange = {"owed-0.json": '{"row_id": "x", "task_id": "../x"}', "owed-1.json": '{"row_id": "half a li'}
+    strange = {"pending-0.json": '{"row_id": "x", "task_id": "../x"}', "pending-1.json": '{"row_id": "half a li'}
     for name, text in strange.items():
         (tmp_path / name).write_text(text)
     journal.recover()
     assert fresh(journal, first).task_id == "n1"
     assert fresh(journal, second).task_id == "n2"
-    assert sorted(file.name for file in tmp_path.glob("owed-*")) == list(strange), "what nobody can read is not removed"
+    assert sorted(file.name for file in tmp_path.glob("pending-*")) == list(strange), (
+        "what nobody can read is not removed"
+    )
 
 
-def test_an_id_that_another_process_keeps_while_the_ids_are_paid_is_not_lost(tmp_path: Path) -> None:
-    owed, written = OwedIds(tmp_path), {}
-    owed.add("row1", "n1")
+def test_an_id_that_another_process_keeps_while_the_ids_are_written_is_not_lost(tmp_path: Path) -> None:
+    pending, written = PendingIds(tmp_path), {}
+    pending.add("row1", "n1")
 
     def write(row_id: str, task_id: str) -> None:
         written[row_id] = task_id
         if row_id == "row1":
-            OwedIds(tmp_path).add("row2", "n2")
+            PendingIds(tmp_path).add("row2", "n2")
 
-    owed.pay(write)
-    owed.pay(write)
+    pending.flush(write)
+    pending.flush(write)
     assert written == {"row1": "n1", "row2": "n2"}
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_id_that_an_earlier_version_kept_is_written(tmp_path: Path) -> None:
+    (tmp_path / "owed-row1.json").write_text('{"row_id": "row1", "task_id": "n1"}')
+    written: list[tuple[str, str]] = []
+    PendingIds(tmp_path).flush(lambda row_id, task_id: written.append((row_id, task_id)))
+    assert written == [("row1", "n1")]
     assert list(tmp_path.iterdir()) == []
 
 
 FULL_IN_THE_MIDDLE = """
 import errno, os
 from hunyuan.errors import JournalError
-from hunyuan.journal.pending_ids import OwedIds
+from hunyuan.journal.pending_ids import PendingIds
 full = False
 
 def write(handle, data):
@@ -97,7 +107,7 @@ def write(handle, data):
     return os.write(handle, data)
 
 journal = open_journal(
-    directory, worker, clock=time, busy_seconds=0.05, owed_ids=OwedIds(directory, last_resorts=(), write=write)
+    directory, worker, clock=time, busy_seconds=0.05, pending_ids=PendingIds(directory, last_resorts=(), write=write)
 )
 ids = [begun(journal, number).id for number in range(8)]
 full = True
@@ -105,7 +115,7 @@ other = __import__("sqlite3").connect(directory / "journal.sqlite3", isolation_l
 other.execute("BEGIN IMMEDIATE")  # and the journal cannot be written either
 for number, row_id in enumerate(ids):
     try:
-        journal.submitted(row_id, f"n{number}")
+        journal.mark_submitted(row_id, f"n{number}")
     except JournalError as error:
         say(error.money.value)
 try:
@@ -124,14 +134,14 @@ def test_ids_outlive_a_disk_that_fills_up_while_creates_are_under_way_and_a_kill
     assert told[8].endswith("No credits were spent."), "and nothing more is sent"
     later = open_journal(tmp_path, "later", announce=lambda text: None)
     assert later.recover() == []
-    assert sorted(str(row.task_id) for row in later.list_tasks()) == [f"n{number}" for number in range(8)]
-    assert list(tmp_path.glob("owed-*")) == []
+    assert sorted(str(row.task_id) for row in later.overview.list_tasks()) == [f"n{number}" for number in range(8)]
+    assert list(tmp_path.glob("pending-*")) == []
 
 
 BROKEN_IN_THE_MIDDLE = """
 import errno, os
 from hunyuan.errors import JournalError
-from hunyuan.journal.pending_ids import OwedIds
+from hunyuan.journal.pending_ids import PendingIds
 broken = False
 
 def write(handle, data):
@@ -141,14 +151,14 @@ def write(handle, data):
 
 journal = open_journal(
     directory, worker, clock=time, busy_seconds=0.1,
-    owed_ids=OwedIds(directory, last_resorts=(directory.parent / "memory",), write=write),
+    pending_ids=PendingIds(directory, last_resorts=(directory.parent / "memory",), write=write),
 )
 row = begun(journal)
 broken = True
 other = __import__("sqlite3").connect(directory / "journal.sqlite3", isolation_level=None)
 other.execute("BEGIN IMMEDIATE")
 try:
-    journal.submitted(row.id, "n1")
+    journal.mark_submitted(row.id, "n1")
 except JournalError as error:
     say(error.money.value)
 sys.stdin.readline()
@@ -161,9 +171,9 @@ def test_ids_outlive_a_disk_that_breaks_in_the_memory_of_the_machine(tmp_path: P
     worker = Worker(disk, "killed", BROKEN_IN_THE_MIDDLE)
     assert worker.hear() == "spent"
     worker.kill()
-    later = open_journal(disk, "later", owed_ids=OwedIds(disk, last_resorts=(memory,)))
+    later = open_journal(disk, "later", pending_ids=PendingIds(disk, last_resorts=(memory,)))
     assert later.recover() == []
-    assert [row.task_id for row in later.list_tasks()] == ["n1"]
+    assert [row.task_id for row in later.overview.list_tasks()] == ["n1"]
     assert list(memory.iterdir()) == []
 
 
@@ -177,14 +187,14 @@ def test_a_folder_that_somebody_else_may_have_put_there_is_not_believed(tmp_path
     else:
         memory.mkdir()
         memory.chmod(0o777)
-    (memory / "owed-row1.json").write_text('{"row_id": "row1", "task_id": "n1"}')
+    (memory / "pending-row1.json").write_text('{"row_id": "row1", "task_id": "n1"}')
     told: list[str] = []
-    owed = OwedIds(tmp_path / "file" / "no folder", last_resorts=(memory,))
+    pending = PendingIds(tmp_path / "file" / "no folder", last_resorts=(memory,))
     (tmp_path / "file").write_text("in the way")
-    owed.pay(lambda row_id, task_id: told.append(task_id))
+    pending.flush(lambda row_id, task_id: told.append(task_id))
     assert told == []
     with pytest.raises(OSError, match="Not a directory"):
-        owed.add("row2", "n2")
+        pending.add("row2", "n2")
 
 
 def test_a_file_system_that_never_writes_in_place_gives_the_spares_room(tmp_path: Path) -> None:
@@ -197,19 +207,21 @@ def test_a_file_system_that_never_writes_in_place_gives_the_spares_room(tmp_path
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return os.write(handle, data)
 
-    owed, found = OwedIds(tmp_path, last_resorts=(), write=write), {}
-    owed.make_room(8)
+    pending, found = PendingIds(tmp_path, last_resorts=(), write=write), {}
+    pending.make_room(8)
     for number in range(8):
-        owed.add(f"row{number}", f"n{number}")
-    owed.pay(lambda row_id, task_id: found.update({row_id: task_id}))
+        pending.add(f"row{number}", f"n{number}")
+    pending.flush(lambda row_id, task_id: found.update({row_id: task_id}))
     assert found == {f"row{number}": f"n{number}" for number in range(8)}
 
 
 ENDINGS: dict[str, tuple[Callable[[Journal, str], object], TaskState, RowMoney]] = {
-    "unknown": (lambda journal, row_id: journal.unknown(row_id, "reset"), TaskState.UNKNOWN, RowMoney.MAYBE),
-    "dropped": (lambda journal, row_id: journal.dropped(row_id), TaskState.FAILED, RowMoney.NONE),
+    "unknown": (lambda journal, row_id: journal.mark_unknown(row_id, "reset"), TaskState.UNKNOWN, RowMoney.MAYBE),
+    "dropped": (lambda journal, row_id: journal.mark_dropped(row_id), TaskState.FAILED, RowMoney.NONE),
     "refused": (
-        lambda journal, row_id: journal.failed(row_id, "rejected", "no", sent=False), TaskState.FAILED, RowMoney.NONE,
+        lambda journal, row_id: journal.mark_failed(row_id, "rejected", "no", sent=False),
+        TaskState.FAILED,
+        RowMoney.NONE,
     ),
 }  # fmt: skip
 
@@ -237,10 +249,10 @@ def test_how_a_task_ended_is_written_later_and_nobody_waits_for_it(tmp_path: Pat
 def test_a_late_id_brings_a_dropped_row_back_to_the_list(tmp_path: Path) -> None:
     journal = open_journal(tmp_path)
     row = begun(journal)
-    journal.dropped(row.id)
-    assert journal.list_tasks() == []
-    journal.submitted(row.id, "n1")
-    assert [found.id for found in journal.list_tasks()] == [row.id]
+    journal.mark_dropped(row.id)
+    assert journal.overview.list_tasks() == []
+    journal.mark_submitted(row.id, "n1")
+    assert [found.id for found in journal.overview.list_tasks()] == [row.id]
 
 
 def test_a_429_pauses_all_workers_of_the_account(tmp_path: Path) -> None:
