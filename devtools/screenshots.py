@@ -16,6 +16,7 @@ from .paths import ROOT
 
 IMAGES = ROOT / "docs" / "images"
 VIEWPORT: ViewportSize = {"width": 1600, "height": 860}
+WIDE: ViewportSize = {"width": 2400, "height": 1200}  # all of the workflow at a zoom that shows its texts
 # With what is in the tabs: the chosen one's cross is visible by a rule of its own.
 TOOLBAR = (
     ".graph-canvas-panel .p-buttongroup, .p-toast, .workflow-tabs-container, .workflow-tabs-container *"
@@ -35,9 +36,11 @@ def main() -> int:
     for locale, ending in (("en", ""), ("zh", ".zh")):
         with opened(VIEWPORT, {"Comfy.Locale": locale}) as page:
             page.add_style_tag(content=TOOLBAR)
+            page.set_viewport_size(WIDE)
             run(page, "06 Generate then edit")
             page.evaluate(WITHOUT_NOTE)
             _save(graph_of(page), f"workflow{ending}")
+            page.set_viewport_size(VIEWPORT)
             _take_sidebar(page, f"sidebar{ending}")
         with opened(VIEWPORT, {"Comfy.Locale": locale}, key=False) as page:
             page.add_style_tag(content=TOOLBAR)
