@@ -20,7 +20,11 @@ PACK = "hunyuan-image-3"
 BLUEPRINT = "Hunyuan generate then edit"
 PREVIEW_WIDGETS = ("preview", "preview_mode", "preview_markdown", "preview_text")  # PreviewAny's own, on the page only
 # What ComfyUI's page says of itself: its registry, its models, routes of a newer server, its own old calls.
-COMFYUIS_OWN = ("api.comfy.org", "huggingface.co", "jobs", "Jobs API", "/api/userdata", "input.link is deprecated")
+# The last one: the next workflow comes before it has looked at the inputs of an app.
+COMFYUIS_OWN = (
+    "api.comfy.org", "huggingface.co", "jobs", "Jobs API", "/api/userdata", "input.link is deprecated",
+    "[appModeStore]",
+)  # fmt: skip
 PROMPTS = {"en": "A paper crane on a windowsill, morning light", "zh": "窗台上的纸鹤，清晨的光线"}
 RUN = {"en": "Run", "zh": "运行"}
 TEXTS = {
@@ -110,7 +114,8 @@ def check_the_estimate(tab: Tab) -> None:
     expect(node.get_by_text(f"50 {words}", exact=True)).to_be_visible()
     more = node.locator("[data-testid=increment], button:has(.pi-plus), button:has([class*=plus])")
     before = int(tab.page.evaluate("() => window.app.graph.nodes[0].widgets.find(w => w.name === 'count').value"))
-    more.nth(3).click()  # width, height, seed, count
+    sides = int(node.get_by_text("宽" if tab.face.locale == "zh" else "width", exact=True).count()) * 2
+    more.nth(sides + 1).click()  # width and height, where they are seen; seed, count
     tab.page.wait_for_function(
         "before => window.app.graph.nodes[0].widgets.find(w => w.name === 'count').value === before + 1", arg=before
     )

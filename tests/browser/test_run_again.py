@@ -116,6 +116,7 @@ def test_a_failed_one_is_tried_again_with_its_own_seed(tab: Tab) -> None:
     sandbox.script(on="create", prompt=prompt, status=400, code=1200, message="moderated", times=1)
     open_tasks(tab)
     tab.server.run(generate(prompt))
+    expect(row(tab, prompt)).to_have_attribute("data-state", "failed")
     act(row(tab, prompt), "retry")
     expect(question(tab).locator("input[value='7']")).to_be_checked()
     question(tab).locator("footer .hunyuan-primary").click()

@@ -124,7 +124,7 @@ def test_the_dialog_is_opened_from_the_settings_and_used_by_keys_alone_in_a_ligh
     panel = open_tasks(tab)
     assert brightness(page, panel) < 100  # dark text
     tab.command("Comfy.ShowSettingsDialog")
-    page.get_by_text("Hunyuan Image 3", exact=True).first.click()
+    page.locator(".p-dialog, [role=dialog]").get_by_text("Hunyuan Image 3", exact=True).first.click()
     page.get_by_role("button", name="Set the API key …").click()
     dialog = page.locator("dialog.hunyuan-dialog")
     expect(dialog).to_be_visible()

@@ -74,24 +74,23 @@ def test_from_the_signal_on_nothing_is_bought(slow: PaidServer, number: signal.S
 
 
 @pytest.mark.parametrize("shape", ["direct_b64", "direct_url"])
-def test_stopped_when_images_have_come_inside_the_creates_answers(slow: PaidServer, shape: str) -> None:
-    """No task id could fetch them again."""
+def test_stopped_when_images_have_come_inside_the_creates_answers(comfy_server: ServerFactory, shape: str) -> None:
+    """No task id could fetch them again. On a journal without the open tasks that the other tests leave."""
+    server: PaidServer = comfy_server(start=False, environment=SLOW)
     prompt = f"stopped after {shape}"
-    slow.kill()
-    slow.sandbox.reset()
-    slow.sandbox.tasks(shape=shape, seconds=0)
-    hold(slow, prompt)
-    slow.sandbox.release()
-    slow.sandbox.wait("answered", 4)
-    slow.signal(signal.SIGINT)
-    slow.wait_for_end(END_WITHIN[signal.SIGINT])
-    rows = left(slow, prompt)
-    assert len(rows) == slow.sandbox.billed == 4
+    server.sandbox.tasks(shape=shape, seconds=0)
+    hold(server, prompt)
+    server.sandbox.release()
+    server.sandbox.wait("answered", 4)
+    server.signal(signal.SIGINT)
+    server.wait_for_end(END_WITHIN[signal.SIGINT])
+    rows = left(server, prompt)
+    assert len(rows) == server.sandbox.billed == 4
     assert {row.state for row in rows} <= {TaskState.SUCCEEDED, TaskState.COLLECTED}
-    slow.sandbox.clear()
-    slow.start()
-    until("all are here", state_is(slow, prompt, *["collected"] * 4))
-    assert slow.sandbox.billed == 4
+    server.sandbox.clear()
+    server.start()
+    until("all are here", state_is(server, prompt, *["collected"] * 4))
+    assert server.sandbox.billed == 4
 
 
 def test_a_second_signal_ends_it_sooner(slow: PaidServer) -> None:
