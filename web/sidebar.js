@@ -162,7 +162,9 @@ class Panel {
     this.credits.hidden = !summary;
     this.note.hidden = Boolean(rows.length);
     this.#drawEmpty(error ? wordsOf(error) : more ? t("list.loading") : "");
+    const lost = !rows.length && this.gallery.element.contains(document.activeElement); // the last task is gone
     this.gallery.element.hidden = !rows.length;
+    if (lost) this.filter.focus({ preventScroll: true });
     this.gallery.update();
   }
 

@@ -257,7 +257,7 @@ export class VirtualList {
 
   /** @param {number} place */
   #focus(place) {
-    if (place < 0) return this.element.focus({ preventScroll: true }); // the last one is gone
+    if (place < 0) return;
     const { top, height } = this.#tile(place);
     const { scrollTop, clientHeight } = this.element;
     if (place === 0) this.element.scrollTop = 0; // its day stands above it
