@@ -24,8 +24,12 @@ def pytest_configure() -> None:
 
 
 # Side by side what waits for servers and what keeps a core busy; the browser's last, because Playwright leaves an event
-# loop running in this thread.
+# loop running in this thread. Of those the ones that go through every face first, or one worker ends long after the
+# others.
 _WAITING, _LAST = ("studio", "comfy", "clients"), "browser"
+_LONGEST = {
+    f"test_{name}" for name in ("template_layout", "run_again", "faces", "run_line", "run_notice", "gallery_canvas")
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -35,7 +39,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     files = list(dict.fromkeys(item.path for item in items))
     waiting = [file for file in files if _folder(file) in _WAITING]
     busy = [file for file in files if _folder(file) not in (*_WAITING, _LAST)]
-    last = [file for file in files if _folder(file) == _LAST]
+    last = sorted((file for file in files if _folder(file) == _LAST), key=lambda file: file.stem not in _LONGEST)
     turn = {file: place / len(group) for group in (waiting, busy) for place, file in enumerate(group)}
     turn |= {file: 1 + place for place, file in enumerate(last)}
     items.sort(key=lambda item: turn[item.path])

@@ -20,7 +20,11 @@ APPS = {
 def test_a_template_is_chosen_and_run(tab: Tab) -> None:
     page = tab.page
     tab.command("Comfy.BrowseTemplates")
-    page.get_by_text("hunyuan-image-3", exact=True).click()
+    category, ours = page.get_by_text("hunyuan-image-3", exact=True), page.locator('[data-testid^="template-workflow-0"]')
+    category.click()
+    while not ours.count():  # the dialog is drawn anew when its list has come, which swallows a click
+        category.click()
+        tab.settle()
     page.locator(".p-dialog input[type=text]").first.fill("Text to image")  # twelve cards are shown at once
     page.get_by_test_id("template-workflow-01 Text to image").locator("img").click()
     page.wait_for_function("() => window.app.graph.nodes.some(node => node.type === 'HunyuanGenerate')")
