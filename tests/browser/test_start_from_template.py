@@ -20,7 +20,8 @@ APPS = {
 def test_a_template_is_chosen_and_run(tab: Tab) -> None:
     page = tab.page
     tab.command("Comfy.BrowseTemplates")
-    category, ours = page.get_by_text("hunyuan-image-3", exact=True), page.locator('[data-testid^="template-workflow-0"]')
+    category = page.get_by_text("hunyuan-image-3", exact=True)
+    ours = page.locator('[data-testid^="template-workflow-0"]')
     category.click()
     while not ours.count():  # the dialog is drawn anew when its list has come, which swallows a click
         category.click()
