@@ -10,6 +10,7 @@ MOST_PIXELS = 36_000_000  # of any picture that is decoded; a result's largest i
 MOST_IMAGES = 16  # of one task that are fetched; a model's entry may say less
 MOST_LINKS = 64  # of one task that are written down
 MAX_SEED = 2**31 - 1  # a sibling upstream model's bound; ours is undocumented
+GIVEN_UP_AFTER = 8 * 86400.0  # seconds; upstream keeps results 7 days
 SLOT_PATIENCE = 600.0  # seconds after which a task that is still open no longer counts as in flight
 LONGEST_RETRY_AFTER = 900.0  # seconds that are believed: a wrong clock must not stop everything for days
 MAX_INPUT_IMAGES = 2  # of an edit (vendor's model page)

@@ -33,7 +33,7 @@ export function showSides(node) {
 }
 
 /** Shows or hides the two, and keeps the room of the rest. @param {any} node */
-export function fit(node) {
+function fit(node) {
   const size = widgetOf(node, "size");
   const sides = SIDES.map((name) => widgetOf(node, name)).filter(Boolean);
   const changed = sides.filter((side) => {

@@ -51,6 +51,7 @@ export function familyOf({ model, type }) {
 
 /** Credits of the cheapest image there is. */
 export function leastCredits() {
+  if (!families.length) return 0; // they could not be loaded
   return Math.min(...families.flatMap(({ prices }) => prices.map(({ credits }) => credits)));
 }
 
@@ -71,8 +72,8 @@ export function costOf({ type, inputs, linked }) {
   const isOpen = deciding.some((name) => open.includes(name));
   const price = (isOpen ? Math.min(...fitting) : fitting[0]) || 0;
   const images = family.per_image.reduce((product, name) => product * Math.max(1, Number(chosen[name]) || 1), 1);
-  const ids = String(inputs.task_ids ?? "").split(/[\s,;]+/).filter(Boolean);
-  const count = family.by_task ? (open.includes("task_ids") ? NaN : Math.max(1, ids.length)) : Number(inputs.count);
+  const ids = new Set(String(inputs.task_ids ?? "").split(/[\s,;，、；]+/).filter(Boolean));
+  const count = family.by_task ? (open.includes("task_ids") ? NaN : Math.max(1, ids.size)) : Number(inputs.count);
   const known = Number.isFinite(count);
   return { credits: price * images * (known ? count : 1), atLeast: isOpen || !known };
 }

@@ -49,8 +49,9 @@ export function showRuns() {
   for (const run of runs.values()) show(run);
 }
 
-/** @param {any} node @returns {Run | null} */
+/** Of a node within a subgraph nothing is known: the server knows it by another id. @param {any} node @returns {Run | null} */
 export function runOf(node) {
+  if (node.graph && node.graph !== (app.rootGraph ?? app.graph)) return null;
   return runs.get(keyOf(workflowId(), String(node.id))) ?? null;
 }
 

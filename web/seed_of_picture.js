@@ -4,7 +4,9 @@
  * @module
  */
 import { app } from "../../scripts/app.js";
+import { setSeed } from "./canvas.js";
 import { t } from "./i18n.js";
+import { seedName } from "./models.js";
 import { findNode } from "./node_places.js";
 import { toast } from "./toast.js";
 
@@ -21,9 +23,9 @@ export function takeSeeds() {
 
 /** @param {any} node @param {unknown} seed @returns {boolean} whether the node had none of its own */
 function takeSeed(node, seed) {
-  const widget = node?.widgets?.find((/** @type {any} */ each) => each.name === "seed");
+  const name = node && seedName(node);
+  const widget = name && node.widgets?.find((/** @type {any} */ each) => each.name === name);
   if (widget?.value !== -1 || typeof seed !== "number") return false;
-  widget.value = seed;
-  widget.callback?.(seed);
+  setSeed(node, name, seed);
   return true;
 }

@@ -18,7 +18,7 @@ export function labelSizes(node) {
  * @param {string | null} value of the API, or a word of ours
  * @returns {string}
  */
-export function sizeLabel(value) {
+function sizeLabel(value) {
   if (value === "match input") return t("sizes.match");
   if (value === "custom") return t("sizes.custom");
   const [, width, height] = (/^(\d+)\*(\d+)$/.exec(value ?? "") ?? []).map(Number);

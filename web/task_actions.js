@@ -65,7 +65,7 @@ export const MENU = [
 /** Every paid image that no graph has had yet, as one node on the canvas. */
 export const collectAll = tell(async () => {
   const { tasks } = await get("tasks", { state: "undelivered", limit: 200 });
-  const ids = tasks.map((/** @type {Task} */ task) => task.task_id).filter(Boolean);
+  const ids = tasks.map(idOf);
   if (ids.length) {
     addTaskWait(ids);
     toast("info", t("toast.on_canvas"));
@@ -98,9 +98,14 @@ export function tell(work) {
   };
 }
 
+/** What a Task Wait node knows it by; an image inside a create's answer has only our own id. @param {Task} task */
+function idOf(task) {
+  return task.task_id || task.id;
+}
+
 /** @param {Task} task */
 function canWait(task) {
-  return Boolean(task.task_id) && !task.lost && !["failed", "unknown", "intended"].includes(task.state);
+  return !task.lost && !["failed", "unknown", "intended"].includes(task.state);
 }
 
 /** @param {Task} task */

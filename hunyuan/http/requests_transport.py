@@ -29,14 +29,6 @@ _OUR_HEADERS = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
 _CHUNK = 65_536  # bytes
 _SLOWEST_UPLINK = 16_384  # bytes per second a body is given at least
 _ERROR_BODY = 65_536  # bytes read of a download that did not answer 200
-_FOREIGN = (
-    requests.RequestException,
-    urllib3.exceptions.HTTPError,
-    http.client.HTTPException,
-    OSError,
-    ValueError,
-)  # all that an exchange over requests can raise
-
 
 Resolve = Callable[[str, int], list[str]]  # host, port → its IP addresses; raises OSError
 

@@ -15,7 +15,7 @@ from ..errors import (
     UnreadableAnswerError,
 )
 from ..journal.records import TaskRow
-from ..limits import MOST_PIXELS
+from ..limits import GIVEN_UP_AFTER, MOST_PIXELS
 from ..models import StoredImage
 from .background_loop import Pool
 from .handle import Decoded, Phase
@@ -36,7 +36,12 @@ async def fetch(job: Job, finished: Finished) -> Stored:
     if not finished.images:
         raise LinkDeadError("The gateway gives no link to this task's image any more.", task_id=job.known_id)
     wanted = finished.images[: job.tools.most_images(finished.row.model)]
-    got = await asyncio.gather(*(_fetch_one(job, finished.row, k, url) for k, url in enumerate(wanted)))
+    try:
+        got = await asyncio.gather(*(_fetch_one(job, finished.row, k, url) for k, url in enumerate(wanted)))
+    except LinkDeadError as error:
+        if await job.age(finished.row) > GIVEN_UP_AFTER:  # upstream has thrown it away: the same request is a new task
+            await job.note(finished.row, job.tools.journal.mark_lost, error.what)
+        raise
     row = await job.note(finished.row, job.tools.journal.mark_collected, [stored for stored, _ in got])
     await job.background.blocking(job.tools.results.evict)
     return Stored(row, tuple(decoded for _, decoded in got))

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from ..errors import JournalError
 from ..journal.records import TaskRow
-from ..models import TaskState
 from .job import Job
 from .steps import Accepted
 
@@ -25,8 +24,10 @@ async def attach_to_older(job: Job, own: TaskRow, task_id: str) -> Accepted | No
 
 async def _attach(job: Job, own: TaskRow, task_id: str) -> Accepted | None:
     journal = job.tools.journal
-    older = await job.background.blocking(journal.by_task_id, task_id, own.base_url) or await _answer_was_lost(job, own)
-    if older is None or older.id == own.id:
+    older = await job.background.blocking(journal.by_task_id, task_id, own.base_url)
+    if older is None:  # then it may be the one whose create was never answered
+        older = await job.background.blocking(journal.lost_answer, own.fingerprint, own.account)
+    if older is None or older.id == own.id or (older.user_id and job.context.user not in (None, older.user_id)):
         return None
     if older.task_id is None:
         older = await job.background.blocking(journal.mark_submitted, older.id, task_id)
@@ -38,10 +39,3 @@ async def _attach(job: Job, own: TaskRow, task_id: str) -> Accepted | None:
     job.tools.on_change(older)
     job.release_slot()
     return Accepted(older)
-
-
-async def _answer_was_lost(job: Job, own: TaskRow) -> TaskRow | None:
-    """The newest task of the same request whose create was never answered: this is what became of it."""
-    unknown = await job.background.blocking(job.tools.journal.overview.list_tasks, TaskState.UNKNOWN)
-    alike = (row for row in unknown if (row.fingerprint, row.account) == (own.fingerprint, own.account))
-    return next((row for row in alike if row.task_id is None), None)

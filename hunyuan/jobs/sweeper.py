@@ -11,7 +11,7 @@ from typing import TypeGuard, TypeVar
 
 from ..errors import AnswerLostError, HunyuanError, NotAnImageError, TooLargeError
 from ..journal.records import ENDED_PROCESS, GIVEN_UP, TaskRow
-from ..limits import SLOT_PATIENCE
+from ..limits import GIVEN_UP_AFTER, SLOT_PATIENCE
 from .job import Job, Tools
 from .limiter import Clock
 from .poll_times import quiet_gap
@@ -20,7 +20,6 @@ BEAT = 5.0  # seconds between rounds; well under the journal's 30 s after which 
 AT_ONCE = 4  # tasks that nobody waits for, asked for at the same time
 # Seconds between looks at a task of which no image came that can be read. After the last it is left to the user.
 BROKEN_GAPS = (60.0, 300.0, 1800.0, 7200.0)
-GIVEN_UP_AFTER = 8 * 86400.0  # seconds; upstream keeps results 7 days
 
 
 class Sweeper:

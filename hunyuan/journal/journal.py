@@ -300,6 +300,16 @@ class Journal:
         """The newest row of the gateway's id, at that gateway if one is given."""
         return self._db.read(lambda connection: _row_of_task(connection, task_id, base_url))
 
+    def lost_answer(self, fingerprint: str, account: str) -> TaskRow | None:
+        """The newest row of a request whose create was never answered."""
+
+        def work(connection: Connection) -> TaskRow | None:
+            asked = {"fingerprint": fingerprint, "account": account}
+            found = connection.execute(sql.LOST_ANSWER, asked).mappings().first()
+            return row_from(found) if found else None
+
+        return self._db.read(work)
+
     def survey(self, account: str) -> Survey:
         """All that a round of the sweeper looks at, read at once."""
 

@@ -31,6 +31,13 @@ SAME_REQUEST = _sql("""
     ORDER BY created_at DESC, id DESC LIMIT 50
 """)
 
+# The newest task of a request whose create was never answered.
+LOST_ANSWER = _sql("""
+    SELECT * FROM tasks
+    WHERE fingerprint = :fingerprint AND account = :account AND state = 'unknown' AND task_id IS NULL
+    ORDER BY created_at DESC, id DESC LIMIT 1
+""")
+
 # How many tasks of an account each worker has in flight, and the oldest's time. What stalls has an error code.
 IN_FLIGHT = _sql("""
     SELECT owner, count(*) AS tasks, min(created_at) AS oldest FROM tasks

@@ -1,6 +1,6 @@
 """The user's settings: environment over file over default; secrets never shown.
 
-The rules of each value stand in setting_rules.py.
+The rules of each value stand in rules.py.
 """
 
 from __future__ import annotations

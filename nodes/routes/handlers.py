@@ -13,7 +13,7 @@
 | POST settings, test | saves; tries |
 | POST cost | what the nodes of a canvas would cost; keeps nothing |
 
-POST takes JSON and the header `X-Hunyuan: 1` (routes_guard.py). Failures are `{"error": {"code", "message", "field"}}`.
+POST takes JSON and the header `X-Hunyuan: 1` (guard.py). Failures are `{"error": {"code", "message", "field"}}`.
 Nothing here returns a secret. Reading this module does no work and reads no file.
 """
 

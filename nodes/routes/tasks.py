@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ...hunyuan.errors import NotAnImageError
+from ...hunyuan.errors import DownloadError, NotAnImageError
 from ...hunyuan.limits import HUNYUAN_MODEL
 from .guard import Refused, text_of
 from .models import node_of
@@ -86,10 +86,15 @@ def original(runtime: Runtime, row_id: str, number: int, viewer: Viewer) -> tupl
     """An original's bytes, mime type and file name. Blocking."""
     row = row_of(runtime, row_id, viewer)
     stored = _stored(runtime, row, number)
-    data = runtime.results.read(stored)
-    if data is None:
-        raise Refused(404, "gone", "The file is no longer on this machine.")
+    data = _read(runtime, stored)
     return data, stored.mime if stored.mime in SHOWN_MIMES else "application/octet-stream", stored.path
+
+
+def _read(runtime: Runtime, stored: StoredImage) -> bytes:
+    try:
+        return runtime.results.read(stored)
+    except DownloadError:
+        raise Refused(404, "gone", "The file is no longer on this machine.") from None
 
 
 class Thumbnails:
@@ -108,9 +113,7 @@ class Thumbnails:
             known = self._made.get((stored.digest, side))
         if known is not None:
             return known
-        data = runtime.results.read(stored)
-        if data is None:
-            raise Refused(404, "gone", "The file is no longer on this machine.")
+        data = _read(runtime, stored)
         try:
             small = thumbnail(data, side)
         except NotAnImageError as error:

@@ -237,10 +237,12 @@ async def test_a_conflict_that_names_a_running_task_is_that_task(rig: Rig) -> No
     assert rig.billed == 1
 
 
+@pytest.mark.parametrize("hidden", [False, True], ids=["on the list", "taken off it"])
 @story({"on": "create", "drop": "before_answer"}, same_request="409")
-async def test_a_conflict_names_what_became_of_a_create_whose_answer_was_lost(rig: Rig) -> None:
+async def test_a_conflict_names_what_became_of_a_create_whose_answer_was_lost(rig: Rig, hidden: bool) -> None:
     assert isinstance(await rig.failure(rig.submit(5)[0]), errors.BillingUnknownError)
     assert rig.rows()[0].state is TaskState.UNKNOWN
+    rig.journal.mark_hidden(rig.rows()[0].id, hidden=hidden)
     got = await rig.collected(rig.submit(5)[0])
     assert got.images[0].digest == "a lighthouse|5"
     assert [row.task_id for row in rig.rows()] == [got.row.task_id], "one task, one row"

@@ -158,6 +158,16 @@ async def test_a_link_dead_for_ever_is_asked_for_anew_and_said(rig: Rig) -> None
     assert rig.count("polls") >= 2, "the gateway was asked for a fresh link"
     assert "reuse" in str(error), "how to have a new image instead"
     assert (await rig.collected(rig.submit(5, reuse=False, node="8")[0])).paid
+
+
+@story({"on": "download", "number": 1, "times": "always", "status": 410})
+async def test_a_link_that_is_dead_when_upstream_keeps_nothing_any_more_lets_the_request_start_over(rig: Rig) -> None:
+    for days in (0, 9):
+        await rig.clock.sleep(days * 86400)
+        assert isinstance(await rig.failure(rig.submit(5)[0]), errors.LinkDeadError)
+        assert rig.billed == 1
+    assert (await rig.collected(rig.submit(5)[0])).paid
+    assert rig.billed == 2
     assert rig.billed == 2
 
 

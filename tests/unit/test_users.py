@@ -162,6 +162,19 @@ async def test_the_same_request_of_two_users_is_two_tasks(rig: Rig) -> None:
     assert of("").fingerprint("https://a") == rig.request(5).fingerprint("https://a"), "as it always was"
 
 
+@story(same_request="409")
+async def test_a_conflict_that_names_another_users_task_leaves_that_to_them(rig: Rig) -> None:
+    handles = []
+    for user in (ANN, BOB):
+        whole: Any = rig.request(5)
+        request = GenerationRequest(**{**vars(whole), "user": user})
+        handles += rig.runner.submit([(request, ())], asked(user))
+        await rig.clock.sleep(1)
+    got = [await rig.collected(handle) for handle in handles]
+    assert [each.row.user_id for each in got] == [ANN, BOB]
+    assert rig.billed == 1
+
+
 class Socket:
     """Where a page listens."""
 

@@ -13,7 +13,6 @@ from ...limits import CREDITS_PER_TASK, HUNYUAN_MODEL, MAX_INPUT_IMAGES, MAX_PRO
 from .family import Family, ImageField, Parameter, Price
 
 STUDIO_FILES = ("models.toml", "models.json")  # beside the settings, see studio_file.py
-FACTS_OF = "2026"  # the year in which the vendor's pages stood as written here
 
 _WIDE = ("1:1", "4:3", "3:4", "16:9", "9:16")
 
