@@ -153,6 +153,7 @@ def test_each_state_offers_what_it_wants_and_the_places_do_not_move(tab: Tab) ->
     open_tasks(tab)
     now = time.time()
     reload(tab, each_state(now))
+    expect(tab.page.locator("[data-task]").first).to_be_visible()
     places = tab.page.locator("[data-task]").evaluate_all(_PLACES)
     assert len(set(places)) == 1, places
     offered = {state: tab.page.locator(f'[data-task="{state}"] .hunyuan-small').all_inner_texts() for state in STATES}

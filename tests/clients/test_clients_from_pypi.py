@@ -62,7 +62,8 @@ def test_comfy_script_is_told_of_a_refusal(comfy: PaidServer, tmp_path: Path) ->
 
 
 def test_comfy_cli_gets_the_saved_picture_and_progress(comfy: PaidServer, tmp_path: Path) -> None:
-    assert_rises(gets_exactly_the_saved_picture(comfy, comfy_run, "for comfy-cli", tmp_path).progress)
+    told = gets_exactly_the_saved_picture(comfy, comfy_run, "for comfy-cli", tmp_path)
+    assert_rises(told.progress, to_the_end=False)  # it draws now and then, and may end before it drew the last step
 
 
 def test_comfy_cli_is_told_of_a_refusal(comfy: PaidServer, tmp_path: Path) -> None:

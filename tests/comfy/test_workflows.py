@@ -289,7 +289,7 @@ def test_two_prompts_queued_one_after_the_other(comfy: PaidServer) -> None:
 
 
 def test_a_list_of_prompts_runs_at_the_same_time(comfy: PaidServer) -> None:
-    lines = ["one of a list", "two of a list", "three of a list"]
+    lines = ["one at the same time", "two at the same time", "three at the same time"]
     comfy.sandbox.tasks(seconds=None)
     prompt_id = comfy.queue(
         {

@@ -10,7 +10,7 @@ from comfy_api_simplified.exceptions import ComfyApiError
 url, workflow, folder = sys.argv[1:]
 try:
     images = ComfyApiWrapper(url).queue_and_wait_images(ComfyWorkflowWrapper(workflow), "Save Image")
-except ComfyApiError as error:
+except (ComfyApiError, KeyError) as error:  # or it looks for the outputs of a run that has none
     print(json.dumps({"refused": str(error)}))
 else:
     for name, content in images.items():
