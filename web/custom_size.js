@@ -3,8 +3,10 @@
  * The first Nodes 2.0 (front-end 1.32) read once what is hidden, and would never show them again: there they stay.
  * @module
  */
+import { SIZED } from "./size_labels.js";
+import { isLinked, widgetOf } from "./widgets.js";
+
 const GAP = 4; // pixels that the canvas adds to each widget
-const SIZED = ["HunyuanGenerate", "HunyuanEdit"];
 const SIDES = ["width", "height"];
 
 /** @param {any} node a node just made */
@@ -12,24 +14,21 @@ export function showSides(node) {
   if (!SIZED.includes(node.comfyClass)) return;
   const size = widgetOf(node, "size");
   if (!size) return;
-  const { callback } = size;
-  size.callback = (/** @type {any[]} */ ...given) => {
-    const told = callback?.apply(size, given);
-    fit(node);
+  const adapt = () => fit(node);
+  after(size, "callback", adapt);
+  after(node, "onConfigure", adapt);
+  after(node, "onConnectionsChange", adapt);
+  adapt();
+}
+
+/** Does something after what is done already. @param {any} target @param {string} name @param {() => void} act */
+function after(target, name, act) {
+  const before = target[name];
+  target[name] = (/** @type {any[]} */ ...given) => {
+    const told = before?.apply(target, given);
+    act();
     return told;
   };
-  const { onConfigure, onConnectionsChange } = node;
-  node.onConfigure = function (/** @type {any[]} */ ...given) {
-    const told = onConfigure?.apply(this, given);
-    fit(node);
-    return told;
-  };
-  node.onConnectionsChange = function (/** @type {any[]} */ ...given) {
-    const told = onConnectionsChange?.apply(this, given);
-    fit(node);
-    return told;
-  };
-  fit(node);
 }
 
 /** Shows or hides the two, and keeps the room of the rest. @param {any} node */
@@ -51,14 +50,4 @@ function fit(node) {
   const least = node.computeSize();
   if (height < least[1]) node.setSize([width, least[1]]);
   node.setDirtyCanvas?.(true, true);
-}
-
-/** @param {any} node @param {string} name */
-function widgetOf(node, name) {
-  return node.widgets?.find((/** @type {any} */ widget) => widget.name === name);
-}
-
-/** @param {any} node @param {string} name */
-function isLinked(node, name) {
-  return Boolean(node.inputs?.some((/** @type {any} */ input) => input.name === name && input.link != null));
 }

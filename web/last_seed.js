@@ -6,12 +6,12 @@ import { setSeed } from "./canvas.js";
 import { t } from "./i18n.js";
 import { seedName } from "./models.js";
 import { runOf } from "./run_status.js";
+import { isLinked } from "./widgets.js";
 
 /** What the menu of this node has beside ComfyUI's own entries. @param {any} node */
 export function lastSeedItems(node) {
   const name = seedName(node);
   const seed = name ? runOf(node)?.seed : null;
-  const isLinked = node.inputs?.some((/** @type {any} */ input) => input.name === name && input.link != null);
-  if (typeof seed !== "number" || isLinked) return [];
+  if (typeof seed !== "number" || isLinked(node, name)) return [];
   return [{ content: t("seed.use_last", { n: seed }), callback: () => setSeed(node, name, seed) }];
 }

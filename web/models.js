@@ -29,9 +29,14 @@ export async function loadModels() {
 
 export const allFamilies = () => families;
 
+/** The family whose tasks nodes of this type create. @param {string} type */
+function ofNode(type) {
+  return families.find(({ nodes }) => nodes.includes(type));
+}
+
 /** Whether the node creates tasks. @param {any} node */
 export function isPaid(node) {
-  return families.some(({ nodes }) => nodes.includes(node?.comfyClass));
+  return Boolean(ofNode(node?.comfyClass));
 }
 
 /** Whether the node waits for tasks. @param {any} node */
@@ -41,7 +46,7 @@ export function isWaiting(node) {
 
 /** The name of the node's seed, empty where it has none. @param {any} node */
 export function seedName(node) {
-  return families.find(({ nodes }) => nodes.includes(node?.comfyClass))?.seed ?? "";
+  return ofNode(node?.comfyClass)?.seed ?? "";
 }
 
 /** Its family; a renamed Hunyuan Image 3 has tasks of a type too. @param {{model: string, type: string | null}} task */
@@ -61,7 +66,7 @@ export function leastCredits() {
  * @returns {{credits: number, atLeast: boolean}}
  */
 export function costOf({ type, inputs, linked }) {
-  const family = /** @type {Family} */ (families.find(({ nodes }) => nodes.includes(type)));
+  const family = /** @type {Family} */ (ofNode(type));
   const open = Object.keys(linked);
   const chosen = { ...family.usual, ...inputs };
   if (family.edit_model && family.image_inputs.some((name) => name in linked || inputs[name])) chosen.model = family.edit_model;

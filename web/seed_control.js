@@ -4,11 +4,12 @@
  * @module
  */
 import { isPaid } from "./models.js";
+import { widgetOf } from "./widgets.js";
 
 /** Before a workflow's own values are set. @param {any} node a node just made */
 export function keepSeed(node) {
   if (!isPaid(node)) return;
-  const seed = node.widgets?.find((/** @type {any} */ each) => each.name === "seed");
+  const seed = widgetOf(node, "seed");
   const control = seed?.linkedWidgets?.[0];
   if (control?.options?.values?.includes("fixed")) control.value = "fixed";
 }

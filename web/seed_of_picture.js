@@ -9,6 +9,7 @@ import { t } from "./i18n.js";
 import { seedName } from "./models.js";
 import { findNode } from "./node_places.js";
 import { toast } from "./toast.js";
+import { widgetOf } from "./widgets.js";
 
 const KEY = "hunyuan_image_3";
 
@@ -23,9 +24,8 @@ export function takeSeeds() {
 
 /** @param {any} node @param {unknown} seed @returns {boolean} whether the node had none of its own */
 function takeSeed(node, seed) {
-  const name = node && seedName(node);
-  const widget = name && node.widgets?.find((/** @type {any} */ each) => each.name === name);
-  if (widget?.value !== -1 || typeof seed !== "number") return false;
+  const name = seedName(node);
+  if (widgetOf(node, name)?.value !== -1 || typeof seed !== "number") return false;
   setSeed(node, name, seed);
   return true;
 }

@@ -4,13 +4,15 @@
  * @module
  */
 import { t } from "./i18n.js";
+import { widgetOf } from "./widgets.js";
 
-const SIZED = ["HunyuanGenerate", "HunyuanEdit"];
+/** The nodes with a `size`. */
+export const SIZED = ["HunyuanGenerate", "HunyuanEdit"];
 
 /** @param {any} node a node just made */
 export function labelSizes(node) {
   if (!SIZED.includes(node.comfyClass)) return;
-  const widget = node.widgets?.find((/** @type {any} */ each) => each.name === "size");
+  const widget = widgetOf(node, "size");
   if (widget?.options) widget.options.getOptionLabel = sizeLabel;
 }
 

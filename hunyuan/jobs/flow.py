@@ -101,7 +101,7 @@ async def _find_by_id(job: Job, task_id: str) -> Accepted:
     """A row of ours, else a task created elsewhere that the gateway must know. Raises what it failed with."""
     blocking, journal, status = job.background.blocking, job.tools.journal, None
     row = await blocking(journal.by_task_id, task_id) or await blocking(journal.get, task_id)
-    if row is not None and row.user_id and job.context.user not in (None, row.user_id):
+    if row is not None and not row.is_for(job.context.user):
         raise UnknownTaskError("This user has no such task.", status=404, task_id=task_id)
     if row is None:
         status = await ask(job, task_id)

@@ -27,7 +27,7 @@ async def _attach(job: Job, own: TaskRow, task_id: str) -> Accepted | None:
     older = await job.background.blocking(journal.by_task_id, task_id, own.base_url)
     if older is None:  # then it may be the one whose create was never answered
         older = await job.background.blocking(journal.lost_answer, own.fingerprint, own.account)
-    if older is None or older.id == own.id or (older.user_id and job.context.user not in (None, older.user_id)):
+    if older is None or older.id == own.id or not older.is_for(job.context.user):
         return None
     if older.task_id is None:
         older = await job.background.blocking(journal.mark_submitted, older.id, task_id)

@@ -93,6 +93,10 @@ class TaskRow:
         """Whether it was taken back before anything of it was accepted: it is as if it had not been."""
         return self.state is TaskState.FAILED and self.error_code == DROPPED
 
+    def is_for(self, user: str | None) -> bool:
+        """Whether it is this user's; what nobody ran, and whoever is the only one, is let in."""
+        return not self.user_id or user in (None, self.user_id)
+
     @property
     def is_set_aside(self) -> bool:
         """Whether its image is only asked for when the user wants it."""

@@ -94,10 +94,8 @@ def _asking_user() -> str:
 
     try:
         return user_of(PromptServer.instance, _request.get())
-    except (
-        KeyError
-    ):  # a name that ComfyUI does not know, or none where there are several: it takes the prompt all the same
-        return NOBODY
+    except KeyError:
+        return NOBODY  # a name that ComfyUI does not know, or none where there are several: it takes the prompt anyway
 
 
 def _setting(user: str) -> str:

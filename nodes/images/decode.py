@@ -82,9 +82,8 @@ def read_pixels(data: bytes, *, alpha: bool, max_pixels: int = MOST_PIXELS, dead
         )
     _check_complete(data, kind)
     with _as_ours(data, kind):
-        image = (
-            None if kind == "WEBP" else _open(data, kind, deadline)
-        )  # Pillow allocates a WebP's whole canvas as it opens it
+        # Pillow allocates a WebP's whole canvas as it opens it.
+        image = None if kind == "WEBP" else _open(data, kind, deadline)
         width, height = webp_size(data) if image is None else image.size
         _check_size(width, height, max_pixels)
         with BUDGET.hold(width * height * _BYTES_A_PIXEL):

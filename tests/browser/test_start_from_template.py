@@ -7,6 +7,7 @@ from playwright.sync_api import expect
 from tests.browser.conftest import TabFactory
 from tests.kit.browser import Face, Tab
 from tests.kit.tasks_page import open_tasks
+from tests.kit.waiting import until
 from tests.kit.workflow_files import template
 
 # The templates that are apps too, and what each asks for: the label, and how often.
@@ -22,10 +23,13 @@ def test_a_template_is_chosen_and_run(tab: Tab) -> None:
     tab.command("Comfy.BrowseTemplates")
     category = page.get_by_text("hunyuan-image-3", exact=True)
     ours = page.locator('[data-testid^="template-workflow-0"]')
-    category.click()
-    while not ours.count():  # the dialog is drawn anew when its list has come, which swallows a click
+
+    def shown() -> int:
+        """The dialog is drawn anew when its list has come, which swallows a click."""
         category.click()
-        tab.settle()
+        return ours.count()
+
+    until("the pack's own templates are shown", shown)
     page.locator(".p-dialog input[type=text]").first.fill("Text to image")  # twelve cards are shown at once
     page.get_by_test_id("template-workflow-01 Text to image").locator("img").click()
     page.wait_for_function("() => window.app.graph.nodes.some(node => node.type === 'HunyuanGenerate')")
