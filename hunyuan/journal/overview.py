@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Connection, func, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
 from ..limits import HUNYUAN_MODEL
 from ..models import ImageSize, TaskState, TaskType
@@ -64,18 +64,21 @@ class Overview:
         search: str = "",
         models: Sequence[str] = (),
         *,
+        typed: bool = False,
         undelivered: bool = False,
         users: Users = None,
     ) -> list[TaskRow]:
         """Tasks that were not hidden, newest first. before: the id of the last row of the page before.
 
-        search: words of the prompt, a part of the task id, or a prompt's start. models: of these only, where given.
+        search: words of the prompt, a part of the task id, or a prompt's start. models: of these only, where given, and
+        with `typed` of Hunyuan Image 3 under whatever name: only its tasks have a type.
         """
         wanted = select(tasks).where(t.hidden.is_(False), *_of(users))
         if undelivered:
             wanted = wanted.where(t.delivered_at.is_(None))
         if models:
-            wanted = wanted.where(t.model.in_(models))
+            of_these, has_type = t.model.in_(models), t.type != ""
+            wanted = wanted.where(or_(of_these, has_type) if typed else and_(of_these, ~has_type))
         if state is not None:
             states = [state] if isinstance(state, TaskState) else list(state)
             wanted = wanted.where(t.state.in_([one.value for one in states]))

@@ -38,13 +38,21 @@ def listed(runtime: Runtime, catalogue: Catalogue, query: Mapping[str, str], vie
     wanted = query.get("state", "all")
     if wanted not in FILTERS:
         raise Refused(400, "state", f"state must be one of {', '.join(FILTERS)}.", field="state")
-    models = _models(runtime, catalogue, query.get("model", ""))
+    model = query.get("model", "")
+    models = _models(catalogue, model)
     limit = _limit(query.get("limit", "200"))
     search = text_of(query, "search")[:MAX_SEARCH]
     before = text_of(query, "before") or None
     undelivered = wanted == "undelivered"
     rows = runtime.journal.overview.list_tasks(
-        FILTERS[wanted], before, limit + 1, search, models, undelivered=undelivered, users=viewer.users
+        FILTERS[wanted],
+        before,
+        limit + 1,
+        search,
+        models,
+        typed=model == HUNYUAN_MODEL,
+        undelivered=undelivered,
+        users=viewer.users,
     )
     return {"tasks": [public_row(row) for row in rows[:limit]], "more": len(rows) > limit}
 
@@ -164,14 +172,14 @@ def _input_url(runtime: Runtime, identity: str) -> str | None:
     return link.url if link else None
 
 
-def _models(runtime: Runtime, catalogue: Catalogue, key: str) -> tuple[str, ...]:
+def _models(catalogue: Catalogue, key: str) -> tuple[str, ...]:
     """The values of `model` that a family's tasks have; none for no key."""
     if not key:
         return ()
     family = catalogue.get(key)
     if family is None:
         raise Refused(400, "model", "model must be the key of a family in the catalogue.", field="model")
-    return (*family.all_models, runtime.settings.model) if key == HUNYUAN_MODEL else family.all_models
+    return family.all_models
 
 
 def _limit(text: str) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Engine, event
 
 from hunyuan.journal.records import Limits, Link, RunContext
-from hunyuan.models import ImageSize, TaskState, TaskType
+from hunyuan.models import GenerationRequest, ImageSize, TaskState, TaskType
 from tests.kit.journals import ACCOUNT, NOON, HandClock, begun, collect, open_journal, request
 
 
@@ -47,6 +47,18 @@ def test_lists_by_state_and_search(tmp_path: Path) -> None:
     assert [row.id for row in journal.overview.list_tasks(search="%")] == [two.id]
     assert [row.id for row in journal.overview.list_tasks(search="_x_")] == [two.id]
     assert journal.overview.list_tasks(search="red 灯塔") == []
+
+
+def test_lists_by_model_under_whatever_name_a_setting_gives_hunyuan(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path)
+    now, before, confusing = (
+        begun(journal, request=GenerationRequest(TaskType.TEXT_TO_IMAGE, "x", ImageSize(1024, 1024), 1, model))
+        for model in ("hunyuan-image-3", "hunyuan-preview", "flux-2")
+    )
+    flux = begun(journal, request=GenerationRequest(None, "x", None, None, "flux-2"))
+    hunyuan = journal.overview.list_tasks(models=["hunyuan-image-3"], typed=True)
+    assert {row.id for row in hunyuan} == {now.id, before.id, confusing.id}
+    assert [row.id for row in journal.overview.list_tasks(models=["flux-2"])] == [flux.id]
 
 
 def test_counts_and_the_undelivered(tmp_path: Path) -> None:
