@@ -15,28 +15,28 @@ class ToldRuns:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._runs: OrderedDict[tuple[str, str], dict[str, Any]] = OrderedDict()  # (workflow or prompt, node) → event
-        self._users: dict[tuple[str, str], str] = {}  # who ran each
+        # user, workflow or prompt, node -> event: two users may have opened the same shared workflow
+        self._runs: OrderedDict[tuple[str, str, str], dict[str, Any]] = OrderedDict()
 
     def add(self, told: dict[str, Any], user: str = "") -> dict[str, Any]:
         """Keeps it, and gives all that is known of the run: what its end and its failure said. user: who ran it."""
-        key = (told["workflow"] or told["prompt_id"], told["node"])
+        key = (user, told["workflow"] or told["prompt_id"], told["node"])
         with self._lock:
             before = self._runs.pop(key, {})
             if before.get("prompt_id") == told["prompt_id"]:
                 told = {**before, **told}
-            self._runs[key], self._users[key] = told, user
+            self._runs[key] = told
             while len(self._runs) > KEPT:
-                del self._users[self._runs.popitem(last=False)[0]]
+                self._runs.popitem(last=False)
             return told
 
-    def line_of(self, prompt_id: str, node: str, workflow: str) -> str:
+    def line_of(self, prompt_id: str, node: str, workflow: str, user: str = "") -> str:
         """What a run's line said, empty where it said nothing yet."""
         with self._lock:
-            known = self._runs.get((workflow or prompt_id, node), {})
+            known = self._runs.get((user, workflow or prompt_id, node), {})
         return str(known.get("text", "")) if known.get("prompt_id") == prompt_id else ""
 
     def all(self, owns: Callable[[str], bool] = lambda user: True) -> list[dict[str, Any]]:
         """Oldest first. owns: whether a user's runs are those of who asks."""
         with self._lock:
-            return [told for key, told in self._runs.items() if owns(self._users[key])]
+            return [told for (user, _, _), told in self._runs.items() if owns(user)]

@@ -37,7 +37,7 @@ def tell_failure(error: HunyuanError, *, stops: bool) -> None:
     if context is None:
         return
     failure = _failure(error, headline(error, language()), stops)
-    known = _told().line_of(context.prompt_id, context.node_id, _workflow())
+    known = _told().line_of(context.prompt_id, context.node_id, _workflow(), running_user() or "")
     content = {"failure": failure} if known else _refusal(error, failure)
     _send(context.prompt_id, context.node_id, content, submitter())
 

@@ -129,6 +129,15 @@ def test_what_a_run_told_is_told_again_to_its_user() -> None:
     assert [run["prompt_id"] for run in runs.all(viewer(BOB).owns)] == ["p1"]
 
 
+def test_two_users_of_one_shared_workflow_keep_their_own_lines() -> None:
+    runs = memory.ToldRuns()
+    for prompt_id, user in (("p1", ANN), ("p2", BOB)):
+        runs.add({"prompt_id": prompt_id, "workflow": "shared", "node": "7", "text": user}, user)
+    assert [run["prompt_id"] for run in runs.all(viewer(ANN).owns)] == ["p1"]
+    assert runs.line_of("p1", "7", "shared", ANN) == ANN
+    assert runs.line_of("p1", "7", "shared", BOB) == ""
+
+
 def asked(user: str | None) -> Options:
     return Options(RunContext("p", "7", "s1", user))
 
