@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from tests.kit.faces import FACES
 
 _TESTS = Path(__file__).resolve().parent
 
@@ -24,12 +27,22 @@ def pytest_configure() -> None:
 
 
 # Side by side what waits for servers and what keeps a core busy; the browser's last, because Playwright leaves an event
-# loop running in this thread. Of those the ones that go through every face first, or one worker ends long after the
-# others.
-_WAITING, _LAST = ("studio", "comfy", "clients"), "browser"
-_LONGEST = {
-    f"test_{name}" for name in ("template_layout", "run_again", "faces", "run_line", "run_notice", "gallery_canvas")
-}
+# loop running in this thread. Of those first the file that has every face: a face is one worker's, for all the rest of
+# the run, or one worker ends long after the others.
+_WAITING, _LAST, _FACES = ("studio", "comfy", "clients"), "browser", "test_faces"
+
+
+@pytest.hookimpl(optionalhook=True)  # the library's tests run without xdist too
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """A worker takes a file at a time, and of the page all tests of one face: it costs seconds to open."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByFileAndFace(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            face = next((str(face) for face in FACES if f"{face}]" in nodeid or f"[{face}" in nodeid), None)
+            return face or super()._split_scope(nodeid)
+
+    return ByFileAndFace(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -39,7 +52,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     files = list(dict.fromkeys(item.path for item in items))
     waiting = [file for file in files if _folder(file) in _WAITING]
     busy = [file for file in files if _folder(file) not in (*_WAITING, _LAST)]
-    last = sorted((file for file in files if _folder(file) == _LAST), key=lambda file: file.stem not in _LONGEST)
+    last = sorted((file for file in files if _folder(file) == _LAST), key=lambda file: file.stem != _FACES)
     turn = {file: place / len(group) for group in (waiting, busy) for place, file in enumerate(group)}
     turn |= {file: 1 + place for place, file in enumerate(last)}
     items.sort(key=lambda item: turn[item.path])

@@ -14,10 +14,11 @@ from playwright.sync_api import Browser, BrowserContext, ViewportSize, sync_play
 from devtools import browser as browsers
 from devtools.comfyui import FRONTEND_ROOT
 from devtools.paths import comfyui_path
-from tests.kit.browser import ASKING, FACES, STILL, Face, Tab, write_settings
+from tests.kit.browser import ASKING, STILL, Tab, write_settings
 from tests.kit.comfy_fixtures import PaidServer, ServerFactory
 from tests.kit.comfy_fixtures import comfy_server as comfy_server
 from tests.kit.comfy_fixtures import session_servers as session_servers
+from tests.kit.faces import FACES, Face
 
 TabFactory = Callable[..., Tab]
 SIZE: ViewportSize = {"width": 1440, "height": 900}
@@ -102,38 +103,65 @@ def tabs(chromium: Browser, face_server: Callable[[str], PaidServer]) -> Iterato
             opened.close()
 
 
+class Pages:
+    """The pages that tests share, one a face, of which one at most is open: others would hear its server too.
+
+    A page that another file has used begins anew, without what that file left in it: its scripts are compiled already,
+    which is most of what a page costs.
+    """
+
+    def __init__(self, open_: TabFactory) -> None:
+        self._open = open_
+        self._known: dict[Face, Tab] = {}
+        self._used: tuple[Face, Path] | None = None  # the open one, and by tests of which file
+
+    def get(self, face: Face, file: Path) -> Tab:
+        """The page of that face as these tests may have it."""
+        if self._used == (face, file):
+            return self._known[face]
+        self.leave()
+        if face in self._known:
+            self._known[face].anew()
+        else:
+            self._known[face] = self._open(face)
+        self._used = face, file
+        return self._known[face]
+
+    def leave(self, *, to: Path | None = None) -> None:
+        """Close the open page, unless tests of the file `to` use it."""
+        if self._used and self._used[1] != to:
+            self._known[self._used[0]].page.goto("about:blank")
+            self._used = None
+
+
+@pytest.fixture(scope="session")
+def pages(chromium: Browser, face_server: Callable[[str], PaidServer]) -> Iterator[Pages]:
+    with tabs(chromium, face_server) as open_:
+        yield Pages(open_)
+
+
 @pytest.fixture
-def open_tab(chromium: Browser, face_server: Callable[[str], PaidServer]) -> Iterator[TabFactory]:
+def open_tab(
+    request: pytest.FixtureRequest, pages: Pages, chromium: Browser, face_server: Callable[[str], PaidServer]
+) -> Iterator[TabFactory]:
     """`open_tab(face, server=…, path="/", settings={…}, context=…)`: a page, ready to be used.
 
     Each in a browser context of its own (no cookies, no storage of another) unless `context` is given.
     Without `server` it is the session's, its sandbox reset.
     """
+    pages.leave(to=request.path)
     with tabs(chromium, face_server) as open_:
         yield open_
 
 
-@pytest.fixture(scope="module")
-def page_of_the_module(chromium: Browser, face_server: Callable[[str], PaidServer]) -> Iterator[Tab]:
-    with tabs(chromium, face_server) as open_:
-        yield open_()
-
-
 @pytest.fixture
-def tab(page_of_the_module: Tab) -> Tab:
+def tab(request: pytest.FixtureRequest, pages: Pages) -> Tab:
     """A page in English, on the canvas, with the front-end this ComfyUI pins: one for all tests of a file."""
-    return page_of_the_module.again()
+    return pages.get(Face(), request.path).again()
 
 
-@pytest.fixture(scope="module", params=FACES, ids=str)
-def page_of_the_face(
-    request: pytest.FixtureRequest, chromium: Browser, face_server: Callable[[str], PaidServer]
-) -> Iterator[Tab]:
-    with tabs(chromium, face_server) as open_:
-        yield open_(request.param)
-
-
-@pytest.fixture
-def face_tab(page_of_the_face: Tab) -> Tab:
-    """A page in each face of ComfyUI, one after the other: one for all tests of a file."""
-    return page_of_the_face.again()
+@pytest.fixture(params=FACES, ids=str)
+def face_tab(request: pytest.FixtureRequest, pages: Pages) -> Tab:
+    """A page in each face of ComfyUI: one for all tests of a file."""
+    face: Face = request.param
+    return pages.get(face, request.path).again()

@@ -12,7 +12,8 @@ from playwright.sync_api import expect
 
 from devtools.paths import ROOT
 from sandbox.pictures import background, prompt_colour
-from tests.kit.browser import FACES, Tab
+from tests.kit.browser import Tab
+from tests.kit.faces import FACES
 from tests.kit.tasks_page import expect_thumbnail, generate, open_tasks, picture, put, row, wait_for_output
 from tests.kit.workflow_files import NOTES, TEMPLATES, template, to_api
 

@@ -9,8 +9,9 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import TabFactory
-from tests.kit.browser import Face, Tab
+from tests.kit.browser import Tab
 from tests.kit.comfy_fixtures import PaidServer, ServerFactory
+from tests.kit.faces import Face
 from tests.kit.tasks_page import expect_thumbnail, generate, open_tasks, picture, put, row, wait_for_output
 
 

@@ -9,8 +9,9 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import TabFactory
-from tests.kit.browser import Face, Tab
+from tests.kit.browser import Tab
 from tests.kit.comfy_fixtures import ServerFactory
+from tests.kit.faces import Face
 from tests.kit.routes import save
 from tests.kit.tasks_page import generate, open_tasks, put, row, tell, totals
 

@@ -10,7 +10,8 @@ from playwright.sync_api import Locator, expect
 
 from devtools.paths import ROOT
 from tests.browser.conftest import TabFactory
-from tests.kit.browser import Face, Tab
+from tests.kit.browser import Tab
+from tests.kit.faces import Face
 from tests.kit.tasks_page import generate, hard_to_read, open_tasks, picture, put, row, wait_for_output
 
 WORDS = {

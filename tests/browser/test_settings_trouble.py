@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import TabFactory
-from tests.kit.browser import Face
 from tests.kit.comfy_fixtures import PaidServer, ServerFactory
+from tests.kit.faces import Face
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from playwright.sync_api import expect
 
 from tests.browser.conftest import TabFactory
-from tests.kit.browser import Face, Tab
+from tests.kit.browser import Tab
+from tests.kit.faces import Face
 from tests.kit.tasks_page import open_tasks
 from tests.kit.waiting import until
 from tests.kit.workflow_files import template

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from playwright.sync_api import expect
 
 from tests.browser.conftest import TabFactory
-from tests.kit.browser import Face
 from tests.kit.comfy_fixtures import PaidServer
+from tests.kit.faces import Face
 from tests.kit.routes import get
 from tests.kit.tasks_page import expect_thumbnail, generate, open_tasks, picture, put, row, wait_for_output
 

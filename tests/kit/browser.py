@@ -10,6 +10,7 @@ from typing import Any
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Response
 
 from tests.kit.comfy_fixtures import PaidServer
+from tests.kit.faces import Face
 
 OURS = ("hunyuan",)  # in the text or the address of what is ours to answer for
 # Newer front-ends show the page first and put the default workflow on the canvas later: the spinner ends with that.
@@ -54,27 +55,6 @@ _EMPTY = """async () => {
   window.app.extensionManager.sidebarTab.activeSidebarTabId = null;
   await window.app.loadGraphData({version: 0.4, nodes: [], links: [], last_node_id: 0, last_link_id: 0});
 }"""
-
-
-@dataclass(frozen=True)
-class Face:
-    """One way ComfyUI shows itself: language, renderer, front-end (`pinned` by this ComfyUI, or `new`)."""
-
-    locale: str = "en"
-    vue_nodes: bool = False
-    frontend: str = "pinned"
-
-    def __str__(self) -> str:
-        return f"{self.frontend}-{'vue' if self.vue_nodes else 'canvas'}-{self.locale}"
-
-
-# Every value of each, and every pair of front-end and renderer: what the fixture `face_tab` goes through.
-FACES = (
-    Face("en", False, "pinned"),
-    Face("zh", True, "pinned"),
-    Face("zh", False, "new"),
-    Face("en", True, "new"),
-)
 
 
 @dataclass
@@ -138,6 +118,15 @@ class Tab:
         self.console.clear()
         self.failures.clear()
         return self
+
+    def anew(self) -> None:
+        """Open the page again as a browser does that was never there, but for its cache."""
+        self.server.start_over()
+        write_settings(self.server, self.face, {})
+        self.page.goto(f"{self.server.url}/hunyuan/models")  # the same origin, without ComfyUI's page
+        self.page.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
+        self.page.goto(self.server.url)
+        self.ready()
 
     def reload(self) -> None:
         """Reload the page as F5 does, and wait until it is ready."""

@@ -39,9 +39,10 @@ def hold(server: PaidServer, prompt: str, nodes: int = 4, **inputs: Any) -> None
 
 
 def left(server: PaidServer, prompt: str) -> list[TaskRow]:
-    """What the ended process has written down."""
+    """What the ended process has written down, in the journal or beside it, as the next start finds it."""
     clock = SystemClock()
     journal = Journal(Database(server.state_directory, clock=clock, announce=print), worker_id="a look")
+    journal.recover()
     rows = [row for row in journal.overview.list_tasks(limit=1000) if row.prompt == prompt]
     journal.close()
     return rows
