@@ -273,8 +273,9 @@ def _failed(here: Runtime, run: Run, context: RunContext, errors: Sequence[Hunyu
         ids = ", ".join(each.task_id for each in errors[1:] if each.task_id)
         which = say(" (task ids: {ids})", ids=ids) if ids else ""
         another = next((each.what for each in errors[1:] if each.what != error.what), "")  # no sentence twice
-        more = say("{n} more failed{which}: {what}", n=others, which=which, what=another)
-        if not another:
+        if another:
+            more = say("{n} more failed{which}: {what}", n=others, which=which, what=another)
+        else:
             more = say("{n} more failed{which}.", n=others, which=which)
         error = error.but(do=together(error.do, more))
     if run.on_failure == BLOCK:
