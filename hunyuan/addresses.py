@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 from .errors import UnsafeAddressError
+from .sentences import Sentence, say
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _CONTROL = re.compile(r"[\x00-\x20\x7f\\]")
@@ -52,18 +53,18 @@ class Address:
 def parse(url: str) -> Address:
     """Takes an address apart; raises UnsafeAddressError for anything but a plain http or https address."""
     if _CONTROL.search(url):
-        raise _unusable("it holds a space, a backslash or a control character")
+        raise _unusable(say("It holds a space, a backslash or a control character."))
     split = _split(url)
     if split is None:
-        raise _unusable("it is malformed")
+        raise _unusable(say("It is malformed."))
     parts, host, port = split
     scheme = parts.scheme.lower()
     if scheme not in _DEFAULT_PORTS:
-        raise _unusable(f'only http and https are fetched, got "{scheme[:20]}"')
+        raise _unusable(say('Only http and https are fetched, got "{scheme}".', scheme=scheme[:20]))
     if "@" in parts.netloc:
-        raise _unusable("it holds a user name")
+        raise _unusable(say("It holds a user name."))
     if not host or port == 0 or "%" in host:
-        raise _unusable("its host or port is missing or malformed")
+        raise _unusable(say("Its host or port is missing or malformed."))
     rest = url.split("://", 1)[1][len(parts.netloc) :].split("#", 1)[0]
     target = _NOT_ASCII.sub(lambda match: quote(match[0]), rest)
     return Address(scheme, host, port or _DEFAULT_PORTS[scheme], target if target.startswith("/") else f"/{target}")
@@ -79,9 +80,9 @@ def _split(url: str) -> tuple[SplitResult, str, int | None] | None:
         return None
 
 
-def _unusable(why: str) -> UnsafeAddressError:
+def _unusable(why: Sentence) -> UnsafeAddressError:
     return UnsafeAddressError(
-        "The image's link is not an address that can be fetched.",
-        why=f"{why[0].upper()}{why[1:]}.",
-        do="Report it to whoever gave the link.",
+        say("The image's link is not an address that can be fetched."),
+        why=why,
+        do=say("Report it to whoever gave the link."),
     )

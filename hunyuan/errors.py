@@ -36,7 +36,8 @@ HunyuanError
     ├── TooLargeError               over the cap on bytes or pixels
     └── NotAnImageError             truncated, HTML, or no format that is read here
 
-Each one says what was wrong, why, what to do, and whether money moved. No message holds the key.
+Each one says what was wrong, why, what to do, and whether money moved. No message holds the key. All of it is said with
+`say` (sentences.py), so that it can be said in another language too.
 Once raised an error does not change any more: `but` gives a copy that says something else.
 """
 
@@ -45,6 +46,8 @@ from __future__ import annotations
 import copy
 from enum import Enum
 from typing import Any, ClassVar, TypeVar
+
+from .sentences import Sentence, Sentences, say, together
 
 E = TypeVar("E", bound="HunyuanError")
 
@@ -59,17 +62,17 @@ class Money(str, Enum):
     UNTOUCHED = "untouched"  # the failed step itself never costs anything
 
     @property
-    def sentence(self) -> str:
+    def sentence(self) -> Sentence:
         """The sentence that closes an error message."""
         return _MONEY_SENTENCES[self]
 
 
 _MONEY_SENTENCES = {
-    Money.NOT_SPENT: "No credits were spent.",
-    Money.SPENT: "The credits of this task are spent; its image can still be collected at no further cost.",
-    Money.MAYBE_SPENT: "This task may have been billed, not sent again.",
-    Money.REFUNDED: "A failed task is not billed by the gateway's own rule (billed per successful request).",
-    Money.UNTOUCHED: "This step costs no credits.",
+    Money.NOT_SPENT: say("No credits were spent."),
+    Money.SPENT: say("The credits of this task are spent; its image can still be collected at no further cost."),
+    Money.MAYBE_SPENT: say("This task may have been billed, not sent again."),
+    Money.REFUNDED: say("A failed task is not billed by the gateway's own rule (billed per successful request)."),
+    Money.UNTOUCHED: say("This step costs no credits."),
 }
 
 
@@ -78,6 +81,7 @@ class HunyuanError(Exception):
 
     what: what was wrong, got and expected. why: the cause where it is known. do: what to do now.
     money: whether credits may have been spent. task_id: the gateway's id where one is known.
+    translation: `message` in the user's language, set where that is known.
     """
 
     code: ClassVar[str] = "error"
@@ -103,13 +107,19 @@ class HunyuanError(Exception):
         self.do = do
         self.money = money or self.default_money
         self.task_id = task_id
-        self.translation = ""  # the same in the user's language, set where that is known
+        self.translation = ""
         super().__init__(what)
 
+    @property
+    def message(self) -> Sentences:
+        """All of it in a row, in English."""
+        task = (
+            say("Task id: {task_id}.", task_id=self.task_id) if self.task_id and self.task_id not in self.what else ""
+        )
+        return together(self.what, self.why, self.do, task, self.money.sentence)
+
     def __str__(self) -> str:
-        task = f"Task id: {self.task_id}." if self.task_id and self.task_id not in self.what else ""
-        parts = (self.translation, self.what, self.why, self.do, task, self.money.sentence)
-        return " ".join(part.strip() for part in parts if part.strip())
+        return self.translation or str(self.message)
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Refuses what would change an error that somebody may hold already (AttributeError)."""

@@ -11,6 +11,7 @@ from enum import Enum
 
 from .errors import InvalidRequestError, InvalidTaskIdError
 from .limits import CREDITS_PER_TASK, MAX_INPUT_IMAGES, MAX_PROMPT_CHARACTERS, MAX_SEED, MAX_SIDE, MIN_SIDE, MOST_PIXELS
+from .sentences import say
 
 _TASK_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-.:/]{0,511}")
 _NO_TASK_ID = re.compile(r"\.\.|//|/\.?/|/\.?$|^(https?|ftp|file|data|javascript):", re.IGNORECASE)
@@ -71,7 +72,8 @@ class ImageSize:
         match = re.fullmatch(r"(\d{1,5})\*(\d{1,5})", text)
         if not match:
             raise InvalidRequestError(
-                f'Size "{text[:40]}" is not of the form "1024*1024".', do="Pick a size from the list."
+                say('Size "{size}" is not of the form "1024*1024".', size=text[:40]),
+                do=say("Pick a size from the list."),
             )
         return cls(int(match[1]), int(match[2]))
 
@@ -142,7 +144,7 @@ class GenerationRequest:
 
     def __post_init__(self) -> None:
         if not self.prompt.strip():
-            raise InvalidRequestError("The prompt is empty.", do="Write what the image should show.")
+            raise InvalidRequestError(say("The prompt is empty."), do=say("Write what the image should show."))
         for name, text in (("prompt", self.prompt), *self.parameters):
             _check_characters(name, text)
         if self.type is not None:
@@ -151,25 +153,37 @@ class GenerationRequest:
     def _check_hunyuan(self, type: TaskType, size: ImageSize | None, seed: int | None) -> None:
         if len(self.prompt) > MAX_PROMPT_CHARACTERS:
             raise InvalidRequestError(
-                f"The prompt must be at most {MAX_PROMPT_CHARACTERS} characters, got {len(self.prompt)}.",
-                do="Shorten it.",
+                say(
+                    "The prompt must be at most {most} characters, got {count}.",
+                    most=MAX_PROMPT_CHARACTERS,
+                    count=len(self.prompt),
+                ),
+                do=say("Shorten it."),
             )
         for name, side in (("width", size.width), ("height", size.height)) if size else (("size", None),):
             if side is None or not MIN_SIDE <= side <= MAX_SIDE:
-                raise InvalidRequestError(f"{name} must be {MIN_SIDE} to {MAX_SIDE} pixels, got {side}.")
+                raise InvalidRequestError(
+                    say(
+                        "{name} must be {least} to {most} pixels, got {side}.",
+                        name=name,
+                        least=MIN_SIDE,
+                        most=MAX_SIDE,
+                        side=side,
+                    )
+                )
         if seed is None or not 0 <= seed <= MAX_SEED:
-            raise InvalidRequestError(f"The seed must be 0 to {MAX_SEED}, got {seed}.")
+            raise InvalidRequestError(say("The seed must be 0 to {most}, got {seed}.", most=MAX_SEED, seed=seed))
         self._check_images(type)
 
     def _check_images(self, type: TaskType) -> None:
         count = len(self.images)
         if type is TaskType.EDIT and not 1 <= count <= MAX_INPUT_IMAGES:
             raise InvalidRequestError(
-                f"An edit takes one or two input images in all, got {count}.",
-                do="Connect image, image_2 or image_urls; each image of a batch counts.",
+                say("An edit takes one or two input images in all, got {count}.", count=count),
+                do=say("Connect image, image_2 or image_urls; each image of a batch counts."),
             )
         if type is TaskType.TEXT_TO_IMAGE and count:
-            raise InvalidRequestError(f"Text to image takes no input images, got {count}.")
+            raise InvalidRequestError(say("Text to image takes no input images, got {count}.", count=count))
 
     def fingerprint(self, base_url: str) -> str:
         """The same request to the same gateway gives the same 64 hex characters; no two models share one."""
@@ -198,8 +212,12 @@ def _check_characters(name: str, text: object) -> None:
         str(text).encode()
     except UnicodeEncodeError as broken:
         raise InvalidRequestError(
-            f"The {name} holds half a character (a lone surrogate) at place {broken.start + 1}.",
-            do="Delete it; a text that was cut in the middle of an emoji may end so.",
+            say(
+                "The {name} holds half a character (a lone surrogate) at place {place}.",
+                name=name,
+                place=broken.start + 1,
+            ),
+            do=say("Delete it; a text that was cut in the middle of an emoji may end so."),
         ) from None
 
 
@@ -252,7 +270,9 @@ def check_task_id(text: str) -> str:
     if not _TASK_ID.fullmatch(task_id) or _NO_TASK_ID.search(task_id):
         shown = task_id if len(task_id) <= 60 else f"{task_id[:60]}... ({len(task_id)} characters)"
         raise InvalidTaskIdError(
-            f"{shown!r} is not a task id: expected 1 to 512 letters, digits, '_', '-', '.', ':' or '/'.",
-            do="Copy the id from a Hunyuan node's task_ids output or from the task list, one a line.",
+            say(
+                "{shown!r} is not a task id: expected 1 to 512 letters, digits, '_', '-', '.', ':' or '/'.", shown=shown
+            ),
+            do=say("Copy the id from a Hunyuan node's task_ids output or from the task list, one a line."),
         )
     return task_id

@@ -9,6 +9,7 @@ import re
 from urllib.parse import quote, unquote
 
 from .errors import InvalidTaskIdError
+from .sentences import say
 
 LONGEST = 512  # characters
 
@@ -22,8 +23,12 @@ def check_given_id(text: str) -> str:
     if not 1 <= len(task_id) <= LONGEST or not whole or climbs:
         shown = task_id if len(task_id) <= 60 else f"{task_id[:60]}... ({len(task_id)} characters)"
         raise InvalidTaskIdError(
-            f"The gateway gave {shown!r} as a task id, which cannot be asked for: expected 1 to {LONGEST} printable "
-            "characters that form no path upwards."
+            say(
+                "The gateway gave {shown!r} as a task id, which cannot be asked for: expected 1 to "
+                "{most} printable characters that form no path upwards.",
+                shown=shown,
+                most=LONGEST,
+            )
         )
     return task_id
 

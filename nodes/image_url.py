@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from comfy_api.latest import io
 
+from ..hunyuan.sentences import say
 from . import schema as parts
 from .status.interrupt import interruptible
 
@@ -128,10 +129,12 @@ def _urls(image_urls: str) -> list[str]:
 
     urls = split_urls(text("image_urls", image_urls))
     if not urls:
-        raise InvalidRequestError("image_urls is empty.", do="Enter or link at least one URL, one a line.")
+        raise InvalidRequestError(say("image_urls is empty."), do=say("Enter or link at least one URL, one a line."))
     for number, url in enumerate(urls, 1):
         if not is_url(url, "data:"):
-            raise InvalidRequestError(f"URL {number} of image_urls is no http, https or data: URL: {url[:80]!r}.")
+            raise InvalidRequestError(
+                say("URL {number} of image_urls is no http, https or data: URL: {url!r}.", number=number, url=url[:80])
+            )
     return urls
 
 
@@ -145,7 +148,7 @@ async def _fetch(built: Runtime, number: int, url: str) -> DecodedImage:
             return await built.run_in(Pool.DOWNLOADS, _download, built, url)
         except HunyuanError as error:
             if pause is None or not isinstance(error, (TransportError, ServerError, RateLimitedError)):
-                what = f"URL {number} of image_urls: {error.what}"
+                what = say("URL {number} of image_urls: {what}", number=number, what=error.what)
                 raise error.but(what=what, money=Money.UNTOUCHED) from error.__cause__
         await interruptible(asyncio.sleep(pause))
     raise AssertionError("the last try returns or raises")

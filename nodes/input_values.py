@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from numbers import Integral, Real
 
 from ..hunyuan.errors import InvalidRequestError
+from ..hunyuan.sentences import say
 
 MAX_TASK_IDS = 200  # of one Hunyuan Image 3 Task Wait
 
@@ -25,11 +26,20 @@ def whole(name: str, value: object, least: int | None = None, most: int | None =
     number = _integer(value)
     low, high = least is not None, most is not None
     if number is None or (low and number < least) or (high and number > most):  # type: ignore[operator]
-        bounds = f" of {least} to {most}" if low and high else f" of at least {least}" if low else ""
-        raise InvalidRequestError(
-            f"{name} must be a whole number{bounds}, got {described(value)}.",
-            do=f"Look at what is linked to {name}.",
-        )
+        got = described(value)
+        if low and high:
+            what = say(
+                "{name} must be a whole number of {least} to {most}, got {got}.",
+                name=name,
+                least=least,
+                most=most,
+                got=got,
+            )
+        elif low:
+            what = say("{name} must be a whole number of at least {least}, got {got}.", name=name, least=least, got=got)
+        else:
+            what = say("{name} must be a whole number, got {got}.", name=name, got=got)
+        raise InvalidRequestError(what, do=say("Look at what is linked to {name}.", name=name))
     return number
 
 
@@ -47,7 +57,8 @@ def flag(name: str, value: object) -> bool:
     """True or False, also of 1 and 0. Raises InvalidRequestError."""
     if type(value).__name__ not in ("bool", "bool_") and _integer(value) not in (0, 1):
         raise InvalidRequestError(
-            f"{name} must be true or false, got {described(value)}.", do=f"Look at what is linked to {name}."
+            say("{name} must be true or false, got {got}.", name=name, got=described(value)),
+            do=say("Look at what is linked to {name}.", name=name),
         )
     return bool(value)
 
@@ -56,7 +67,8 @@ def text(name: str, value: object) -> str:
     """A text. Raises InvalidRequestError."""
     if not isinstance(value, str):
         raise InvalidRequestError(
-            f"{name} must be a text, got {described(value)}.", do=f"Look at what is linked to {name}."
+            say("{name} must be a text, got {got}.", name=name, got=described(value)),
+            do=say("Look at what is linked to {name}.", name=name),
         )
     return value
 
@@ -64,25 +76,40 @@ def text(name: str, value: object) -> str:
 def choice(name: str, value: object, options: Sequence[str]) -> str:
     """One of the options. Raises InvalidRequestError."""
     if not isinstance(value, str) or value not in options:
-        raise InvalidRequestError(f"{name} must be {' or '.join(options)}, got {described(value)}.")
+        raise InvalidRequestError(
+            say("{name} must be {choices}, got {got}.", name=name, choices=_either(options), got=described(value))
+        )
     return value
+
+
+def _either(options: Sequence[str]) -> str:
+    """`a or b or c`."""
+    first, *others = options
+    for each in others:
+        first = say("{one} or {other}", one=first, other=each)
+    return first
 
 
 def described(value: object) -> str:
     """A value as a message shows it: what kind of thing it is, and itself where it is short."""
     if value is None:
-        return "nothing (None)"
+        return say("nothing (None)")
     if isinstance(value, str):
-        return f"the text {_short(repr(value))}"
+        return say("the text {text}", text=_short(repr(value)))
     if isinstance(value, (list, tuple)):
         kinds = {type(each).__name__.lower() for each in value}
-        return f"a list of {len(value)} {f'{kinds.pop()}s' if len(kinds) == 1 else 'values'}"
+        if len(kinds) == 1:
+            return say("a list of {n} {kind}s", n=len(value), kind=kinds.pop())
+        return say("a list of {n} values", n=len(value))
     if isinstance(value, dict):
-        return "a LATENT" if "samples" in value else "a dict"
+        return say("a LATENT") if "samples" in value else say("a dict")
     if isinstance(value, (bool, Real)):
         return _short(str(value))
     shape = getattr(value, "shape", None)
-    return f"a {type(value).__name__}{'' if shape is None else f' of shape {list(shape)}'}"
+    kind = type(value).__name__
+    return (
+        say("a {kind}", kind=kind) if shape is None else say("a {kind} of shape {shape}", kind=kind, shape=list(shape))
+    )
 
 
 def _short(shown: str) -> str:

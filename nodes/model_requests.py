@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..hunyuan.errors import InvalidRequestError
 from ..hunyuan.limits import MAX_SEED
 from ..hunyuan.models import ImageInput, check_task_id
+from ..hunyuan.sentences import say
 from .input_values import MAX_TASK_IDS, is_url, split_ids, split_urls, text, whole
 from .model_sockets import sockets_of
 from .requests import Prepared, require_key, seeds_for
@@ -68,8 +69,14 @@ def _images(family: Family, given: Mapping[str, Any], runtime: Runtime) -> list[
         count = sum(tensor.shape[0] if tensor.ndim == 4 else 1 for tensor in tensors) + len(urls)
         if field.most is not None and count > field.most:  # before any work on the pixels
             raise InvalidRequestError(
-                f"{family.title} takes at most {field.most} images as {field.input}, got {count}.",
-                do="Each image of a batch and each line of URLs counts.",
+                say(
+                    "{title} takes at most {most} images as {input}, got {count}.",
+                    title=family.title,
+                    most=field.most,
+                    input=field.input,
+                    count=count,
+                ),
+                do=say("Each image of a batch and each line of URLs counts."),
             )
         found += [(field.name, item) for tensor in tensors for item in _inputs(tensor, runtime, is_mask=field.is_mask)]
         found += [(field.name, ImageInput(identity=runtime.sources.identity_of(url), url=url)) for url in urls]
@@ -95,7 +102,10 @@ def _urls(name: str, given: object) -> list[str]:
     urls = split_urls(text(name, given))
     for url in urls:
         if not is_url(url, "data:image/"):
-            raise InvalidRequestError(f"{url[:80]!r} in {name} is not an http or https URL.", do="One URL a line.")
+            raise InvalidRequestError(
+                say("{url!r} in {name} is not an http or https URL.", url=url[:80], name=name),
+                do=say("One URL a line."),
+            )
     return urls
 
 
@@ -103,15 +113,22 @@ def _earlier(family: Family, given: object, runtime: Runtime) -> list[str]:
     """The ids of earlier tasks, each of a family that this one goes on from, as far as the journal knows them."""
     ids = split_ids(text("task_ids", given))
     if not ids:
-        raise InvalidRequestError("task_ids is empty.", do="Type task ids, one a line, or link task_ids.")
+        raise InvalidRequestError(say("task_ids is empty."), do=say("Type task ids, one a line, or link task_ids."))
     if len(ids) > MAX_TASK_IDS:
-        raise InvalidRequestError(f"At most {MAX_TASK_IDS} task ids at once, got {len(ids)}.")
+        raise InvalidRequestError(
+            say("At most {most} task ids at once, got {count}.", most=MAX_TASK_IDS, count=len(ids))
+        )
     for each in ids:
         stranger = strange_model(family, check_task_id(each), runtime)
         if stranger:
             raise InvalidRequestError(
-                f"{family.title} goes on from a task of its own family; {each[:60]} is one of {stranger}.",
-                do="Link task_ids of a node of that family.",
+                say(
+                    "{title} goes on from a task of its own family; {task} is one of {stranger}.",
+                    title=family.title,
+                    task=each[:60],
+                    stranger=stranger,
+                ),
+                do=say("Link task_ids of a node of that family."),
             )
     return ids
 

@@ -8,6 +8,7 @@ import json
 import re
 
 from ..hunyuan.errors import InvalidRequestError
+from ..hunyuan.sentences import say
 
 COLUMN = "prompt"
 _HEADER_CELL = re.compile(r"[\w .\-]{0,40}")
@@ -31,7 +32,7 @@ def read_prompts(text: str, separator: str = "", skip_empty: bool = True) -> lis
     if skip_empty:
         prompts = [each for each in prompts if each]
     if not prompts:
-        raise InvalidRequestError("text holds no prompt.", do="Write one prompt a line.")
+        raise InvalidRequestError(say("text holds no prompt."), do=say("Write one prompt a line."))
     return prompts
 
 
@@ -67,8 +68,8 @@ def _of_row(number: int, row: object) -> str:
         found = next((value for key, value in row.items() if str(key).strip().lower() == COLUMN), None)
     if not isinstance(found, str):
         raise InvalidRequestError(
-            f'Entry {number} of the JSON in text has no "{COLUMN}" that is a text.',
-            do=f'Give texts, or objects such as {{"{COLUMN}": "..."}}.',
+            say('Entry {number} of the JSON in text has no "{column}" that is a text.', number=number, column=COLUMN),
+            do=say('Give texts, or objects such as {{"{column}": "..."}}.', column=COLUMN),
         )
     return found
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ..hunyuan.errors import HunyuanError, InvalidRequestError, MissingKeyError
 from ..hunyuan.limits import MAX_INPUT_IMAGES, MAX_SEED, MAX_SIDE, MIN_SIDE
 from ..hunyuan.models import GenerationRequest, ImageInput, ImageSize, TaskType
+from ..hunyuan.sentences import say
 from .input_values import is_url, split_urls, text, whole
 from .schema import CUSTOM, DEFAULT_SIZE, MATCH_INPUT, MAX_COUNT
 
@@ -73,12 +74,14 @@ def edit_requests(wanted: Wanted, images: Mapping[str, object], image_urls: str,
     urls = split_urls(text("image_urls", image_urls))
     for url in urls:
         if not is_url(url, "data:image/"):
-            raise InvalidRequestError(f"{url[:80]!r} in image_urls is not an http or https URL.", do="One URL a line.")
+            raise InvalidRequestError(
+                say("{url!r} in image_urls is not an http or https URL.", url=url[:80]), do=say("One URL a line.")
+            )
     count = sum(tensor.shape[0] if tensor.ndim == 4 else 1 for tensor in tensors) + len(urls)
     if not 1 <= count <= MAX_INPUT_IMAGES:  # before any work on the pixels
         raise InvalidRequestError(
-            f"An edit takes one or two input images in all, got {count}.",
-            do="Connect image, image_2 or image_urls; each image of a batch counts.",
+            say("An edit takes one or two input images in all, got {count}.", count=count),
+            do=say("Connect image, image_2 or image_urls; each image of a batch counts."),
         )
     options = EncodeOptions.of(settings)
     inputs = [item for tensor in tensors for item in image_inputs(tensor, options)]
@@ -97,9 +100,12 @@ def require_key(settings: Settings) -> None:
     """Raises MissingKeyError."""
     if not settings.api_key:
         raise MissingKeyError(
-            "No API key is set.",
-            do="Put it in with the command 'Hunyuan: set the API key' (or Settings > Hunyuan Image 3), or set the "
-            "environment variable HUNYUAN_API_KEY before ComfyUI starts. It is never an input of a node.",
+            say("No API key is set."),
+            do=say(
+                "Put it in with the command 'Hunyuan: set the API key' (or Settings > Hunyuan Image 3), "
+                "or set the environment variable HUNYUAN_API_KEY before ComfyUI starts. It is never an "
+                "input of a node."
+            ),
         )
 
 

@@ -15,6 +15,7 @@ from ..hunyuan.errors import HunyuanError, InvalidRequestError, InvalidTaskIdErr
 from ..hunyuan.jobs.handle import Collected, Handle
 from ..hunyuan.jobs.job import Options
 from ..hunyuan.journal.records import RunContext, TaskRow
+from ..hunyuan.sentences import say, together
 from . import png_info
 from .comfyui.prompt_origin import running_user
 from .comfyui.submitter import is_page, submitter
@@ -113,9 +114,11 @@ async def collect_by_id(run: Run, task_ids: str) -> io.NodeOutput:
     options = Options(context, True, run.timeout_s)
     try:
         if not ids:
-            raise InvalidTaskIdError("task_ids is empty.", do="Type task ids, one a line, or link task_ids.")
+            raise InvalidTaskIdError(say("task_ids is empty."), do=say("Type task ids, one a line, or link task_ids."))
         if len(ids) > MAX_TASK_IDS:
-            raise InvalidRequestError(f"At most {MAX_TASK_IDS} task ids at once, got {len(ids)}.")
+            raise InvalidRequestError(
+                say("At most {most} task ids at once, got {count}.", most=MAX_TASK_IDS, count=len(ids))
+            )
         handles = [_attach(here, each, options) for each in ids]
     except HunyuanError as error:
         return _failed(here, run, context, [error])
@@ -268,9 +271,13 @@ def _failed(here: Runtime, run: Run, context: RunContext, errors: Sequence[Hunyu
     others = len(errors) - 1
     if others:
         ids = ", ".join(each.task_id for each in errors[1:] if each.task_id)
-        also = next((f": {each.what}" for each in errors[1:] if each.what != error.what), ".")  # no sentence twice
-        more = f"{others} more failed{f' (task ids: {ids})' if ids else ''}{also}"
-        error = error.but(do=f"{error.do} {more}".strip())
+        which = say(" (task ids: {ids})", ids=ids) if ids else ""
+        another = next((each.what for each in errors[1:] if each.what != error.what), "")  # no sentence twice
+        if another:
+            more = say("{n} more failed{which}: {what}", n=others, which=which, what=another)
+        else:
+            more = say("{n} more failed{which}.", n=others, which=which)
+        error = error.but(do=together(error.do, more))
     if run.on_failure == BLOCK:
         here.again[context.node_id] += 1  # ComfyUI keeps a blocked output like any other: the next run must try again
     return _refused(run, error)

@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from ..hunyuan.sentences import say
 from .comfyui.process_end import ProcessEnd
 from .status.run_memory import ToldRuns
 
@@ -186,18 +187,25 @@ def _build() -> Runtime:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as failure:
         raise SetupError(
-            f"The folder {directory} cannot be used: {failure.strerror or type(failure).__name__}.",
-            why="The key, the journal of paid tasks and the original images belong there.",
-            do="Give ComfyUI's user the right to write there, or start ComfyUI with another --user-directory.",
+            say(
+                "The folder {directory} cannot be used: {reason}.",
+                directory=directory,
+                reason=failure.strerror or type(failure).__name__,
+            ),
+            why=say("The key, the journal of paid tasks and the original images belong there."),
+            do=say("Give ComfyUI's user the right to write there, or start ComfyUI with another --user-directory."),
         ) from None
     try:
         return _compose(directory)
     except ImportError as missing:
         package = (missing.name or "").partition(".")[0] or str(missing)
         raise SetupError(
-            f"The Python package {package} is missing, too old or broken.",
-            why=f"Python said: {missing}.",
-            do=f'Run "python -m pip install --upgrade {package}" with the Python that runs ComfyUI, then run again.',
+            say("The Python package {package} is missing, too old or broken.", package=package),
+            why=say("Python said: {reason}.", reason=missing),
+            do=say(
+                'Run "python -m pip install --upgrade {package}" with the Python that runs ComfyUI, then run again.',
+                package=package,
+            ),
         ) from None
 
 

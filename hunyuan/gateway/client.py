@@ -14,6 +14,7 @@ from ..errors import AnswerLostError, GatewayError, HunyuanError, MissingKeyErro
 from ..http.downloads import MAX_BYTES, decode_inline, download
 from ..http.transport import Exchange, Transport
 from ..models import GenerationRequest, TaskStatus
+from ..sentences import say
 from ..settings.store import Settings
 from ..task_ids import check_given_id, path_segment
 from . import answers, protocol
@@ -147,7 +148,9 @@ def _bearer(settings: Settings) -> dict[str, str]:
 
 def _refuse_without_key() -> NoReturn:
     raise MissingKeyError(
-        "No API key is set.",
-        do="Enter the key of your API in One account under Settings > Hunyuan Image 3, or set the environment variable "
-        "HUNYUAN_API_KEY before ComfyUI starts.",
+        say("No API key is set."),
+        do=say(
+            "Enter the key of your API in One account under Settings > Hunyuan Image 3, or set the "
+            "environment variable HUNYUAN_API_KEY before ComfyUI starts."
+        ),
     )

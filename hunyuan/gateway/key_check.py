@@ -21,6 +21,7 @@ from ..errors import (
     UnreadableAnswerError,
     UnsafeAddressError,
 )
+from ..sentences import Sentence, say, together
 
 IMPOSSIBLE_TASK_ID = "hunyuan-key-test-no-such-task"
 
@@ -56,14 +57,14 @@ def judge_failure(failure: HunyuanError) -> KeyCheck:
     """No answer came."""
     if isinstance(failure, UnsafeAddressError):
         return KeyCheck(False, "closed", closed(), "closed")
-    return KeyCheck(False, _fault(failure), str(failure))
+    return KeyCheck(False, _fault(failure), failure.message)
 
 
-def closed() -> str:
+def closed() -> Sentence:
     """What is said of an address that the check may not go to."""
-    return (
-        "This leads to a closed address (private, loopback, link-local or metadata), which is not asked before it is "
-        "set up. Save it first, or add its host to allowed_hosts."
+    return say(
+        "This leads to a closed address (private, loopback, link-local or metadata), which is "
+        "not asked before it is set up. Save it first, or add its host to allowed_hosts."
     )
 
 
@@ -74,24 +75,33 @@ def judge_answer(failure: GatewayError | None, base_url: str, *, is_json: bool) 
     A gateway that looks for the task before it looks at the key would let a wrong key pass: ours answers 401 first.
     """
     if (isinstance(failure, UnknownTaskError) and not is_json) or isinstance(failure, UnreadableAnswerError):
-        message = f"{base_url} answers, but not as the gateway does. Check the base URL in the settings."
+        message = say(
+            "{base_url} answers, but not as the gateway does. Check the base URL in the settings.", base_url=base_url
+        )
         return KeyCheck(False, "address", message, "not_the_gateway")
     if isinstance(failure, OutOfCreditsError):
-        message = f"The gateway at {base_url} accepts the key, but its account has no credits left."
+        message = say(
+            "The gateway at {base_url} accepts the key, but its account has no credits left.", base_url=base_url
+        )
         return KeyCheck(True, "", message, "no_credits")
     if failure is None or isinstance(failure, (UnknownTaskError, RejectedRequestError)):
-        message = f"The gateway at {base_url} answers and accepts the key."
+        message = say("The gateway at {base_url} answers and accepts the key.", base_url=base_url)
         if base_url.startswith("https:"):
             return KeyCheck(True, "", message, "accepted")
-        message += " Note that the address begins with http: the key travels without encryption."
-        return KeyCheck(True, "", message, "accepted_plain")
+        note = say("Note that the address begins with http: the key travels without encryption.")
+        return KeyCheck(True, "", together(message, note), "accepted_plain")
     if isinstance(failure, AuthenticationError):
-        message = f"The gateway at {base_url} does not accept the key. Copy it again from your account there."
+        message = say(
+            "The gateway at {base_url} does not accept the key. Copy it again from your account there.",
+            base_url=base_url,
+        )
         return KeyCheck(False, "key", message, "key_refused")
     if isinstance(failure, RateLimitedError):
-        message = f"The gateway at {base_url} takes no more requests at the moment (429). Try again later."
+        message = say(
+            "The gateway at {base_url} takes no more requests at the moment (429). Try again later.", base_url=base_url
+        )
         return KeyCheck(False, "gateway", message, "gateway_busy")
-    message = f"The gateway at {base_url} fails at the moment. Try again later."
+    message = say("The gateway at {base_url} fails at the moment. Try again later.", base_url=base_url)
     return KeyCheck(False, _fault(failure), message, "gateway_failing")
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..errors import GatewayError, InvalidTaskIdError
 from ..models import GenerationRequest, TaskState, TaskStatus
+from ..sentences import say
 from ..settings.store import Settings
 from ..task_ids import check_given_id
 from . import answers
@@ -77,11 +78,14 @@ def read_create(
             found = TaskStatus(TaskState.SUBMITTED)  # only inferred: the task itself is asked
         if task_id or found.state not in _UNDER_WAY:
             return _named(found, task_id, reply, root)
-        said = f'it has the unknown status "{found.odd_word}" and' if found.odd_word else "it"
-        raise unreadable(reply, f"{said} names no usable task id")
+        if found.odd_word:
+            why = say('it has the unknown status "{word}" and names no usable task id', word=found.odd_word)
+        else:
+            why = say("it names no usable task id")
+        raise unreadable(reply, why)
     if not task_id:
         no_word = not answers.status_word(root)
-        raise unreadable(reply, "it holds neither a task id nor an image") if no_word else found
+        raise unreadable(reply, say("it holds neither a task id nor an image")) if no_word else found
     return _named(TaskStatus(TaskState.SUBMITTED), task_id, reply, root)
 
 
@@ -183,8 +187,8 @@ def _read(
     if state is TaskState.SUCCEEDED:
         if answers.error_words(root):
             return TaskStatus(TaskState.FAILED, words=reply.words, gateway_code=reply.task_code)
-        return unreadable(reply, "it says that the task is done, but holds no image")
-    return _unknown(reply, root, word) if word else unreadable(reply, "it names no status")
+        return unreadable(reply, say("it says that the task is done, but holds no image"))
+    return _unknown(reply, root, word) if word else unreadable(reply, say("it names no status"))
 
 
 def _images(root: answers.Json, request_inputs: Collection[str], base_url: str) -> tuple[str, ...]:
@@ -200,7 +204,7 @@ def _unknown(reply: Reply, root: answers.Json, word: str) -> TaskStatus | Gatewa
     """A word that nobody knows ends no paid task: it counts as still running, unless an error stands beside it."""
     shown = reply.shown(word, _ODD_WORD)
     if answers.has_failure(root) or re.fullmatch(r"[3-9]\d\d|\d{4,}", reply.code):
-        return unreadable(reply, f'it has the unknown status "{shown}" beside an error')
+        return unreadable(reply, say('it has the unknown status "{word}" beside an error', word=shown))
     text = reply.shown(reply.body[:20_000].decode("utf-8", "replace"), _ODD_ANSWER)
     return TaskStatus(TaskState.RUNNING, progress=answers.progress(root), odd_word=shown, odd_answer=text)
 

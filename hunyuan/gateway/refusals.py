@@ -27,6 +27,7 @@ from ..errors import (
     UnreadableAnswerError,
 )
 from ..http.retry_after import retry_after
+from ..sentences import Sentence, say, together
 from . import answers
 
 _UPSTREAM_CODES = ("1200", "1401", "1402", "5004")
@@ -112,15 +113,20 @@ class Reply:
         return retry_after(self.headers, time.time())
 
 
-def unreadable(reply: Reply, why: str) -> UnreadableAnswerError:
+def unreadable(reply: Reply, why: Sentence) -> UnreadableAnswerError:
     """An answer of which nobody can say what it means; quotes it."""
     text = reply.shown(reply.body[:20_000].decode("utf-8", "replace"), _LONGEST_BODY)
     safe = 400 <= reply.status < 500
     failure = _made(
         UnreadableAnswerError,
         reply,
-        f"The gateway's answer (HTTP {reply.status}) cannot be read: {why}. It began: {text or '(empty)'}",
-        do="Check the base URL in the settings; if it is right, report this answer.",
+        say(
+            "The gateway's answer (HTTP {status}) cannot be read: {why}. It began: {beginning}",
+            status=reply.status,
+            why=why,
+            beginning=text or say("(empty)"),
+        ),
+        do=say("Check the base URL in the settings; if it is right, report this answer."),
         money=Money.NOT_SPENT if safe else Money.MAYBE_SPENT,
     )
     failure.is_json = reply.json is not None
@@ -144,14 +150,18 @@ def refused(reply: Reply) -> GatewayError:
         return _rejected(reply, number)
     if reply.json is None:
         return unreadable(reply, _what_it_is(reply))
-    said = f'it reports the error "{reply.words or reply.code}"' if answers.has_error(reply.json) else "it is empty"
+    said = (
+        say('it reports the error "{words}"', words=reply.words or reply.code)
+        if answers.has_error(reply.json)
+        else say("it is empty")
+    )
     return unreadable(reply, said)
 
 
-def _what_it_is(reply: Reply) -> str:
+def _what_it_is(reply: Reply) -> Sentence:
     if _is_page(reply):
-        return "it is a web page (HTML) instead of JSON; a login page, a firewall or a wrong address answers so"
-    return "it is not JSON" if reply.body.strip() else "it is empty"
+        return say("it is a web page (HTML) instead of JSON; a login page, a firewall or a wrong address answers so")
+    return say("it is not JSON") if reply.body.strip() else say("it is empty")
 
 
 def _is_page(reply: Reply) -> bool:
@@ -162,14 +172,14 @@ def _made(
     kind: type[Failure], reply: Reply, what: str, *, why: str = "", do: str = "", money: Money = Money.NOT_SPENT
 ) -> Failure:
     """money: what it means for a create; a poll never costs anything."""
-    said = f'The gateway says: "{reply.words}".' if reply.words and reply.words not in what else ""
+    said = say('The gateway says: "{words}".', words=reply.words) if reply.words and reply.words not in what else ""
     return kind(
         what,
         status=reply.status,
         gateway_code=reply.code,
         words=reply.words,
         retry_after=reply.retry_after,
-        why=f"{why} {said}".strip(),
+        why=together(why, said),
         do=do,
         money=money if reply.is_create else Money.UNTOUCHED,
     )
@@ -180,16 +190,18 @@ def _upstream(reply: Reply) -> GatewayError:
         return _made(
             ModerationError,
             reply,
-            "Content moderation refused the request (code 1200).",
-            do="Change the prompt or the input image.",
+            say("Content moderation refused the request (code 1200)."),
+            do=say("Change the prompt or the input image."),
         )
     if reply.code == "1402":
         return _made(
             InputUnreachableError,
             reply,
-            "The gateway could not fetch an input image (code 1402).",
-            why="This is not moderation: the image's address does not answer from outside.",
-            do="Set up an upload way that the gateway can reach (settings: S3 or HTTP upload), or give a public URL.",
+            say("The gateway could not fetch an input image (code 1402)."),
+            why=say("This is not moderation: the image's address does not answer from outside."),
+            do=say(
+                "Set up an upload way that the gateway can reach (settings: S3 or HTTP upload), or give a public URL."
+            ),
         )
     if reply.code == "5004":
         return _server(reply, 5004)
@@ -210,37 +222,41 @@ def _out_of_credits(reply: Reply, number: int) -> GatewayError:
     return _made(
         OutOfCreditsError,
         reply,
-        f"The gateway account has no credits left ({number or reply.code or reply.status}).",
-        do="Top up the account at the gateway.",
+        say("The gateway account has no credits left ({code}).", code=number or reply.code or reply.status),
+        do=say("Top up the account at the gateway."),
     )
 
 
 def _by_number(reply: Reply, number: int) -> GatewayError:
     if number == 403 and reply.json is None:
-        return unreadable(reply, "access was denied with a page of its own, as a firewall or a region block does it")
+        return unreadable(
+            reply, say("access was denied with a page of its own, as a firewall or a region block does it")
+        )
     if number in (401, 403):
         return _made(
             AuthenticationError,
             reply,
-            f"The gateway did not accept the API key ({number}).",
-            why="It is wrong, expired, or not allowed to do this." if number == 401 else "It may not do this.",
-            do="Check the key in the settings (or HUNYUAN_API_KEY) against your account at the gateway.",
+            say("The gateway did not accept the API key ({number}).", number=number),
+            why=say("It is wrong, expired, or not allowed to do this.")
+            if number == 401
+            else say("It may not do this."),
+            do=say("Check the key in the settings (or HUNYUAN_API_KEY) against your account at the gateway."),
         )
     if number == 429:
-        wait = f" It asks to wait {reply.retry_after:.0f} seconds." if reply.retry_after else ""
+        wait = say("It asks to wait {seconds:.0f} seconds.", seconds=reply.retry_after) if reply.retry_after else ""
         return _made(
             RateLimitedError,
             reply,
-            f"The gateway takes no more requests at the moment (429).{wait}",
-            do="Wait, or lower max_in_flight in the settings.",
+            together(say("The gateway takes no more requests at the moment (429)."), wait),
+            do=say("Wait, or lower max_in_flight in the settings."),
         )
     if number == 413:
         return _made(
             RejectedRequestError,
             reply,
-            "The request is too large for the gateway (413).",
-            why="Input images sent inline make it large.",
-            do="Set up an upload way (settings: S3 or HTTP upload), or lower upload_max_side.",
+            say("The request is too large for the gateway (413)."),
+            why=say("Input images sent inline make it large."),
+            do=say("Set up an upload way (settings: S3 or HTTP upload), or lower upload_max_side."),
         )
     if number == 404 and not reply.is_create and _is_page(reply):
         return unreadable(reply, _what_it_is(reply))  # a proxy's page says nothing of the task
@@ -252,27 +268,29 @@ def _not_found(reply: Reply) -> GatewayError:
         return _made(
             RejectedRequestError,
             reply,
-            "The gateway knows no such address or model (404).",
-            do="Check the base URL and the model in the settings; what the other models' nodes send is corrected in "
-            "models.json in the pack's folder of the user directory.",
+            say("The gateway knows no such address or model (404)."),
+            do=say(
+                "Check the base URL and the model in the settings; what the other models' nodes send is "
+                "corrected in models.json in the pack's folder of the user directory."
+            ),
         )
     return _made(
         UnknownTaskError,
         reply,
-        "The gateway does not know this task (404).",
-        why="The id is wrong, belongs to another account, or the task is too old.",
-        do="Check the id, the API key and the base URL.",
+        say("The gateway does not know this task (404)."),
+        why=say("The id is wrong, belongs to another account, or the task is too old."),
+        do=say("Check the id, the API key and the base URL."),
     )
 
 
 def _server(reply: Reply, number: int) -> ServerError:
-    what = "timed out (code 5004)" if number == 5004 else f"failed ({number})"
+    what = say("timed out (code 5004)") if number == 5004 else say("failed ({number})", number=number)
     return _made(
         ServerError,
         reply,
-        f"The gateway, or a proxy before it, {what}.",
-        why="" if reply.json else "Its answer was no JSON.",
-        do="Wait a moment and look at the gateway's status page.",
+        say("The gateway, or a proxy before it, {what}.", what=what),
+        why="" if reply.json else say("Its answer was no JSON."),
+        do=say("Wait a moment and look at the gateway's status page."),
         money=Money.MAYBE_SPENT,
     )
 
@@ -286,16 +304,22 @@ def _rejected(reply: Reply, number: int) -> GatewayError:
     return _made(
         RejectedRequestError,
         reply,
-        f"The gateway refused the request ({'code ' if number >= 1000 else ''}{number}).",
-        do="Change what it names; if it names nothing, check the model in the settings.",
+        say("The gateway refused the request (code {number}).", number=number)
+        if number >= 1000
+        else say("The gateway refused the request ({number}).", number=number),
+        do=say("Change what it names; if it names nothing, check the model in the settings."),
     )
 
 
 def _redirected(reply: Reply) -> GatewayError:
     given = {name.lower(): value for name, value in reply.headers.items()}
-    place = reply.shown(given.get("location", ""), 200) or "another address"
-    what = f"The gateway's address redirects to {place} (HTTP {reply.status}), which is not followed with the key."
-    do = "Set the base URL to the gateway's final address; behind a public network, log in to it first."
+    place = reply.shown(given.get("location", ""), 200) or say("another address")
+    what = say(
+        "The gateway's address redirects to {place} (HTTP {status}), which is not followed with the key.",
+        place=place,
+        status=reply.status,
+    )
+    do = say("Set the base URL to the gateway's final address; behind a public network, log in to it first.")
     if reply.is_create and reply.status != 303:
         return _made(RejectedRequestError, reply, what, do=do)
     # "See other": what was asked for may have been done (RFC 9110, 15.4.4).

@@ -8,6 +8,7 @@ from collections.abc import Collection
 
 from ..addresses import parse
 from ..errors import UnsafeAddressError
+from ..sentences import say
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -143,8 +144,11 @@ def _may_be_fake(address: str, known_otherwise: bool) -> bool:
 
 def _closed(host: str, address: str) -> UnsafeAddressError:
     return UnsafeAddressError(
-        f"The image's link leads to {host}, which is at the closed address {address}.",
-        why="Private, loopback, link-local and metadata addresses are not fetched from.",
-        do=f'If this is your own server or an object store inside your network, add "{host}" to allowed_hosts in the '
-        "settings (or to HUNYUAN_ALLOWED_HOSTS).",
+        say("The image's link leads to {host}, which is at the closed address {address}.", host=host, address=address),
+        why=say("Private, loopback, link-local and metadata addresses are not fetched from."),
+        do=say(
+            'If this is your own server or an object store inside your network, add "{host}" to '
+            "allowed_hosts in the settings (or to HUNYUAN_ALLOWED_HOSTS).",
+            host=host,
+        ),
     )

@@ -21,6 +21,7 @@ from ..errors import (
     TooLargeError,
     UnsafeAddressError,
 )
+from ..sentences import say
 from ..settings.store import Settings
 from .address_guard import AddressGuard
 from .retry_after import retry_after
@@ -29,7 +30,7 @@ from .transport import Exchange, Transport
 MAX_BYTES = 64 * 2**20
 _MAX_REDIRECTS = 5
 _REDIRECTS = (301, 302, 303, 307, 308)
-_TRY_LATER = "Try again later."
+_TRY_LATER = say("Try again later.")
 
 
 def download(transport: Transport, settings: Settings, url: str, deadline_seconds: float) -> bytes:
@@ -53,23 +54,27 @@ def download(transport: Transport, settings: Settings, url: str, deadline_second
             return _image_body(address, exchange)
         address = _next_hop(address, exchange)
     raise UnsafeAddressError(
-        f"The image's link redirects more than {_MAX_REDIRECTS} times.", do="Try again; report it if it stays so."
+        say("The image's link redirects more than {most} times.", most=_MAX_REDIRECTS),
+        do=say("Try again; report it if it stays so."),
     )
 
 
 def _next_hop(address: Address, exchange: Exchange) -> Address:
     location = exchange.headers.get("location", "")
     if not location:
-        raise DownloadError(f"{address.place} redirects ({exchange.status}), but not to anywhere.", do=_TRY_LATER)
+        raise DownloadError(
+            say("{place} redirects ({status}), but not to anywhere.", place=address.place, status=exchange.status),
+            do=_TRY_LATER,
+        )
     # A header is read as Latin-1 (RFC 9110, 5.5), but what stands in it outside ASCII is UTF-8, as browsers take it.
     with suppress(UnicodeError):
         location = location.encode("latin-1").decode("utf-8")
     following = address.join(location)
     if address.scheme == "https" and following.scheme == "http":
         raise UnsafeAddressError(
-            f"The image's link redirects from https to http at {following.place}.",
-            why="What comes unencrypted may come from anybody.",
-            do="Report it to whoever gave the link.",
+            say("The image's link redirects from https to http at {place}.", place=following.place),
+            why=say("What comes unencrypted may come from anybody."),
+            do=say("Report it to whoever gave the link."),
         )
     return following
 
@@ -82,11 +87,13 @@ def _image_body(address: Address, exchange: Exchange) -> bytes:
     kind = exchange.headers.get("content-type", "").partition(";")[0].strip().lower()
     start = exchange.body[:512].lstrip().lower()
     if not exchange.body:
-        raise NotAnImageError(f"{address.place} sent an empty file instead of an image.", do=_TRY_LATER)
+        raise NotAnImageError(
+            say("{place} sent an empty file instead of an image.", place=address.place), do=_TRY_LATER
+        )
     if start.startswith((b"<!doctype html", b"<html")) or (kind == "text/html" and start.startswith(b"<")):
         page = NotAnImageError(
-            f"{address.place} sent a web page (HTML) instead of an image.",
-            why="A login page, a firewall or a proxy stands before the file.",
+            say("{place} sent a web page (HTML) instead of an image.", place=address.place),
+            why=say("A login page, a firewall or a proxy stands before the file."),
             do=_TRY_LATER,
         )
         page.body = exchange.body
@@ -98,16 +105,18 @@ def _refusal(address: Address, exchange: Exchange) -> HunyuanError:
     status, wait = exchange.status, retry_after(exchange.headers, time.time())
     if status in (401, 403, 404, 410):
         return LinkDeadError(
-            f"The image's link is dead: {address.place} answered {status}.",
-            why="Links expire, those of results after seven days at the latest.",
+            say("The image's link is dead: {place} answered {status}.", place=address.place, status=status),
+            why=say("Links expire, those of results after seven days at the latest."),
         )
     if status == 429:
-        what = f"{address.place} takes no more downloads at the moment (429)."
+        what = say("{place} takes no more downloads at the moment (429).", place=address.place)
         return RateLimitedError(what, status=429, retry_after=wait, do=_TRY_LATER, money=Money.SPENT)
     if status >= 500 or status == 408:
-        what = f"{address.place} failed to give the image ({status})."
+        what = say("{place} failed to give the image ({status}).", place=address.place, status=status)
         return ServerError(what, status=status, retry_after=wait, do=_TRY_LATER, money=Money.SPENT)
-    return DownloadError(f"{address.place} answered {status} instead of the image.", do=_TRY_LATER)
+    return DownloadError(
+        say("{place} answered {status} instead of the image.", place=address.place, status=status), do=_TRY_LATER
+    )
 
 
 def decode_inline(text: str, max_bytes: int) -> bytes:
@@ -118,14 +127,15 @@ def decode_inline(text: str, max_bytes: int) -> bytes:
         payload = text
     if len(payload) > max_bytes * 4 // 3 + 4096:
         raise TooLargeError(
-            f"The inline image is larger than {max_bytes / 2**20:.0f} MiB.", do="Report it to whoever gave it."
+            say("The inline image is larger than {size:.0f} MiB.", size=max_bytes / 2**20),
+            do=say("Report it to whoever gave it."),
         )
     if is_uri and not head.lower().rstrip().endswith(";base64"):
         data = unquote_to_bytes(payload)
     else:
         data = _from_base64(unquote_to_bytes(payload) if "%" in payload else payload.encode("utf-8", "replace"))
     if not data:
-        raise NotAnImageError("The inline image is empty.", do=_TRY_LATER)
+        raise NotAnImageError(say("The inline image is empty."), do=_TRY_LATER)
     return data
 
 
@@ -134,6 +144,6 @@ def _from_base64(payload: bytes) -> bytes:
     try:
         return base64.b64decode(compact + b"=" * (-len(compact) % 4), validate=True)
     except binascii.Error:
-        broken = NotAnImageError("The inline image is not whole base64.", do=_TRY_LATER)
+        broken = NotAnImageError(say("The inline image is not whole base64."), do=_TRY_LATER)
         broken.body = payload
         raise broken from None

@@ -18,19 +18,17 @@ from ..errors import (
     TlsError,
     TransportError,
 )
+from ..sentences import say, together
 from .address_guard import is_closed, is_name
 from .proxy_and_ca import CA_SETTING, proxy_place
 from .traced_connections import Call, Stage
 
-_CHECK_ADDRESS = "Check the address in the settings, the internet connection, and a VPN or proxy if you use one."
-_CHECK_PROXY = "Check the proxy in the settings or in HTTPS_PROXY, or name the host in NO_PROXY to go without it."
-_CHECK_CA = (
-    "If a company proxy or a virus scanner looks into TLS, give its CA certificate as ca_file in the settings "
-    "(or REQUESTS_CA_BUNDLE); otherwise check this computer's date and the address."
-)
-_CHECK_GIVEN_CA = (
-    "Check whether {source} holds the authority that this computer meets here (a company proxy or a virus scanner may "
-    "have changed it), this computer's date, and the address."
+_CHECK_ADDRESS = say("Check the address in the settings, the internet connection, and a VPN or proxy if you use one.")
+_CHECK_PROXY = say("Check the proxy in the settings or in HTTPS_PROXY, or name the host in NO_PROXY to go without it.")
+_CHECK_CA = say(
+    "If a company proxy or a virus scanner looks into TLS, give its CA certificate as "
+    "ca_file in the settings (or REQUESTS_CA_BUNDLE); otherwise check this computer's date "
+    "and the address."
 )
 _NOT_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")  # OpenSSL's, by its version
 
@@ -46,8 +44,8 @@ def describe(call: Call, problem: BaseException) -> TransportError:
     place = call.address.place
     if call.stage is Stage.RESOLVE:
         return DnsError(
-            f"The name {call.address.host} could not be resolved.",
-            why="DNS knows no address for it.",
+            say("The name {host} could not be resolved.", host=call.address.host),
+            why=say("DNS knows no address for it."),
             do=_CHECK_ADDRESS,
         )
     if call.stage is Stage.DIAL:
@@ -57,7 +55,9 @@ def describe(call: Call, problem: BaseException) -> TransportError:
     if call.stage is Stage.START:
         return _not_begun(problem)
     return ConnectionRefusedByHostError(
-        f"{place} closed the connection before the request had gone out.", why=_short(problem), do="Try again."
+        say("{place} closed the connection before the request had gone out.", place=place),
+        why=_short(problem),
+        do=say("Try again."),
     )
 
 
@@ -69,9 +69,13 @@ def answer_cut(call: Call) -> AnswerLostError:
 def answer_too_large(call: Call) -> AnswerLostError:
     """An answer that no such gateway gives."""
     over = AnswerLostError(
-        f"{call.address.place} sent an answer larger than {call.max_bytes / 2**20:.0f} MiB, which was not read.",
+        say(
+            "{place} sent an answer larger than {size:.0f} MiB, which was not read.",
+            place=call.address.place,
+            size=call.max_bytes / 2**20,
+        ),
         sent=True,
-        do="Check the address in the settings.",
+        do=say("Check the address in the settings."),
     )
     over.too_large = True
     return over
@@ -80,8 +84,8 @@ def answer_too_large(call: Call) -> AnswerLostError:
 def proxy_wants_login(call: Call) -> ProxyFailedError:
     """407. `sent` is False: a proxy that wants a login first forwards nothing."""
     return ProxyFailedError(
-        f"The proxy {proxy_place(call.proxy)} wants a user name and a password (407).",
-        do="Write the proxy as http://user:password@host:port in the settings or in HTTPS_PROXY.",
+        say("The proxy {proxy} wants a user name and a password (407).", proxy=proxy_place(call.proxy)),
+        do=say("Write the proxy as http://user:password@host:port in the settings or in HTTPS_PROXY."),
     )
 
 
@@ -94,12 +98,12 @@ def _lost(call: Call, problem: BaseException) -> AnswerLostError:
     place = call.address.place
     if call.expired or _is_timeout(problem):
         seconds = call.total_seconds if call.expired else call.read_timeout
-        what = f"{place} gave no whole answer within {_rounded(seconds)} seconds."
+        what = say("{place} gave no whole answer within {seconds} seconds.", place=place, seconds=_rounded(seconds))
     else:
-        what = f"The connection to {place} broke before the whole answer was here."
-    why = "The request had gone out, so it may have been worked on." if call.body is not None else ""
+        what = say("The connection to {place} broke before the whole answer was here.", place=place)
+    why = say("The request had gone out, so it may have been worked on.") if call.body is not None else ""
     return AnswerLostError(
-        what, sent=call.sent, why=why, do="Check the internet connection, or the proxy if you use one."
+        what, sent=call.sent, why=why, do=say("Check the internet connection, or the proxy if you use one.")
     )
 
 
@@ -109,15 +113,28 @@ def _proxy_failed(call: Call, problem: BaseException) -> ProxyFailedError:
     if refused and refused[1] == "407":
         return proxy_wants_login(call)
     if refused:
-        what = f"The proxy {proxy} refused to connect to {call.address.place} (it answered {refused[1]})."
+        what = say(
+            "The proxy {proxy} refused to connect to {place} (it answered {status}).",
+            proxy=proxy,
+            place=call.address.place,
+            status=refused[1],
+        )
     elif call.stage is Stage.RESOLVE:
-        what = f"The name of the proxy {proxy} could not be resolved."
+        what = say("The name of the proxy {proxy} could not be resolved.", proxy=proxy)
     elif _is_timeout(problem):
-        what = f"The proxy {proxy} did not answer within {_rounded(call.connect_timeout)} seconds."
+        what = say(
+            "The proxy {proxy} did not answer within {seconds} seconds.",
+            proxy=proxy,
+            seconds=_rounded(call.connect_timeout),
+        )
     elif call.stage is Stage.DIAL:
-        what = f"The proxy {proxy} refused the connection or cannot be reached."
+        what = say("The proxy {proxy} refused the connection or cannot be reached.", proxy=proxy)
     else:
-        what = f"The proxy {proxy} closed the connection instead of connecting to {call.address.place}."
+        what = say(
+            "The proxy {proxy} closed the connection instead of connecting to {place}.",
+            proxy=proxy,
+            place=call.address.place,
+        )
     return ProxyFailedError(what, why=_short(problem), do=_CHECK_PROXY)
 
 
@@ -126,15 +143,20 @@ def _no_tls_proxy(call: Call, problem: BaseException) -> ProxyFailedError:
     proxy = proxy_place(call.proxy)
     for cause in _causes(problem):
         if isinstance(cause, ssl.SSLCertVerificationError):
-            what = f"The certificate of the proxy {proxy} is not trusted."
+            what = say("The certificate of the proxy {proxy} is not trusted.", proxy=proxy)
             return ProxyFailedError(what, why=_sentence(cause.verify_message), do=_check_ca(call))
     if _is_timeout(problem):
-        what = f"The proxy {proxy} did not finish the TLS handshake within {_rounded(call.connect_timeout)} seconds."
+        what = say(
+            "The proxy {proxy} did not finish the TLS handshake within {seconds} seconds.",
+            proxy=proxy,
+            seconds=_rounded(call.connect_timeout),
+        )
     else:
-        what = f"The proxy {proxy} does not speak TLS, though its address begins with https://."
-    do = (
-        f"Nearly all proxies are written with http://, for https addresses too: set the proxy to http://{proxy}. "
-        "An https connection stays encrypted through it."
+        what = say("The proxy {proxy} does not speak TLS, though its address begins with https://.", proxy=proxy)
+    do = say(
+        "Nearly all proxies are written with http://, for https addresses too: set the proxy to "
+        "http://{proxy}. An https connection stays encrypted through it.",
+        proxy=proxy,
     )
     return ProxyFailedError(what, why=_short(problem), do=do)
 
@@ -143,10 +165,15 @@ def _not_connected(call: Call, problem: BaseException) -> TransportError:
     place = call.address.place
     if _is_timeout(problem):
         return ConnectTimeoutError(
-            f"{place} accepted no connection within {_rounded(call.connect_timeout)} seconds.", do=_CHECK_ADDRESS
+            say(
+                "{place} accepted no connection within {seconds} seconds.",
+                place=place,
+                seconds=_rounded(call.connect_timeout),
+            ),
+            do=_CHECK_ADDRESS,
         )
     return ConnectionRefusedByHostError(
-        f"{place} refused the connection or cannot be reached.", why=_short(problem), do=_CHECK_ADDRESS
+        say("{place} refused the connection or cannot be reached.", place=place), why=_short(problem), do=_CHECK_ADDRESS
     )
 
 
@@ -154,26 +181,34 @@ def _handshake(call: Call, problem: BaseException) -> TransportError:
     place = call.address.place
     if _is_timeout(problem):
         return ConnectTimeoutError(
-            f"{place} did not finish the TLS handshake within {_rounded(call.connect_timeout)} seconds.",
+            say(
+                "{place} did not finish the TLS handshake within {seconds} seconds.",
+                place=place,
+                seconds=_rounded(call.connect_timeout),
+            ),
             do=_CHECK_ADDRESS,
         )
     for cause in _causes(problem):
         if isinstance(cause, ssl.SSLCertVerificationError):
-            what = f"The certificate of {place} is not trusted."
+            what = say("The certificate of {place} is not trusted.", place=place)
             return TlsError(what, why=_sentence(cause.verify_message), do=_check_ca(call))
         if isinstance(cause, ssl.SSLError) and cause.reason in _NOT_TLS:
-            do = "Check the host and the port of the address."
+            do: str = say("Check the host and the port of the address.")
             if _is_own(call.address.host):  # nobody is to be asked to send the key over the internet in clear
-                do += " A server of your own without TLS is written with http://."
-            return TlsError(f"{place} does not speak TLS.", why=_sentence(cause.reason), do=do)
-    return TlsError(f"The TLS handshake with {place} failed.", why=_short(problem), do=_check_ca(call))
+                do = together(do, say("A server of your own without TLS is written with http://."))
+            return TlsError(say("{place} does not speak TLS.", place=place), why=_sentence(cause.reason), do=do)
+    return TlsError(say("The TLS handshake with {place} failed.", place=place), why=_short(problem), do=_check_ca(call))
 
 
 def _check_ca(call: Call) -> str:
     if not call.ca_source:
         return _CHECK_CA
-    over = "" if call.ca_source == CA_SETTING else " ca_file in the settings goes over it."
-    return _CHECK_GIVEN_CA.format(source=call.ca_source) + over
+    check = say(
+        "Check whether {source} holds the authority that this computer meets here (a company proxy or a virus scanner "
+        "may have changed it), this computer's date, and the address.",
+        source=call.ca_source,
+    )
+    return check if call.ca_source == CA_SETTING else together(check, say("ca_file in the settings goes over it."))
 
 
 def _is_own(host: str) -> bool:
@@ -183,11 +218,11 @@ def _is_own(host: str) -> bool:
 def _not_begun(problem: BaseException) -> TransportError:
     if any(isinstance(cause, ssl.SSLError) for cause in _causes(problem)) or isinstance(problem, OSError):
         return TlsError(
-            "The CA certificates could not be read.",
+            say("The CA certificates could not be read."),
             why=_short(problem),
-            do="Check ca_file in the settings and REQUESTS_CA_BUNDLE: it must be a file in PEM format.",
+            do=say("Check ca_file in the settings and REQUESTS_CA_BUNDLE: it must be a file in PEM format."),
         )
-    return TransportError("The request could not be built.", why=_short(problem), do=_CHECK_ADDRESS)
+    return TransportError(say("The request could not be built."), why=_short(problem), do=_CHECK_ADDRESS)
 
 
 def _is_timeout(problem: BaseException) -> bool:

@@ -12,9 +12,10 @@ import requests.utils
 
 from ..addresses import Address
 from ..errors import ProxyFailedError, TlsError
+from ..sentences import Sentence, say
 from ..settings.store import Settings
 
-CA_SETTING = "ca_file in the settings"
+CA_SETTING = say("ca_file in the settings")
 _CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")  # in requests' own order
 _OPENSSL_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")  # heeded by OpenSSL and Python, which pass over dead paths
 _PROXY_SCHEMES = ("http", "https")
@@ -46,9 +47,9 @@ def proxy_place(proxy: str) -> str:
 def _proxy(address: Address, settings: Settings) -> str:
     if settings.proxy == "none" or requests.utils.should_bypass_proxies(address.origin, no_proxy=None):
         return ""
-    source, proxy = "proxy in the settings", settings.proxy
+    source, proxy = say("proxy in the settings"), settings.proxy
     if not proxy:
-        source = f"{address.scheme.upper()}_PROXY or ALL_PROXY in the environment"
+        source = say("{scheme}_PROXY or ALL_PROXY in the environment", scheme=address.scheme.upper())
         proxy = requests.utils.select_proxy(address.origin, getproxies()) or ""
     if not proxy:
         return ""
@@ -64,27 +65,35 @@ def _proxy(address: Address, settings: Settings) -> str:
         return proxy
     if usable and parts.scheme.lower().startswith("socks"):
         raise ProxyFailedError(
-            f"A SOCKS proxy is set ({proxy_place(proxy)}), but only HTTP proxies are used here.",
-            do=f"Give the HTTP port of the same proxy program: {source}, for example http://127.0.0.1:7890.",
+            say("A SOCKS proxy is set ({proxy}), but only HTTP proxies are used here.", proxy=proxy_place(proxy)),
+            do=say(
+                "Give the HTTP port of the same proxy program: {source}, for example http://127.0.0.1:7890.",
+                source=source,
+            ),
         )
     raise ProxyFailedError(
-        "The proxy's address cannot be used.", do=f"Mend {source}: it should look like http://127.0.0.1:7890."
+        say("The proxy's address cannot be used."),
+        do=say("Mend {source}: it should look like http://127.0.0.1:7890.", source=source),
     )
 
 
 def _ca(settings: Settings) -> tuple[str, str]:
     """The path, and which setting or variable named it."""
     candidates = [(CA_SETTING, settings.ca_file)]
-    candidates += [(f"{name} in the environment", os.environ.get(name, "")) for name in _CA_VARIABLES]
+    candidates += [(_from_environment(name), os.environ.get(name, "")) for name in _CA_VARIABLES]
     for source, path in candidates:
         if path and os.path.exists(path):
             return path, source
         if path:
             raise TlsError(
-                f"There is no CA certificate file at the path that {source} names.",
-                do=f"Mend {source}, or remove it to use the usual certificates.",
+                say("There is no CA certificate file at the path that {source} names.", source=source),
+                do=say("Mend {source}, or remove it to use the usual certificates.", source=source),
             )
     for name in _OPENSSL_VARIABLES:
         if os.path.exists(path := os.environ.get(name, "")):
-            return path, f"{name} in the environment"
+            return path, _from_environment(name)
     return certifi.where(), ""
+
+
+def _from_environment(name: str) -> Sentence:
+    return say("{name} in the environment", name=name)

@@ -16,6 +16,7 @@ import urllib3.exceptions
 
 from ..addresses import Address, parse
 from ..errors import AnswerLostError, DownloadError, HunyuanError, TooLargeError
+from ..sentences import say
 from ..settings.store import Settings
 from .address_guard import AddressGuard
 from .decompression import CODINGS, leniently, unpacked
@@ -224,16 +225,20 @@ def _over(call: Call) -> HunyuanError:
     if not call.is_download:
         return answer_too_large(call)
     return TooLargeError(
-        f"The file at {call.address.host} is larger than {call.max_bytes / 2**20:.0f} MiB.",
-        why="Downloads are capped against files that fill memory.",
-        do="Open the link in a browser if you trust it.",
+        say("The file at {host} is larger than {size:.0f} MiB.", host=call.address.host, size=call.max_bytes / 2**20),
+        why=say("Downloads are capped against files that fill memory."),
+        do=say("Open the link in a browser if you trust it."),
     )
 
 
 def _packed_oddly(call: Call, coding: str) -> HunyuanError:
     return DownloadError(
-        f"{call.address.place} sent the file packed as {coding[:40]!r}, which was not asked for.",
-        do="Try again; report it if it stays so.",
+        say(
+            "{place} sent the file packed as {coding!r}, which was not asked for.",
+            place=call.address.place,
+            coding=coding[:40],
+        ),
+        do=say("Try again; report it if it stays so."),
     )
 
 

@@ -17,6 +17,7 @@ from enum import Enum
 from typing import Any, Protocol, TypeVar
 
 from ..errors import ConnectTimeoutError
+from ..sentences import say
 from .closing import PATIENCE
 from .limiter import Clock
 
@@ -99,7 +100,9 @@ class Waiting:
         """It is not run any more, if it has not begun; whoever waits for it is told."""
         if self.begin():
             self._future.set_exception(
-                ConnectTimeoutError(f"Nothing was sent: {why}.", why="Earlier calls of this kind hang.")
+                ConnectTimeoutError(
+                    say("Nothing was sent: {why}.", why=why), why=say("Earlier calls of this kind hang.")
+                )
             )
 
 
@@ -129,7 +132,7 @@ class Workers:
         if self._has_thread():
             self._calls.put(run)
         else:
-            waiting.give_up("the system gives this process no thread")
+            waiting.give_up(say("the system gives this process no thread"))
         return future, waiting
 
     def _has_thread(self) -> bool:
@@ -186,7 +189,7 @@ class ThreadLoop:
         """As `remote`, from any thread."""
         future, waiting = self._long[pool].submit(work, *arguments)
         if not future.done():
-            why = f"no thread was free within {pool.patience:g} s"
+            why = say("no thread was free within {seconds:g} s", seconds=pool.patience)
             self._loop.call_soon_threadsafe(self._later, pool.patience, future, lambda: waiting.give_up(why))
         return future
 

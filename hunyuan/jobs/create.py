@@ -15,6 +15,7 @@ from ..errors import (
 )
 from ..journal.records import TaskRow
 from ..models import TaskStatus
+from ..sentences import say
 from .background_loop import Pool
 from .handle import Phase
 from .job import Job
@@ -81,14 +82,19 @@ async def _not_accepted(job: Job, reserved: Reserved, error: HunyuanError) -> Ag
         return Again(0.0 if isinstance(error, RateLimitedError) else decision.delay)
     if decision.next is Next.UNKNOWN:
         raise BillingUnknownError(
-            f"The create was sent, but its answer is lost: {error.what}",
+            say("The create was sent, but its answer is lost: {what}", what=error.what),
             why=error.why,
-            do="Look at your usage at the gateway; running again sends it anew.",
+            do=say("Look at your usage at the gateway; running again sends it anew."),
         ) from None
     if isinstance(error, InputUnreachableError):
         await job.forget_inputs()
     if isinstance(error, OutOfCreditsError):
-        error = error.but(do=f"Top up the account at the gateway; this task costs {reserved.request.credits} credits.")
+        error = error.but(
+            do=say(
+                "Top up the account at the gateway; this task costs {credits} credits.",
+                credits=reserved.request.credits,
+            )
+        )
     raise error.but(money=Money.NOT_SPENT)
 
 

@@ -17,6 +17,7 @@ from ..errors import (
 from ..journal.records import TaskRow
 from ..limits import GIVEN_UP_AFTER, MOST_PIXELS
 from ..models import StoredImage
+from ..sentences import say, together
 from .background_loop import Pool
 from .handle import Decoded, Phase
 from .job import Job
@@ -34,7 +35,7 @@ async def fetch(job: Job, finished: Finished) -> Stored:
     Links beyond what a task may have stay in the row: nothing of them is fetched."""
     job.phase = Phase.DOWNLOADING
     if not finished.images:
-        raise LinkDeadError("The gateway gives no link to this task's image any more.", task_id=job.known_id)
+        raise LinkDeadError(say("The gateway gives no link to this task's image any more."), task_id=job.known_id)
     wanted = finished.images[: job.tools.most_images(finished.row.model)]
     try:
         got = await asyncio.gather(*(_fetch_one(job, finished.row, k, url) for k, url in enumerate(wanted)))
@@ -97,8 +98,8 @@ async def _fetch_one(job: Job, row: TaskRow, index: int, url: str) -> tuple[Stor
             tries = 1 if isinstance(error, NotAnImageError) else ALONE_TRIES
             if decision.next is not Next.AGAIN or (not job.handles and seen.total() >= tries):
                 if isinstance(error, LinkDeadError):
-                    again = "Run the node again while the task is young: it asks the gateway for the link anew."
-                    do = f"{again} For a new image instead, for new credits, turn reuse off."
+                    again = say("Run the node again while the task is young: it asks the gateway for the link anew.")
+                    do = together(again, say("For a new image instead, for new credits, turn reuse off."))
                     raise error.but(do=do) from error.__cause__
                 raise
             await job.clock.sleep(decision.delay)
@@ -128,7 +129,7 @@ def _download(job: Job, row: TaskRow, index: int, url: str) -> tuple[StoredImage
         do, rejected = error.do, data or (error.body if isinstance(error, NotAnImageError) else b"")
         if rejected:
             kept = tools.results.keep_rejected(row.storage_id, index, rejected, tools.settings().redact)
-            do = f"{do} The bytes are kept for a look in {kept}.".strip()
+            do = together(do, say("The bytes are kept for a look in {place}.", place=kept))
         raise error.but(task_id=row.storage_id, do=do) from error.__cause__
     link = "" if url.startswith("data:") else url
     stored = tools.results.store(row.storage_id, index, data, decoded.mime, link)

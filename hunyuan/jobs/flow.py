@@ -14,6 +14,7 @@ from ..errors import UnknownTaskError
 from ..journal.record_errors import error_of_row
 from ..journal.records import TaskRow
 from ..models import TaskState
+from ..sentences import say
 from .create import create
 from .fetch import fetch, keep_inline, load
 from .handle import Phase
@@ -102,7 +103,7 @@ async def _find_by_id(job: Job, task_id: str) -> Accepted:
     blocking, journal, status = job.background.blocking, job.tools.journal, None
     row = await blocking(journal.by_task_id, task_id) or await blocking(journal.get, task_id)
     if row is not None and not row.is_for(job.context.user):
-        raise UnknownTaskError("This user has no such task.", status=404, task_id=task_id)
+        raise UnknownTaskError(say("This user has no such task."), status=404, task_id=task_id)
     if row is None:
         status = await ask(job, task_id)
         job.keep_answer(status)

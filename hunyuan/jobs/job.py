@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from ..errors import HunyuanError, JournalError, Money, RateLimitedError, TaskFailedError
 from ..limits import MOST_IMAGES
 from ..models import GenerationRequest, ResolvedImage, TaskState, TaskStatus
+from ..sentences import say
 from .background_loop import BackgroundLoop
 from .closing import Closing
 from .durations import PRIOR, Durations
@@ -218,7 +219,7 @@ class Job:
     def start_over(self, *, reuse: bool) -> None:
         """The task no longer exists; the request begins from the start."""
         if not isinstance(self.wanted, Requested):
-            raise TaskFailedError("This task was taken back before it was sent.", money=Money.NOT_SPENT)
+            raise TaskFailedError(say("This task was taken back before it was sent."), money=Money.NOT_SPENT)
         self.wanted = replace(self.wanted, reuse=self.wanted.reuse and reuse)
         self.row, self.answered, self.task_id, self.created_at = None, None, None, None
         self.paid, self.phase = False, Phase.LOOKING

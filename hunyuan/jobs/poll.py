@@ -12,6 +12,7 @@ from ..journal.record_errors import error_of_row
 from ..journal.records import TaskRow
 from ..limits import MOST_LINKS, SLOT_PATIENCE
 from ..models import TaskState, TaskStatus
+from ..sentences import say, together
 from .background_loop import Pool
 from .handle import Phase
 from .job import Job
@@ -131,8 +132,8 @@ def _check_gateway(job: Job, row: TaskRow | None) -> None:
     base_url = job.tools.settings().base_url
     if row is not None and row.base_url and row.base_url != base_url:
         raise SettingsError(
-            f"This task was created at {row.base_url}; the base URL is {base_url} now.",
-            do="Set the base URL back to collect it.",
+            say("This task was created at {its}; the base URL is {base_url} now.", its=row.base_url, base_url=base_url),
+            do=say("Set the base URL back to collect it."),
             money=Money.UNTOUCHED,
             task_id=row.task_id,
         )
@@ -151,15 +152,15 @@ async def _told(job: Job, row: TaskRow | None, error: HunyuanError, then: Next, 
         return error
     if _how_known(job, row) is Known.AS_ANOTHER_KEYS:
         return AuthenticationError(
-            "The gateway does not give this task to the API key that is set: it was created with another one.",
-            do="Set that key again to collect it.",
+            say("The gateway does not give this task to the API key that is set: it was created with another one."),
+            do=say("Set that key again to collect it."),
             task_id=row.task_id,
         )
     if then is Next.REPORT:
-        again = "Run the same again later: it asks for this task once more, at no cost."
+        again = say("Run the same again later: it asks for this task once more, at no cost.")
         return error.but(
-            why=f"It accepted it {ago(age)} ago. {error.why}",
-            do=f"{again} For a new image instead, for new credits, turn reuse off.",
+            why=together(say("It accepted it {age} ago.", age=ago(age)), error.why),
+            do=together(again, say("For a new image instead, for new credits, turn reuse off.")),
             money=Money.MAYBE_SPENT,
         )
     if not row.urls:  # else its link is known and may still work

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from ..errors import HunyuanError, JournalError, ShuttingDownError
 from ..journal.records import Limits, RunContext, TaskRow
 from ..models import GenerationRequest, ImageInput, check_task_id
+from ..sentences import say
 from .flow import run
 from .handle import Handle, Phase
 from .job import Job, Options, Tools
@@ -124,7 +125,9 @@ class TaskRunner:
             return False
         for handle in handles:
             handle.fail(
-                ShuttingDownError("ComfyUI is shutting down.", do="Nothing was sent. Run again after the start.")
+                ShuttingDownError(
+                    say("ComfyUI is shutting down."), do=say("Nothing was sent. Run again after the start.")
+                )
             )
         return True
 

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection, Engine
 
+from ..sentences import Sentence
+
 
 class HasTime(Protocol):
     """The part of the clock that the journal needs."""
@@ -69,7 +71,7 @@ class Backend(ABC):
         """
 
     @abstractmethod
-    def explain(self, failure: BaseException) -> tuple[str, str]:
+    def explain(self, failure: BaseException) -> tuple[Sentence, Sentence]:
         """Why it failed, and what to do: one sentence each, without secrets."""
 
     def enter(self, worker_id: str) -> None:  # noqa: B027 - optional

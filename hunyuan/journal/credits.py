@@ -8,6 +8,7 @@ from sqlalchemy import Connection, func, select, text
 
 from ..errors import CreditLimitError
 from ..models import TaskState
+from ..sentences import Sentence, say
 from .records import CreditTotals, Limits
 from .tables import tasks
 
@@ -49,20 +50,28 @@ def check_limits(
     """
     if limits.credits_per_day:
         today = credit_totals(connection, account=account, day=datetime.date.fromtimestamp(now))
-        _check("today", "credit_limit_per_day", limits.credits_per_day, today, wanted, waiting)
+        _check(say("today"), "credit_limit_per_day", limits.credits_per_day, today, wanted, waiting)
     if limits.credits_per_session:
         used = credit_totals(connection, session=session)
-        _check("in this session", "credit_limit_per_session", limits.credits_per_session, used, wanted, waiting)
+        _check(say("in this session"), "credit_limit_per_session", limits.credits_per_session, used, wanted, waiting)
 
 
-def _check(period: str, setting: str, limit: int, used: CreditTotals, wanted: int, waiting: int) -> None:
+def _check(period: Sentence, setting: str, limit: int, used: CreditTotals, wanted: int, waiting: int) -> None:
     counted = used.spent + used.maybe
     if counted + waiting + wanted <= limit:
         return
-    maybe = f" (of these {used.maybe} may have been billed)" if used.maybe else ""
+    maybe = say(" (of these {n} may have been billed)", n=used.maybe) if used.maybe else ""
     raise CreditLimitError(
-        f"{wanted} credits more would pass the limit of {limit} credits {period}: "
-        f"{counted} are counted already{maybe}" + (f", {waiting} wait to be sent." if waiting else "."),
-        why=f"The setting {setting} refuses it before anything is sent.",
-        do=f"Raise {setting} in the settings (0 = no limit), or wait for the next period.",
+        say(
+            "{wanted} credits more would pass the limit of {limit} credits {period}: "
+            "{counted} are counted already{maybe}{waiting}.",
+            wanted=wanted,
+            limit=limit,
+            period=period,
+            counted=counted,
+            maybe=maybe,
+            waiting=say(", {n} wait to be sent", n=waiting) if waiting else "",
+        ),
+        why=say("The setting {setting} refuses it before anything is sent.", setting=setting),
+        do=say("Raise {setting} in the settings (0 = no limit), or wait for the next period.", setting=setting),
     )

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..errors import JournalError, Money
+from ..sentences import say
 from .backend import Backend, HasTime, Writing
 from .tables import VERSION, NewerSchemaError
 
@@ -147,9 +148,16 @@ class Database:
         self, backend: Backend, verb: str, failure: BaseException, money: Money, task_id: str | None
     ) -> JournalError:
         if isinstance(failure, NewerSchemaError):
-            why = f"Its schema has version {failure.args[0]}; this version of the pack knows up to {VERSION}."
-            do = "Update Hunyuan Image 3, or set another journal."
+            why = say(
+                "Its schema has version {version}; this version of the pack knows up to {known}.",
+                version=failure.args[0],
+                known=VERSION,
+            )
+            do = say("Update Hunyuan Image 3, or set another journal.")
         else:
             why, do = backend.explain(failure)
-        what = f"The journal {backend.name} could not be {verb}."
+        if verb == "read":
+            what = say("The journal {name} could not be read.", name=backend.name)
+        else:
+            what = say("The journal {name} could not be written.", name=backend.name)
         return JournalError(what, why=why, do=do, money=money, task_id=task_id)

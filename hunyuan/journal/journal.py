@@ -23,6 +23,7 @@ from sqlalchemy import Connection, TextClause, select
 from ..errors import JournalError, Money
 from ..limits import CREDITS_PER_TASK, LONGEST_RETRY_AFTER, SLOT_PATIENCE
 from ..models import GenerationRequest, StoredImage, TaskState, check_task_id
+from ..sentences import Sentence, say
 from ..task_ids import check_given_id
 from . import statements as sql
 from .credits import check_limits
@@ -351,7 +352,8 @@ class Journal:
         try:
             self._pending_ids.flush(self.mark_submitted)
         except OSError as failure:
-            raise self._folder_fails("The task ids kept in {} cannot be read.", failure, Money.UNTOUCHED) from failure
+            what = say("The task ids kept in {folder} cannot be read.", folder=self._db.directory)
+            raise _folder_fails(what, failure, Money.UNTOUCHED) from failure
 
         def orphans(connection: Connection, now: float) -> Sequence[str]:
             return connection.execute(sql.ORPHANS, {"living": self._living(connection, now)}).scalars().all()
@@ -462,16 +464,8 @@ class Journal:
             self._pending_ids.make_room(ids)
         except OSError as failure:
             if failure.errno in _NO_ROOM:
-                what = "There is no room for task ids in {}."
-                raise self._folder_fails(what, failure, Money.NOT_SPENT) from failure
-
-    def _folder_fails(self, what: str, failure: OSError, money: Money) -> JournalError:
-        return JournalError(
-            what.format(self._db.directory),
-            why=f"{failure.strerror or type(failure).__name__}.",
-            do="Check the folder, its rights and its free space, then run again.",
-            money=money,
-        )
+                what = say("There is no room for task ids in {folder}.", folder=self._db.directory)
+                raise _folder_fails(what, failure, Money.NOT_SPENT) from failure
 
     def _living(self, connection: Connection, now: float) -> list[str]:
         return [self.workers.me, *self.workers.others(connection, now)]
@@ -559,3 +553,12 @@ def _pause_left(connection: Connection, account: str, now: float) -> float:
 
 def _text(text: str) -> str:
     return storable(text[:_MAX_ERROR_TEXT])
+
+
+def _folder_fails(what: Sentence, failure: OSError, money: Money) -> JournalError:
+    return JournalError(
+        what,
+        why=say("{reason}.", reason=failure.strerror or type(failure).__name__),
+        do=say("Check the folder, its rights and its free space, then run again."),
+        money=money,
+    )

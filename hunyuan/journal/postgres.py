@@ -12,6 +12,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
 
 from ..errors import JournalError
+from ..sentences import Sentence, say
 from ..settings.url_secrets import url_secrets
 from .backend import Backend, Writing, driver_words
 from .tables import bring_up
@@ -35,20 +36,26 @@ _SESSION = "; ".join(
         "SELECT set_config(name, 'force_generic_plan', false) FROM pg_settings WHERE name = 'plan_cache_mode'",
     ]
 )
-_SETTING = "HUNYUAN_JOURNAL_URL (setting journal_url)"
-_EXAMPLE = 'Use "postgresql+psycopg://user:password@host:5432/database", or leave it empty for the embedded journal.'
+_SETTING = say("HUNYUAN_JOURNAL_URL (setting journal_url)")
+_EXAMPLE = say(
+    'Use "postgresql+psycopg://user:password@host:5432/database", or leave it empty for the embedded journal.'
+)
 
 # By the first characters of SQLSTATE (PostgreSQL's documentation, appendix A).
 _WHY = (
-    ("28", "The server refused the user or the password.", f"Check {_SETTING}."),
-    ("3D000", "The server has no such database.", "Create it (createdb), or correct the name in the URL."),
-    ("25006", "The database is read-only.", "Point the journal at the primary server, not at a replica."),
-    ("42501", "The database user may not write there.", "Grant it the rights on the database's schema public."),
-    ("53100", "The server's disk is full.", "Free some space on the database server, then run again."),
-    ("53300", "The server has no free connection.", "Raise its max_connections, then run again."),
-    ("57P", "The server is starting, stopping or was stopped.", "Wait until it is back, then run again."),
-    ("55P03", "Another worker keeps the journal locked.", "Run again."),
-    ("57014", "The server did not answer in time.", "Look at the server's load, then run again."),
+    ("28", say("The server refused the user or the password."), say("Check {setting}.", setting=_SETTING)),
+    ("3D000", say("The server has no such database."), say("Create it (createdb), or correct the name in the URL.")),
+    ("25006", say("The database is read-only."), say("Point the journal at the primary server, not at a replica.")),
+    (
+        "42501",
+        say("The database user may not write there."),
+        say("Grant it the rights on the database's schema public."),
+    ),
+    ("53100", say("The server's disk is full."), say("Free some space on the database server, then run again.")),
+    ("53300", say("The server has no free connection."), say("Raise its max_connections, then run again.")),
+    ("57P", say("The server is starting, stopping or was stopped."), say("Wait until it is back, then run again.")),
+    ("55P03", say("Another worker keeps the journal locked."), say("Run again.")),
+    ("57014", say("The server did not answer in time."), say("Look at the server's load, then run again.")),
 )
 
 
@@ -58,7 +65,7 @@ class PostgresBackend(Backend):
     def __init__(self, url: str) -> None:
         self._url, self._secrets = _read_url(url), url_secrets(url)
         # Without the query: the driver takes passwords there too.
-        self.name = f"at {self._url.set(query={}).render_as_string(hide_password=True)}"
+        self.name = say("at {url}", url=self._url.set(query={}).render_as_string(hide_password=True))
 
     def open(self) -> Engine:
         engine = _engine(self._url)
@@ -92,17 +99,18 @@ class PostgresBackend(Backend):
         engine.dispose()  # the server was restarted: the other connections are cut too
         return True
 
-    def explain(self, failure: BaseException) -> tuple[str, str]:
+    def explain(self, failure: BaseException) -> tuple[Sentence, Sentence]:
         if isinstance(failure, ImportError):
-            return "Its driver psycopg is not installed.", 'Install "psycopg[binary]" into ComfyUI\'s Python.'
+            return say("Its driver psycopg is not installed."), say('Install "psycopg[binary]" into ComfyUI\'s Python.')
         words = self._masked(driver_words(failure))
         state = getattr(getattr(failure, "orig", None), "sqlstate", None) or _state_of(words)
         for start, why, do in _WHY:
             if state.startswith(start):
                 return why, do
         if isinstance(failure, (OperationalError, InterfaceError)):
-            return f"The server cannot be reached: {words}.", "Check that it runs and that the URL names it."
-        return f"PostgreSQL said: {words}.", f"Check {_SETTING}."
+            why = say("The server cannot be reached: {words}.", words=words)
+            return why, say("Check that it runs and that the URL names it.")
+        return say("PostgreSQL said: {words}.", words=words), say("Check {setting}.", setting=_SETTING)
 
     def _masked(self, words: str) -> str:
         for secret in self._secrets:
@@ -143,17 +151,24 @@ def _engine(url: URL) -> Engine:
 def _read_url(url: str) -> URL:
     if url.count("@") > 1:  # what stands behind the first would count as the host, and be shown and looked up as one
         raise JournalError(
-            f"{_SETTING} has more than one @, so that nobody can tell where its password ends.",
-            do="Write @ : / % ? in user and password as %40 %3A %2F %25 %3F.",
+            say("{setting} has more than one @, so that nobody can tell where its password ends.", setting=_SETTING),
+            do=say("Write @ : / % ? in user and password as %40 %3A %2F %25 %3F."),
         )
     try:
         read = make_url(url)
     except (ArgumentError, ValueError):
-        raise JournalError(f"{_SETTING} cannot be read as a database URL.", do=_EXAMPLE) from None
+        raise JournalError(say("{setting} cannot be read as a database URL.", setting=_SETTING), do=_EXAMPLE) from None
     if read.drivername == "postgresql":
         read = read.set(drivername="postgresql+psycopg")
     if read.drivername != "postgresql+psycopg":
-        raise JournalError(f"{_SETTING} names the database {read.drivername!r}, which is not supported.", do=_EXAMPLE)
+        raise JournalError(
+            say(
+                "{setting} names the database {drivername!r}, which is not supported.",
+                setting=_SETTING,
+                drivername=read.drivername,
+            ),
+            do=_EXAMPLE,
+        )
     return read
 
 

@@ -17,6 +17,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from ..errors import JournalError
+from ..sentences import Sentence, say
 from .backend import Backend, HasTime, Writing, driver_words
 from .filelock import FileLocks
 from .salvage import rescue, set_aside
@@ -26,17 +27,36 @@ from .wal import why_not_wal
 
 # By SQLite's primary result codes (sqlite.org/rescode.html); Python before 3.11 gives only the words.
 _WHY = (
-    ("database or disk is full", "The disk is full.", "Free some space, then run again."),
-    ("readonly", "The file or its folder is read-only.", "Give ComfyUI's user the right to write there."),
-    ("unable to open", "The file cannot be opened or created.", "Check that the folder exists and may be written."),
+    ("database or disk is full", say("The disk is full."), say("Free some space, then run again.")),
+    ("readonly", say("The file or its folder is read-only."), say("Give ComfyUI's user the right to write there.")),
+    (
+        "unable to open",
+        say("The file cannot be opened or created."),
+        say("Check that the folder exists and may be written."),
+    ),
     (
         "locked",
-        "Another program keeps it locked, or it lies on a drive that cannot lock files (some network drives).",
-        "Close the program that has the file open. For such a drive, set HUNYUAN_JOURNAL_URL to a local SQLite file.",
+        say("Another program keeps it locked, or it lies on a drive that cannot lock files (some network drives)."),
+        say(
+            "Close the program that has the file open. "
+            "For such a drive, set HUNYUAN_JOURNAL_URL to a local SQLite file."
+        ),
     ),
-    ("disk i/o error", "The disk refused (an input/output error, or full).", "Check the disk and its free space."),
-    ("malformed", "The file is damaged and could not be set aside.", "Stop other ComfyUIs that use it, restart."),
-    ("not a database", "The file is damaged and could not be set aside.", "Stop other ComfyUIs that use it, restart."),
+    (
+        "disk i/o error",
+        say("The disk refused (an input/output error, or full)."),
+        say("Check the disk and its free space."),
+    ),
+    (
+        "malformed",
+        say("The file is damaged and could not be set aside."),
+        say("Stop other ComfyUIs that use it, restart."),
+    ),
+    (
+        "not a database",
+        say("The file is damaged and could not be set aside."),
+        say("Stop other ComfyUIs that use it, restart."),
+    ),
 )
 
 
@@ -195,14 +215,15 @@ class SqliteBackend(Backend):
                 self._set_aside()
         return True
 
-    def explain(self, failure: BaseException) -> tuple[str, str]:
+    def explain(self, failure: BaseException) -> tuple[Sentence, Sentence]:
         if isinstance(failure, OSError):
-            return f"{failure.strerror or type(failure).__name__}.", "Check the folder, its rights and its free space."
+            why = say("{reason}.", reason=failure.strerror or type(failure).__name__)
+            return why, say("Check the folder, its rights and its free space.")
         words = driver_words(failure)
         for sign, why, do in _WHY:
             if sign in words.lower():
                 return why, do
-        return f"SQLite said: {words}.", "If it stays, move the file away: a new one is begun."
+        return say("SQLite said: {words}.", words=words), say("If it stays, move the file away: a new one is begun.")
 
     def enter(self, worker_id: str) -> None:
         self._locks.take(worker_id)
@@ -227,8 +248,8 @@ def _path(directory: Path, url: str) -> Path:
         database = None
     if not database or database == ":memory:":
         raise JournalError(
-            "HUNYUAN_JOURNAL_URL (setting journal_url) names no file.",
-            do='Leave it empty for the embedded journal, or use "sqlite:////absolute/path/journal.sqlite3".',
+            say("HUNYUAN_JOURNAL_URL (setting journal_url) names no file."),
+            do=say('Leave it empty for the embedded journal, or use "sqlite:////absolute/path/journal.sqlite3".'),
         )
     return Path(database)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from ..errors import SettingsError
+from ..sentences import say
 
 _LONGEST = 1024  # characters
 _INVISIBLE = re.compile(r"[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
@@ -25,7 +26,7 @@ _BEFORE = (
 )
 _SHORTENED = re.compile(r"\*{3}|\.{3}|[\u2026\u2022\u25cf\u00b7]")
 _START = "aio_"  # of the gateway's keys (vendor's docs)
-_AGAIN = "Copy the key again, all of it and nothing else."
+_AGAIN = say("Copy the key again, all of it and nothing else.")
 
 
 def clean_key(text: str) -> str:
@@ -34,9 +35,9 @@ def clean_key(text: str) -> str:
     while key != (less := _without_words(key)):
         key = _bare(less)
     if re.fullmatch(rf"bearer|{_NAME}", key, re.IGNORECASE):
-        raise SettingsError("it is only the word that stands before a key.", do=_AGAIN)
+        raise SettingsError(say("it is only the word that stands before a key."), do=_AGAIN)
     if key.count(_START) > 1:
-        raise SettingsError("it holds two keys.", do="Copy one of them.")
+        raise SettingsError(say("it holds two keys."), do=say("Copy one of them."))
     return _checked(key)
 
 
@@ -65,23 +66,23 @@ def _without_words(text: str) -> str:
 
 
 def _checked(key: str) -> str:
-    reason = ""
+    reason: str = ""
     if len(key) > _LONGEST:
-        reason = f"expected at most {_LONGEST} characters, got {len(key)}."
+        reason = say("expected at most {most} characters, got {count}.", most=_LONGEST, count=len(key))
     elif _SHORTENED.search(key):
-        reason = "it is shortened: dots or stars stand for a part of it."
+        reason = say("it is shortened: dots or stars stand for a part of it.")
     elif "\n" in key or "\r" in key:
-        reason = "it holds a line break, and what of it is the key cannot be told."
+        reason = say("it holds a line break, and what of it is the key cannot be told.")
     elif "://" in key:
-        reason = "it is an address and no key."
+        reason = say("it is an address and no key.")
     elif " " in key:
-        reason = "it holds a blank, and what of it is the key cannot be told."
+        reason = say("it holds a blank, and what of it is the key cannot be told.")
     elif any(character in _QUOTES for character in key):
-        reason = "it holds a quote."
+        reason = say("it holds a quote.")
     elif not key.isascii():
-        reason = "it holds a character outside ASCII."
+        reason = say("it holds a character outside ASCII.")
     elif not key.isprintable():
-        reason = "it holds a control character."
+        reason = say("it holds a control character.")
     if reason:
         raise SettingsError(reason, do=_AGAIN)
     return key

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from .. import addresses
 from ..errors import SettingsError, UnsafeAddressError
+from ..sentences import say
 from .pasted_keys import clean_key, clean_secret
 
 Rule = Callable[[Any], Any]
@@ -34,14 +35,18 @@ def without_user(address: str) -> str:
 
 def _text(value: Any, longest: int = 4096) -> str:
     if not isinstance(value, str):
-        raise SettingsError(f"expected a text, got {type(value).__name__}.")
+        raise SettingsError(say("expected a text, got {got}.", got=type(value).__name__))
     text = value.strip()
     if len(text) > longest:
-        raise SettingsError(f"expected at most {longest} characters, got {len(text)}.")
+        raise SettingsError(say("expected at most {most} characters, got {count}.", most=longest, count=len(text)))
     if any(ord(character) < 32 or ord(character) == 127 for character in text):
-        raise SettingsError("it holds a line break or another control character.", do="Paste it without line breaks.")
+        raise SettingsError(
+            say("it holds a line break or another control character."), do=say("Paste it without line breaks.")
+        )
     if any(0xD800 <= ord(character) <= 0xDFFF for character in text):
-        raise SettingsError("it holds half of a character, which no file can hold.", do="Type or copy it again.")
+        raise SettingsError(
+            say("it holds half of a character, which no file can hold."), do=say("Type or copy it again.")
+        )
     return text
 
 
@@ -55,7 +60,7 @@ def _key(clean: Callable[[str], str]) -> Rule:
 
     def rule(value: Any) -> str:
         if not isinstance(value, str):
-            raise SettingsError(f"expected a text, got {type(value).__name__}.")
+            raise SettingsError(say("expected a text, got {got}.", got=type(value).__name__))
         return clean(value)
 
     return rule
@@ -65,7 +70,14 @@ def _whole(least: int, most: int) -> Rule:
     def rule(value: Any) -> int:
         number = int(value) if isinstance(value, str) and re.fullmatch(r"\s*-?\d{1,18}\s*", value) else value
         if isinstance(number, bool) or not isinstance(number, int) or not least <= number <= most:
-            raise SettingsError(f"expected a whole number from {least} to {most}, got {_brief(value)}.")
+            raise SettingsError(
+                say(
+                    "expected a whole number from {least} to {most}, got {got}.",
+                    least=least,
+                    most=most,
+                    got=_brief(value),
+                )
+            )
         return number
 
     return rule
@@ -76,7 +88,7 @@ def _one_of(*allowed: str) -> Rule:
         for word in allowed:
             if isinstance(value, str) and value.strip().lower() == word.lower():
                 return word
-        raise SettingsError(f"expected one of {', '.join(allowed)}, got {_brief(value)}.")
+        raise SettingsError(say("expected one of {choices}, got {got}.", choices=", ".join(allowed), got=_brief(value)))
 
     return rule
 
@@ -95,7 +107,9 @@ def _address(value: Any) -> str:
         addresses.parse(text)
     except UnsafeAddressError as problem:
         shown = without_user(text)[:100]
-        raise SettingsError(f"expected an address such as https://host.example, got {shown!r}. {problem.why}") from None
+        raise SettingsError(
+            say("expected an address such as https://host.example, got {shown!r}. {why}", shown=shown, why=problem.why)
+        ) from None
     return text
 
 
@@ -103,7 +117,9 @@ def _base_url(value: Any) -> str:
     text = _address(value)
     parts = urlsplit(text)
     if parts.query or parts.fragment:
-        raise SettingsError("expected an address without query or fragment.", do="Write it as https://apiin.one.")
+        raise SettingsError(
+            say("expected an address without query or fragment."), do=say("Write it as https://apiin.one.")
+        )
     path = re.sub(r"/api(/v1)?/*$", "", parts.path.rstrip("/"))  # pasted from the vendor's examples
     return f"{parts.scheme.lower()}://{parts.netloc.lower()}{path.rstrip('/')}"
 
@@ -122,14 +138,18 @@ def _proxy(value: Any) -> str:
         usable = False
     if not usable:
         shown = without_user(text)[:100]
-        raise SettingsError(f'expected a proxy such as http://127.0.0.1:7890, or "none", got {shown!r}.')
+        raise SettingsError(
+            say('expected a proxy such as http://127.0.0.1:7890, or "none", got {shown!r}.', shown=shown)
+        )
     return text
 
 
 def _journal_url(value: Any) -> str:
     text = _text(value)
     if not re.match(r"[a-z][a-z0-9+]*://", text):
-        raise SettingsError("expected a database address such as postgresql+psycopg://user:password@host/database.")
+        raise SettingsError(
+            say("expected a database address such as postgresql+psycopg://user:password@host/database.")
+        )
     return text
 
 
@@ -137,7 +157,7 @@ def _listed(value: Any) -> list[str]:
     if isinstance(value, str):
         value = re.split(r"[,\s]+", value)
     if not isinstance(value, (list, tuple)):
-        raise SettingsError(f"expected a list, or a text separated by commas, got {type(value).__name__}.")
+        raise SettingsError(say("expected a list, or a text separated by commas, got {got}.", got=type(value).__name__))
     return [text for text in (_text(item, 300).lower() for item in value) if text]
 
 
@@ -155,7 +175,9 @@ def _hosts(value: Any) -> tuple[str, ...]:
         except ValueError:
             usable = False
         if not usable:
-            raise SettingsError(f"expected hosts such as images.example or 10.0.0.5:9000, got {host[:100]!r}.")
+            raise SettingsError(
+                say("expected hosts such as images.example or 10.0.0.5:9000, got {got!r}.", got=host[:100])
+            )
     return tuple(hosts)
 
 
@@ -168,7 +190,9 @@ def _origins(value: Any) -> tuple[str, ...]:
         except UnsafeAddressError:
             address = None
         if address is None or address.target not in ("/", "") or "*" in text:
-            raise SettingsError(f"expected origins such as https://comfy.example:8443, got {text[:100]!r}.")
+            raise SettingsError(
+                say("expected origins such as https://comfy.example:8443, got {got!r}.", got=text[:100])
+            )
         origins.append(address.origin)
     return tuple(origins)
 
@@ -176,14 +200,20 @@ def _origins(value: Any) -> tuple[str, ...]:
 def _upload_order(value: Any) -> tuple[str, ...]:
     ways = _listed(value)
     if not ways or len(set(ways)) != len(ways) or not set(ways) <= set(UPLOAD_WAYS):
-        raise SettingsError(f"expected some of {', '.join(UPLOAD_WAYS)}, each once, got {', '.join(ways)[:100]!r}.")
+        raise SettingsError(
+            say(
+                "expected some of {choices}, each once, got {got!r}.",
+                choices=", ".join(UPLOAD_WAYS),
+                got=", ".join(ways)[:100],
+            )
+        )
     return tuple(ways)
 
 
 def _matte(value: Any) -> str:
     text = _text(value, 20).lower()
     if not re.fullmatch(r"#[0-9a-f]{6}", text):
-        raise SettingsError(f"expected a colour such as #ffffff, got {text!r}.")
+        raise SettingsError(say("expected a colour such as #ffffff, got {text!r}.", text=text))
     return text
 
 
@@ -194,17 +224,17 @@ def _headers(value: Any) -> dict[str, str]:
         except ValueError:
             value = None
     if not isinstance(value, Mapping) or not all(isinstance(text, str) for pair in value.items() for text in pair):
-        raise SettingsError('expected a JSON object of texts such as {"Authorization": "Bearer ..."}.')
+        raise SettingsError(say('expected a JSON object of texts such as {"Authorization": "Bearer ..."}.'))
     for name, content in value.items():
         if not _HEADER_NAME.fullmatch(name) or not re.fullmatch(r"[ -~]*", content):
-            raise SettingsError("a header's name or value holds a character that HTTP does not allow.")
+            raise SettingsError(say("a header's name or value holds a character that HTTP does not allow."))
     return dict(value)
 
 
 def _model(value: Any) -> str:
     text = _text(value)
     if not _MODEL.fullmatch(text):
-        raise SettingsError(f"expected a model's name such as hunyuan-image-3, got {text[:100]!r}.")
+        raise SettingsError(say("expected a model's name such as hunyuan-image-3, got {got!r}.", got=text[:100]))
     return text
 
 

@@ -19,6 +19,7 @@ from typing import Any, Literal
 
 from ..atomic_file import write_whole
 from ..errors import SettingsError
+from ..sentences import redacted, say
 from .redaction import MASK, redact
 from .rules import RULES, without_user
 from .url_secrets import header_secrets, query_secrets, url_secrets
@@ -82,8 +83,12 @@ class Settings:
         return hashlib.sha256(self.api_key.encode()).hexdigest()[:16] if self.api_key else ""
 
     def redact(self, text: str) -> str:
-        """The text with every secret, however it is written, and everything of a key's form replaced by `***`."""
-        return redact(text, self._secrets())
+        """The text with every secret, however it is written, and everything of a key's form replaced by `***`.
+
+        A sentence stays one, where no more than its values have to be changed.
+        """
+        secrets = self._secrets()
+        return redacted(text, lambda each: redact(each, secrets))
 
     def _secrets(self) -> list[str]:
         """Every secret by itself, those inside headers and addresses too."""
@@ -180,8 +185,12 @@ class SettingsStore:
             try:
                 values[name] = RULES[name](value)
             except SettingsError as problem:
-                where = variable(name) if origin == "environment" else f'"{name}" in {self._path.name}'
-                raise SettingsError(f"{where} cannot be used: {problem.what}", do=problem.do) from None
+                where: str = variable(name)
+                if origin != "environment":
+                    where = say('"{name}" in {file}', name=name, file=self._path.name)
+                raise SettingsError(
+                    say("{where} cannot be used: {what}", where=where, what=problem.what), do=problem.do
+                ) from None
         return Settings(**values)
 
     def _read(self) -> tuple[tuple[int, int, int] | None, dict[str, Any]]:
@@ -207,13 +216,13 @@ class SettingsStore:
             stored = None
         if not isinstance(stored, dict):
             # Not raised in the except: json's error holds the whole text, and with it the key.
-            raise self._unreadable("it is not a JSON object")
+            raise self._unreadable(say("it is not a JSON object"))
         return stored
 
     def _unreadable(self, why: str) -> SettingsError:
         return SettingsError(
-            f"The settings file {self._path.name} cannot be read: {why}.",
-            do="Mend the file, or delete it and enter the settings again.",
+            say("The settings file {name} cannot be read: {why}.", name=self._path.name, why=why),
+            do=say("Mend the file, or delete it and enter the settings again."),
         )
 
     def _write(self, stored: Mapping[str, Any]) -> None:
@@ -225,8 +234,8 @@ class SettingsStore:
             write_whole(self._path, text.encode("utf-8"))
         except OSError as problem:
             raise SettingsError(
-                f"The settings could not be saved: {problem.strerror or type(problem).__name__}.",
-                do="Check that the disk is not full and that ComfyUI's user folder may be written.",
+                say("The settings could not be saved: {reason}.", reason=problem.strerror or type(problem).__name__),
+                do=say("Check that the disk is not full and that ComfyUI's user folder may be written."),
             ) from None
 
 
@@ -237,7 +246,7 @@ def variable(name: str) -> str:
 
 def _check_name(name: str) -> None:
     if name not in RULES:
-        raise SettingsError(f'There is no setting named "{name[:60]}".')
+        raise SettingsError(say('There is no setting named "{name}".', name=name[:60]))
 
 
 def _pick(name: str, stored: Mapping[str, Any], given: Mapping[str, str]) -> tuple[Any, Origin]:
@@ -261,7 +270,7 @@ def _public(name: str, value: Any, origin: Origin) -> dict[str, Any]:
             if name not in SECRET_FIELDS:
                 shown["value"] = _plain(_shown(name, usable))
         except SettingsError as problem:
-            shown["problem"] = str(problem)
+            shown["problem"] = problem.message
             if name in _ADDRESSES:  # refused perhaps for the password in it
                 shown["value"] = without_user(str(value))
     return shown

@@ -13,6 +13,7 @@ from dataclasses import replace
 from ..errors import HunyuanError, InputImageError
 from ..http.transport import Transport
 from ..models import EncodedImage, ImageInput, ResolvedImage
+from ..sentences import say, together
 from ..settings.store import Settings
 from .data_uri import data_uri
 from .diagnosis import Download, diagnose
@@ -122,18 +123,19 @@ class SourceChain:
             try:
                 found = self._by(way, image.identity, encoded, settings)
             except InputImageError as error:
-                said = f'It said: "{error.words}".' if error.words else ""
-                reasons.append(" ".join(filter(None, (f"{way}: {error.what}", said, error.do))))
+                said = say('It said: "{words}".', words=error.words) if error.words else ""
+                reasons.append(together(say("{way}: {what}", way=way, what=error.what), said, error.do))
             except HunyuanError as error:
-                reasons.append(f"{way}: {error.what}")
+                reasons.append(say("{way}: {what}", way=way, what=error.what))
             else:
                 if found is not None:
                     notes = [*(settings.redact(reason) for reason in reasons), encoded.note]
                     return ResolvedImage(found.url, way, found.uploaded, "; ".join(filter(None, notes)))
         raise InputImageError(
-            "The input image could not become a URL.",
-            why=settings.redact(" ".join(reasons)) or f"None of {', '.join(settings.upload_order)} is set up for it.",
-            do='Mend the way above, or add "data" to upload_order in the settings.',
+            say("The input image could not become a URL."),
+            why=settings.redact(together(*reasons))
+            or say("None of {ways} is set up for it.", ways=", ".join(settings.upload_order)),
+            do=say('Mend the way above, or add "data" to upload_order in the settings.'),
         )
 
     def _by(self, way: str, identity: str, encoded: _Once, settings: Settings) -> ResolvedImage | None:
@@ -179,7 +181,7 @@ class _Once:
     def __call__(self) -> EncodedImage:
         if self._encoded is None:
             if self._image.encode is None:
-                raise InputImageError("The image has neither a URL nor pixels.")
+                raise InputImageError(say("The image has neither a URL nor pixels."))
             self._encoded = self._image.encode()
         return self._encoded
 

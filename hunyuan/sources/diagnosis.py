@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from ..errors import HunyuanError, UnsafeAddressError
 from ..models import EncodedImage
+from ..sentences import say, together
 from ..settings.store import Settings
 from .ports import SourceDiagnosis, Uploader
 
@@ -25,15 +26,15 @@ def diagnose(way: str, uploader: Uploader | None, settings: Settings, download: 
     uploader: None for the ways that upload nothing. Raises UnsafeAddressError where the upload itself may not go there.
     """
     if way == "remembered":
-        text = "Needs no setup: links of earlier results are used while they live (7 days)."
+        text = say("Needs no setup: links of earlier results are used while they live (7 days).")
         return SourceDiagnosis(way, True, text, "remembered")
     if way == "data":
-        text = "Needs no setup: the image travels inside the request. The gateway does not document this way."
+        text = say("Needs no setup: the image travels inside the request. The gateway does not document this way.")
         return SourceDiagnosis(way, True, text, "data")
     if uploader is None:
-        return SourceDiagnosis(way, False, f'There is no way named "{way[:40]}".')
+        return SourceDiagnosis(way, False, say('There is no way named "{way}".', way=way[:40]))
     if not uploader.is_set_up(settings):
-        return SourceDiagnosis(way, False, "Not set up: its address or bucket is empty.", "not_set_up")
+        return SourceDiagnosis(way, False, say("Not set up: its address or bucket is empty."), "not_set_up")
     return _diagnose_upload(uploader, settings, download)
 
 
@@ -44,24 +45,25 @@ def _diagnose_upload(uploader: Uploader, settings: Settings, download: Download)
     except UnsafeAddressError:
         raise  # the way's own address, not its link's
     except HunyuanError as error:
-        text = " ".join(filter(None, ("The upload failed:", error.what, error.why, error.do)))
-        return SourceDiagnosis(uploader.way, False, settings.redact(text), "upload_failed")
+        told = together(say("The upload failed:"), error.what, error.why, error.do)
+        return SourceDiagnosis(uploader.way, False, settings.redact(told), "upload_failed")
     host = urlsplit(made.url).hostname or ""
     try:
         got = download(made.url, _DEADLINE)
     except UnsafeAddressError:
-        text = (
-            f"The upload worked, but its link leads to {host}, a closed address that the gateway cannot reach. "
-            "Use a store or service with a public address."
+        text = say(
+            "The upload worked, but its link leads to {host}, a closed address that the gateway "
+            "cannot reach. Use a store or service with a public address.",
+            host=host,
         )
         return SourceDiagnosis(uploader.way, False, text, "link_closed", host)
     except HunyuanError as error:
-        text = f"The upload worked, but its link at {host} cannot be fetched: {error.what}"
+        text = say("The upload worked, but its link at {host} cannot be fetched: {what}", host=host, what=error.what)
         return SourceDiagnosis(uploader.way, False, settings.redact(text), "link_not_fetched", host)
     if got != picture.data:
-        text = f"The upload worked, but its link at {host} gives other bytes than were sent."
+        text = say("The upload worked, but its link at {host} gives other bytes than were sent.", host=host)
         return SourceDiagnosis(uploader.way, False, text, "link_differs", host)
-    text = f"Works: a test image went up and came back from {host}."
+    text = say("Works: a test image went up and came back from {host}.", host=host)
     return SourceDiagnosis(uploader.way, True, text, "works", host)
 
 

@@ -11,6 +11,7 @@ from urllib.parse import urljoin, urlsplit
 from ..errors import InputImageError
 from ..http.transport import Exchange, Transport
 from ..models import EncodedImage
+from ..sentences import say
 from ..settings.store import Settings
 from .ports import Uploaded
 
@@ -82,10 +83,10 @@ def _link(answer: Exchange, upload_url: str, settings: Settings) -> str:
         raise _refusal(
             answer,
             settings,
-            f"The upload service at {place} answered {answer.status}.",
-            do="It redirects: enter the address it leads to."
+            say("The upload service at {place} answered {status}.", place=place, status=answer.status),
+            do=say("It redirects: enter the address it leads to.")
             if 300 <= answer.status < 400
-            else "Check its address and headers in the settings.",
+            else say("Check its address and headers in the settings."),
         )
     path = settings.http_upload_json_path
     found = _from_json(answer, path, place, settings) if path else _from_text(answer, upload_url, settings)
@@ -95,8 +96,8 @@ def _link(answer: Exchange, upload_url: str, settings: Settings) -> str:
         raise _refusal(
             answer,
             settings,
-            f"The upload service at {place} gave no http(s) URL.",
-            do="Check the JSON path of the URL in the settings.",
+            say("The upload service at {place} gave no http(s) URL.", place=place),
+            do=say("Check the JSON path of the URL in the settings."),
         )
     return link
 
@@ -121,16 +122,16 @@ def _from_json(answer: Exchange, path: str, place: str, settings: Settings) -> s
         raise _refusal(
             answer,
             settings,
-            f"The upload service at {place} answered no JSON.",
-            do="Leave the JSON path empty if it answers with the bare URL.",
+            say("The upload service at {place} answered no JSON.", place=place),
+            do=say("Leave the JSON path empty if it answers with the bare URL."),
         )
     value = at_path(value, path)
     if not isinstance(value, str) or not value.strip():
         raise _refusal(
             answer,
             settings,
-            f'The answer of the upload service at {place} has no URL at "{path}".',
-            do="Check the JSON path, for example data.url or files[0].url.",
+            say('The answer of the upload service at {place} has no URL at "{path}".', place=place, path=path),
+            do=say("Check the JSON path, for example data.url or files[0].url."),
         )
     return value
 

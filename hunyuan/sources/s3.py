@@ -17,6 +17,7 @@ from ..addresses import parse
 from ..errors import InputImageError
 from ..http.transport import Transport
 from ..models import EncodedImage
+from ..sentences import say
 from ..settings.store import Settings
 from .ports import Uploaded
 
@@ -31,13 +32,13 @@ _VIRTUAL_HOSTS = (".amazonaws.com", ".amazonaws.com.cn", ".myqcloud.com", ".aliy
 # long still; those of a role are renewed 10 to 15 minutes before their end.
 _TEMPORARY_KEYS_LIVE = 900.0  # seconds
 _WORDS = {
-    "NoSuchBucket": "the bucket does not exist there",
-    "InvalidAccessKeyId": "the access key is not known there",
-    "SignatureDoesNotMatch": "the secret key is wrong, or this machine's clock is",
-    "AccessDenied": "the keys may not write to this bucket",
-    "RequestTimeTooSkewed": "this machine's clock is wrong",
-    "403": "the keys may not write to this bucket",
-    "404": "the bucket does not exist there",
+    "NoSuchBucket": say("the bucket does not exist there"),
+    "InvalidAccessKeyId": say("the access key is not known there"),
+    "SignatureDoesNotMatch": say("the secret key is wrong, or this machine's clock is"),
+    "AccessDenied": say("the keys may not write to this bucket"),
+    "RequestTimeTooSkewed": say("this machine's clock is wrong"),
+    "403": say("the keys may not write to this bucket"),
+    "404": say("the bucket does not exist there"),
 }
 
 
@@ -104,8 +105,8 @@ class S3Uploader:
             from botocore.exceptions import BotoCoreError, ClientError
         except ImportError:
             raise InputImageError(
-                "Uploading to S3 needs the package boto3, which is not installed.",
-                do="In ComfyUI's Python: python -m pip install boto3",
+                say("Uploading to S3 needs the package boto3, which is not installed."),
+                do=say("In ComfyUI's Python: python -m pip install boto3"),
             ) from None
         # ValueError: an endpoint that is no address. RecursionError: a store that redirects whatever botocore asks.
         failures = (BotoCoreError, ClientError, ValueError, RecursionError)
@@ -189,7 +190,10 @@ def _send(transport: Transport, request: Any, **_: Any) -> Any:
     )
     if 300 <= answer.status < 400:
         place = parse(request.url).place
-        raise InputImageError(f"The S3 store at {place} redirects ({answer.status}).", do="Check endpoint and region.")
+        raise InputImageError(
+            say("The S3 store at {place} redirects ({status}).", place=place, status=answer.status),
+            do=say("Check endpoint and region."),
+        )
     return AWSResponse(request.url, answer.status, dict(answer.headers), _Body(answer.body))
 
 
@@ -229,15 +233,23 @@ def _explained(error: Exception, settings: Settings) -> InputImageError:
         code = str(answer.get("Error", {}).get("Code", "?"))
         code = code if re.fullmatch(r"[A-Za-z0-9]{1,60}", code) else "?"
         return InputImageError(
-            f'The S3 store at {place} refused the image for bucket "{settings.s3_bucket}": '
-            f"{_WORDS.get(code, 'its code says why')} ({code}).",
-            do="Check bucket, keys, region and addressing in the settings.",
+            say(
+                'The S3 store at {place} refused the image for bucket "{bucket}": {why} ({code}).',
+                place=place,
+                bucket=settings.s3_bucket,
+                why=_WORDS.get(code) or say("its code says why"),
+                code=code,
+            ),
+            do=say("Check bucket, keys, region and addressing in the settings."),
         )
     kind = type(error).__name__
     if kind in ("NoCredentialsError", "PartialCredentialsError"):
-        return InputImageError("No S3 keys are set.", do="Enter access key and secret key in the settings.")
+        return InputImageError(say("No S3 keys are set."), do=say("Enter access key and secret key in the settings."))
     if kind in ("EndpointConnectionError", "ConnectTimeoutError", "ProxyConnectionError", "SSLError"):
         return InputImageError(
-            f"The S3 store at {place} cannot be reached ({kind}).", do="Check endpoint, proxy and certificate."
+            say("The S3 store at {place} cannot be reached ({kind}).", place=place, kind=kind),
+            do=say("Check endpoint, proxy and certificate."),
         )
-    return InputImageError(f"The S3 upload to {place} failed ({kind}).", do="Check the S3 settings.")
+    return InputImageError(
+        say("The S3 upload to {place} failed ({kind}).", place=place, kind=kind), do=say("Check the S3 settings.")
+    )

@@ -16,6 +16,7 @@ from typing import Protocol
 from ..atomic_file import write_whole
 from ..errors import DownloadError, HunyuanError
 from ..models import StoredImage
+from ..sentences import say
 from ..task_ids import check_given_id
 
 _ENDINGS = {
@@ -167,9 +168,13 @@ class ResultStore:
             data = self.path_of(image).read_bytes()
         except (OSError, ValueError) as failure:
             why = getattr(failure, "strerror", None) or str(failure)
-            raise DownloadError(f"The stored file {image.path[:200]!r} cannot be read.", why=f"{why}.") from failure
+            raise DownloadError(
+                say("The stored file {path!r} cannot be read.", path=image.path[:200]), why=say("{reason}.", reason=why)
+            ) from failure
         if hashlib.sha256(data).hexdigest() != image.digest:
-            raise DownloadError(f"The stored file {image.path!r} is not what was stored: it was changed or is damaged.")
+            raise DownloadError(
+                say("The stored file {path!r} is not what was stored: it was changed or is damaged.", path=image.path)
+            )
         return data
 
     def _from_copies(self, image: StoredImage) -> bytes | None:
@@ -292,8 +297,8 @@ def _digest_of(path: Path) -> str:
 def _unwritable(directory: Path, failure: OSError, task_id: str) -> DownloadError:
     full = failure.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
     return DownloadError(
-        f"The image could not be stored in {directory}.",
-        why="The disk is full." if full else f"{failure.strerror or type(failure).__name__}.",
-        do="Free some space, then collect the task again." if full else "Check the folder and its rights.",
+        say("The image could not be stored in {directory}.", directory=directory),
+        why=say("The disk is full.") if full else say("{reason}.", reason=failure.strerror or type(failure).__name__),
+        do=say("Free some space, then collect the task again.") if full else say("Check the folder and its rights."),
         task_id=task_id,
     )

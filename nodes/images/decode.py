@@ -19,6 +19,7 @@ from PIL import Image, ImageCms, ImageFile, UnidentifiedImageError
 
 from ...hunyuan.errors import NotAnImageError, TooLargeError
 from ...hunyuan.limits import MOST_PIXELS
+from ...hunyuan.sentences import say
 from .budget import MemoryBudget
 from .files import describe, kind_of, webp_size
 from .orientation import turned
@@ -62,7 +63,7 @@ class _Timed(BytesIO):
     def read(self, size: int | None = -1, /) -> bytes:
         """As BytesIO has it."""
         if time.monotonic() > self._ends:
-            raise TimeoutError(f"within {self._seconds:g} seconds")
+            raise TimeoutError(say("within {seconds:g} seconds", seconds=self._seconds))
         return super().read(size)
 
 
@@ -77,8 +78,8 @@ def read_pixels(data: bytes, *, alpha: bool, max_pixels: int = MOST_PIXELS, dead
     kind = kind_of(data)
     if kind is None:
         raise NotAnImageError(
-            f"The file is not an image that can be read here: {describe(data)}.",
-            why="PNG, JPEG, WebP, GIF and AVIF are read.",
+            say("The file is not an image that can be read here: {what}.", what=describe(data)),
+            why=say("PNG, JPEG, WebP, GIF and AVIF are read."),
         )
     _check_complete(data, kind)
     with _as_ours(data, kind):
@@ -101,7 +102,7 @@ def opened(data: bytes, *, draft: int) -> Iterator[Image.Image]:
     pixels a side. For files that were decoded once. Raises NotAnImageError, and what Pillow raises."""
     kind = kind_of(data)
     if kind is None:
-        raise NotAnImageError(f"The file is not an image that can be read here: {describe(data)}.")
+        raise NotAnImageError(say("The file is not an image that can be read here: {what}.", what=describe(data)))
     _check_complete(data, kind)
     image = _open(data, kind)
     image.draft("RGB", (draft, draft))
@@ -126,12 +127,26 @@ def _as_ours(data: bytes, kind: str) -> Iterator[None]:
     except (NotAnImageError, TooLargeError):
         raise
     except (MemoryError, Image.DecompressionBombError) as error:
-        raise TooLargeError(f"The {kind} file is too large to decode: {error}.") from error
+        raise TooLargeError(
+            say("The {kind} file is too large to decode: {reason}.", kind=kind, reason=error)
+        ) from error
     except TimeoutError as error:
-        raise NotAnImageError(f"The {kind} file of {len(data):,} bytes was not decoded {error}.") from error
+        raise NotAnImageError(
+            say(
+                "The {kind} file of {size:,} bytes was not decoded {reason}.",
+                kind=kind,
+                size=len(data),
+                reason=error.args[0],
+            )
+        ) from error
     except Exception as error:
         raise NotAnImageError(
-            f"The {kind} file of {len(data):,} bytes is damaged and cannot be decoded: {error or type(error).__name__}."
+            say(
+                "The {kind} file of {size:,} bytes is damaged and cannot be decoded: {reason}.",
+                kind=kind,
+                size=len(data),
+                reason=error or type(error).__name__,
+            )
         ) from error
 
 
@@ -143,9 +158,13 @@ def _open(data: bytes, kind: str, deadline: float = DEADLINE) -> ImageFile.Image
         image = Image.open(_Timed(data, deadline), formats=[kind])
     except (UnidentifiedImageError, TypeError, KeyError) as error:
         if kind == "AVIF" and "AVIF" not in Image.OPEN:
-            raise NotAnImageError("The file is AVIF, which this Pillow cannot read.", do="Update Pillow.") from error
+            raise NotAnImageError(
+                say("The file is AVIF, which this Pillow cannot read."), do=say("Update Pillow.")
+            ) from error
         if isinstance(error, UnidentifiedImageError):  # its own text shows an object of Python
-            raise NotAnImageError(f"The {kind} file of {len(whole):,} bytes has a damaged beginning.") from error
+            raise NotAnImageError(
+                say("The {kind} file of {size:,} bytes has a damaged beginning.", kind=kind, size=len(whole))
+            ) from error
         raise
     image.info |= {name: block for name, block in (("exif", exif), ("xmp", xmp)) if block}
     return image
@@ -153,19 +172,32 @@ def _open(data: bytes, kind: str, deadline: float = DEADLINE) -> ImageFile.Image
 
 def _check_size(width: int, height: int, most: int) -> None:
     if width < 1 or height < 1:
-        raise NotAnImageError(f"The image says it is {width}×{height} pixels.")
+        raise NotAnImageError(say("The image says it is {width}×{height} pixels.", width=width, height=height))
     if width * height > most:
         raise TooLargeError(
-            f"The image says it is {width}×{height} pixels; at most {most / 1e6:.3g} megapixels are decoded here.",
-            why="A result may have four times the pixels that were asked for, and never more than "
-            f"{MOST_PIXELS // 1_000_000} megapixels.",
+            say(
+                "The image says it is {width}×{height} pixels; at most {most:.3g} megapixels are decoded here.",
+                width=width,
+                height=height,
+                most=most / 1e6,
+            ),
+            why=say(
+                "A result may have four times the pixels that were asked for, and never more than {most} megapixels.",
+                most=MOST_PIXELS // 1_000_000,
+            ),
         )
 
 
 def _check_complete(data: bytes, kind: str) -> None:
     """Refuses what ends too early; Pillow alone fills the rest with gray when LOAD_TRUNCATED_IMAGES is on."""
     if not is_complete(data, kind):
-        raise NotAnImageError(f"The {kind} file is cut short: it ends after {len(data):,} bytes without its end mark.")
+        raise NotAnImageError(
+            say(
+                "The {kind} file is cut short: it ends after {size:,} bytes without its end mark.",
+                kind=kind,
+                size=len(data),
+            )
+        )
 
 
 def _srgb(image: Image.Image) -> tuple[Image.Image, str]:
@@ -190,7 +222,7 @@ def _srgb(image: Image.Image) -> tuple[Image.Image, str]:
     except (ImageCms.PyCMSError, ImportError, OSError, ValueError) as error:  # ImportError: a Pillow without LittleCMS
         return plain.convert("RGB"), f"its colour profile could not be used ({error}); its colours are taken as sRGB"
     if converted is None:  # only for inPlace=True, says Pillow's signature
-        raise NotAnImageError("The colour profile's conversion gave no image.")
+        raise NotAnImageError(say("The colour profile's conversion gave no image."))
     return converted, ""
 
 

@@ -11,6 +11,7 @@ from PIL import Image, ImageColor
 
 from ...hunyuan.errors import InputImageError
 from ...hunyuan.models import EncodedImage
+from ...hunyuan.sentences import say
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -84,7 +85,13 @@ def _save(image: Image.Image, kind: str) -> bytes:
             image.save(buffer, "PNG", compress_level=4)  # ComfyUI's own level
     except (OSError, KeyError, ValueError) as error:  # a Pillow built without this format raises KeyError
         raise InputImageError(
-            f"The input image of {image.width}×{image.height} pixels could not be written as {kind}: {error}.",
-            do="Choose another upload_format in the settings.",
+            say(
+                "The input image of {width}×{height} pixels could not be written as {kind}: {reason}.",
+                width=image.width,
+                height=image.height,
+                kind=kind,
+                reason=error,
+            ),
+            do=say("Choose another upload_format in the settings."),
         ) from error
     return buffer.getvalue()

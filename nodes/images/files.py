@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import struct
 
+from ...hunyuan.sentences import Sentence, say
+
 
 def kind_of(data: bytes) -> str | None:
     """PNG, JPEG, WEBP, GIF or AVIF by the first bytes; None for anything else."""
@@ -20,18 +22,18 @@ def kind_of(data: bytes) -> str | None:
     return None
 
 
-def describe(data: bytes) -> str:
+def describe(data: bytes) -> Sentence:
     """What the bytes look like, for the error's reader."""
     if not data:
-        return "it is empty"
+        return say("it is empty")
     start = data[:512].lstrip(b"\xef\xbb\xbf \t\r\n")
     if start[:9].lower() == b"<!doctype" or start[:5].lower() == b"<html":
-        return f"it is an HTML page of {len(data):,} bytes"
+        return say("it is an HTML page of {size:,} bytes", size=len(data))
     if start[:1] in (b"{", b"["):
-        return f"it is JSON of {len(data):,} bytes"
+        return say("it is JSON of {size:,} bytes", size=len(data))
     if start[:1] == b"<":
-        return f"it is XML or SVG of {len(data):,} bytes"
-    return f"{len(data):,} bytes that begin with {data[:12].hex(' ')}"
+        return say("it is XML or SVG of {size:,} bytes", size=len(data))
+    return say("{size:,} bytes that begin with {start}", size=len(data), start=data[:12].hex(" "))
 
 
 def webp_size(data: bytes) -> tuple[int, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...hunyuan.errors import InputImageError
+from ...hunyuan.sentences import say
 
 if TYPE_CHECKING:
     import torch
@@ -23,7 +24,10 @@ def mask_image(name: str, value: object) -> torch.Tensor:
         from ..input_values import described
 
         raise InputImageError(
-            f"{name} must be a MASK of one item, got {described(value)}.",
-            do=f"Look at what is linked to {name}; a batch of masks gives one with a node that takes an item of it.",
+            say("{name} must be a MASK of one item, got {got}.", name=name, got=described(value)),
+            do=say(
+                "Look at what is linked to {name}; a batch of masks gives one with a node that takes an item of it.",
+                name=name,
+            ),
         )
     return value.unsqueeze(-1).expand(-1, -1, -1, 3)

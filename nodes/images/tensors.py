@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from ...hunyuan.errors import InputImageError
 from ...hunyuan.limits import MOST_PIXELS
 from ...hunyuan.models import EncodedImage, ImageInput
+from ...hunyuan.sentences import say
 from .options import EncodeOptions
 
 if TYPE_CHECKING:
@@ -148,8 +149,11 @@ def as_image(name: str, value: object) -> torch.Tensor:
     from ..input_values import described
 
     raise InputImageError(
-        f"{name} must be an IMAGE, got {described(value)}.",
-        do=f"Look at what is linked to {name}: a LATENT needs VAE Decode, a file LoadImage, a list one of its items.",
+        say("{name} must be an IMAGE, got {got}.", name=name, got=described(value)),
+        do=say(
+            "Look at what is linked to {name}: a LATENT needs VAE Decode, a file LoadImage, a list one of its items.",
+            name=name,
+        ),
     )
 
 
@@ -161,12 +165,25 @@ def _check_image(tensor: torch.Tensor, name: str) -> None:
     usable = tensor.dtype.is_floating_point or tensor.dtype == torch.uint8
     if len(shape) != 4 or shape[3] not in (1, 3, 4) or 0 in shape or not usable:
         raise InputImageError(
-            f"{name} must be [batch, height, width, channels] of floats with 1, 3 or 4 channels, "
-            f"got {list(tensor.shape)} of {str(tensor.dtype).removeprefix('torch.')}."
+            say(
+                "{name} must be [batch, height, width, channels] of floats with 1, 3 or 4 channels, got "
+                "{shape} of {kind}.",
+                name=name,
+                shape=list(tensor.shape),
+                kind=str(tensor.dtype).removeprefix("torch."),
+            )
         )
     if tensor.is_meta or tensor.layout is not torch.strided:
-        kind = "on the meta device" if tensor.is_meta else f"of layout {str(tensor.layout).removeprefix('torch.')}"
-        raise InputImageError(f"{name} must hold pixels, got a tensor {kind}, which has none to read.")
+        layout = str(tensor.layout).removeprefix("torch.")
+        raise InputImageError(
+            say("{name} must hold pixels, got a tensor on the meta device, which has none to read.", name=name)
+            if tensor.is_meta
+            else say(
+                "{name} must hold pixels, got a tensor of layout {layout}, which has none to read.",
+                name=name,
+                layout=layout,
+            )
+        )
 
 
 def image_inputs(tensor: torch.Tensor, options: EncodeOptions | None = None) -> list[ImageInput]:

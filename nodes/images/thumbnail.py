@@ -7,6 +7,7 @@ from io import BytesIO
 from PIL import Image
 
 from ...hunyuan.errors import NotAnImageError
+from ...hunyuan.sentences import say
 from .decode import opened
 
 
@@ -22,5 +23,5 @@ def thumbnail(data: bytes, side: int) -> bytes:
             clear = small.mode in ("RGBA", "LA", "PA") or "transparency" in small.info
             small.convert("RGBA" if clear else "RGB").save(out, "WEBP", quality=80, method=2)
     except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise NotAnImageError(f"The stored image cannot be shown: {error}.") from error
+        raise NotAnImageError(say("The stored image cannot be shown: {reason}.", reason=error)) from error
     return out.getvalue()

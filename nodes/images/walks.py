@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 
 from ...hunyuan.errors import NotAnImageError
+from ...hunyuan.sentences import Sentence, say
 
 JPEG_SCANS = 40  # libjpeg's own progression has 10, for four inks 18; each goes over all pixels
 JPEG_FILL = 4096  # bytes between markers before the first scan; encoders write none
@@ -33,20 +34,25 @@ def is_complete(data: bytes, kind: str) -> bool:
 class _Parts:
     """Counts up to a bound."""
 
-    def __init__(self, kind: str, name: str, most: int) -> None:
+    def __init__(self, kind: str, name: Sentence, most: int) -> None:
         self.kind, self.name, self.most, self.seen = kind, name, most, 0
 
     def add(self, count: int = 1) -> None:
         self.seen += count
         if self.seen > self.most:
             raise NotAnImageError(
-                f"The {self.kind} file has more than {self.most:,} {self.name}: no picture of its size needs so many.",
-                why="Such a file is made to cost time, not to be seen.",
+                say(
+                    "The {kind} file has more than {most:,} {name}: no picture of its size needs so many.",
+                    kind=self.kind,
+                    most=self.most,
+                    name=self.name,
+                ),
+                why=say("Such a file is made to cost time, not to be seen."),
             )
 
 
 def _png(data: bytes) -> bool:
-    position, chunks = 8, _Parts("PNG", "chunks", _FEW + len(data) // _BYTES_A_CHUNK)
+    position, chunks = 8, _Parts("PNG", say("chunks"), _FEW + len(data) // _BYTES_A_CHUNK)
     while position + 12 <= len(data):
         chunks.add()
         length = int.from_bytes(data[position : position + 4], "big")
@@ -58,7 +64,7 @@ def _png(data: bytes) -> bool:
 
 def _jpeg(data: bytes) -> bool:
     """Segment by segment to the first scan, as Pillow goes (thumbnails have end marks of their own), then the scans."""
-    segments = _Parts("JPEG", "segments", _SEGMENTS)
+    segments = _Parts("JPEG", say("segments"), _SEGMENTS)
     for marker, start, _ in _jpeg_segments(data):
         segments.add()
         if marker == 0xDA:
@@ -68,7 +74,7 @@ def _jpeg(data: bytes) -> bool:
 
 def _jpeg_segments(data: bytes) -> Iterator[tuple[int, int, int]]:
     """(marker, where it starts, where it ends) up to the first scan, or up to what no picture has there."""
-    position, fill = 2, _Parts("JPEG", "fill bytes", JPEG_FILL)
+    position, fill = 2, _Parts("JPEG", say("fill bytes"), JPEG_FILL)
     while run := _FILL.match(data, position):
         fill.add(run.end() - position - 1)
         start, end = run.end() - 1, run.end() + 1
@@ -107,7 +113,7 @@ def _jpeg_scans(data: bytes, position: int, segments: _Parts) -> bool:
     """From behind the first scan's marker to the end mark; the data between markers is passed over by the search."""
     if data.count(b"\xff\xda", position) < JPEG_SCANS:  # never fewer than there are, and counted in no time
         return data.rfind(b"\xff\xd9", position) > 0
-    scans = _Parts("JPEG", "scans", JPEG_SCANS)
+    scans = _Parts("JPEG", say("scans"), JPEG_SCANS)
     scans.add()
     while found := _MARKER.search(data, position + int.from_bytes(data[position : position + 2], "big")):
         segments.add()
@@ -123,8 +129,8 @@ def _jpeg_scans(data: bytes, position: int, segments: _Parts) -> bool:
 def _gif(data: bytes) -> bool:
     """Block by block to the end of the first frame (GIF89a specification); what follows it is not read."""
     position = 13 + _gif_colours(data[10:11])
-    head = _Parts("GIF", "blocks before its picture", _GIF_HEAD_BLOCKS)
-    size = _Parts("GIF", "bytes before its picture", _GIF_HEAD_BYTES)
+    head = _Parts("GIF", say("blocks before its picture"), _GIF_HEAD_BLOCKS)
+    size = _Parts("GIF", say("bytes before its picture"), _GIF_HEAD_BYTES)
     while position < len(data):
         head.add()
         block, position = data[position], position + 1
@@ -132,7 +138,7 @@ def _gif(data: bytes) -> bool:
             return True
         if block == 0x2C:
             position += 10 + _gif_colours(data[position + 8 : position + 9])
-            return _gif_blocks(data, position, _Parts("GIF", "blocks", _FEW + len(data) // _BYTES_A_BLOCK)) >= 0
+            return _gif_blocks(data, position, _Parts("GIF", say("blocks"), _FEW + len(data) // _BYTES_A_BLOCK)) >= 0
         if block == 0x21:  # other bytes are stray ones, which Pillow and browsers pass over
             start = position
             position = _gif_blocks(data, position + 1, head)
@@ -157,7 +163,7 @@ def _gif_colours(flags: bytes) -> int:
 
 def _avif(data: bytes) -> bool:
     """The outermost boxes (ISO/IEC 14496-12)."""
-    position, boxes = 0, _Parts("AVIF", "boxes", _SEGMENTS)
+    position, boxes = 0, _Parts("AVIF", say("boxes"), _SEGMENTS)
     while position + 8 <= len(data):
         boxes.add()
         length = int.from_bytes(data[position : position + 4], "big")
@@ -174,7 +180,7 @@ def _webp(data: bytes) -> bool:
     end = 8 + int.from_bytes(data[4:8], "little")
     if len(data) < end:
         return False
-    position, chunks = 12, _Parts("WEBP", "chunks", _FEW + len(data) // _BYTES_A_CHUNK)
+    position, chunks = 12, _Parts("WEBP", say("chunks"), _FEW + len(data) // _BYTES_A_CHUNK)
     while position + 8 <= end:
         chunks.add()
         length = int.from_bytes(data[position + 4 : position + 8], "little")

@@ -18,6 +18,7 @@ from ...hunyuan.gateway.client import Client
 from ...hunyuan.gateway.key_check import KeyCheck, closed
 from ...hunyuan.http.address_guard import AddressGuard
 from ...hunyuan.http.requests_transport import RequestsTransport
+from ...hunyuan.sentences import say, together
 from ...hunyuan.settings.rules import UPLOAD_WAYS
 from ...hunyuan.settings.store import Settings, SettingsStore
 from ...hunyuan.sources import SourceChain
@@ -38,7 +39,9 @@ def test(store: SettingsStore, what: Any, changes: Any) -> dict[str, Any]:
     (with `place` in it).
     """
     if what != "gateway" and what not in UPLOAD_WAYS:
-        raise Refused(400, "what", f"what must be gateway or one of {', '.join(UPLOAD_WAYS)}.", field="what")
+        raise Refused(
+            400, "what", say("what must be gateway or one of {choices}.", choices=", ".join(UPLOAD_WAYS)), field="what"
+        )
     candidate, withheld = candidate_for_test(store, changes)
     saved = in_use(store)
     transport = RequestsTransport(lambda: candidate, guard=AddressGuard(saved.base_url, _reachable(saved)))
@@ -73,7 +76,9 @@ def _test_gateway(transport: RequestsTransport, settings: Settings) -> dict[str,
     keyless = dataclasses.replace(settings, api_key=_NO_KEY)
     check = Client(transport, lambda: keyless).check_key()
     if check.ok or check.fault == "key":
-        message = f"The gateway at {settings.base_url} answers. No key was sent: enter one to test it."
+        message = say(
+            "The gateway at {base_url} answers. No key was sent: enter one to test it.", base_url=settings.base_url
+        )
         check = KeyCheck(False, "key_not_sent", message, "no_key_sent")
     return _told(check, settings)
 
@@ -97,7 +102,8 @@ def _test_way(
         return {"ok": False, "fault": "closed", "message": closed(), "said": "closed", "place": ""}
     message, said = found.text, found.said
     if withheld and not found.ok:
-        message += " The stored headers were not sent to the new address: enter them again to test it."
+        again = say("The stored headers were not sent to the new address: enter them again to test it.")
+        message = together(message, again)
         said = "headers_withheld"
     fault = "" if found.ok else "upload"
     return {"ok": found.ok, "fault": fault, "message": message, "said": said, "place": found.place}
@@ -107,7 +113,9 @@ def _fetch(transport: RequestsTransport, guard: AddressGuard, url: str, seconds:
     address = parse(url)
     answer = transport.fetch(address, headers={}, deadline_seconds=seconds, max_bytes=_PICTURE_BYTES, guard=guard)
     if answer.status != 200:
-        raise DownloadError(f"{address.place} answered {answer.status} instead of the image.")
+        raise DownloadError(
+            say("{place} answered {status} instead of the image.", place=address.place, status=answer.status)
+        )
     return answer.body
 
 

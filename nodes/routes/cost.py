@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...hunyuan.errors import HunyuanError
 from ...hunyuan.limits import HUNYUAN_MODEL
+from ...hunyuan.sentences import say
 from ..input_values import split_ids, whole
 from ..model_sockets import sockets_of
 from ..prompt_table import read_prompts
@@ -44,7 +45,7 @@ def cost(runtime: Runtime, catalogue: Catalogue, nodes: Any, user: str = "") -> 
     nodes: `[{"id", "type", "inputs": {name: value}, "linked": {name: {"type", "inputs"}}}]`. Nothing of it is kept.
     """
     if not isinstance(nodes, list) or len(nodes) > MOST_NODES or not all(map(_is_node, nodes)):
-        raise Refused(400, "nodes", f'"nodes" must be a list of at most {MOST_NODES} nodes.')
+        raise Refused(400, "nodes", say('"nodes" must be a list of at most {most} nodes.', most=MOST_NODES))
     families = ((node, family_of_node(catalogue, node["type"])) for node in nodes)
     found = {str(node["id"])[:200]: _of_node(runtime, family, node, user) for node, family in families if family}
     return {

@@ -15,6 +15,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from ...hunyuan.sentences import Sentence, say, together
 from ..comfyui.users import EVERYBODY, Viewer, are_several, user_of, viewer_of
 from .own_addresses import NOTHING, Trusted
 
@@ -37,7 +38,7 @@ class Refused(Exception):
 
     def __init__(self, status: int, code: str, message: str, field: str = "") -> None:
         super().__init__(message)
-        self.status, self.code, self.field = status, code, field
+        self.status, self.code, self.message, self.field = status, code, message, field
 
 
 def check_page(headers: Mapping[str, str], trusted: Trusted = NOTHING) -> None:
@@ -53,7 +54,7 @@ def check_page(headers: Mapping[str, str], trusted: Trusted = NOTHING) -> None:
     if site in ("same-origin", "none"):
         return
     if site:
-        raise Refused(403, "origin", f"Pages of other sites may not use this route.{_advice(origin)}")
+        raise Refused(403, "origin", together(say("Pages of other sites may not use this route."), _advice(origin)))
     host = headers.get("Host", "")
     if origin is not None:
         _check_origin(origin, host)
@@ -69,8 +70,8 @@ def _check_origin(origin: str, host: str) -> None:
     except ValueError:  # a port that is no number
         same = False
     if not same:
-        told = f"The page's origin {origin[:100]!r} is not this server ({host[:100]!r})."
-        raise Refused(403, "origin", told + _advice(origin))
+        told = say("The page's origin {origin!r} is not this server ({host!r}).", origin=origin[:100], host=host[:100])
+        raise Refused(403, "origin", together(told, _advice(origin)))
 
 
 def _check_host(host: str, origin: str | None, trusted: Trusted) -> None:
@@ -80,29 +81,34 @@ def _check_host(host: str, origin: str | None, trusted: Trusted) -> None:
     except ValueError:
         name = ""
     if not _is_local(name.rstrip("."), trusted):
-        told = f"{host[:100]!r} is not known as a name of this server, and might be another site's."
-        raise Refused(403, "host", told + _advice(origin or f"http://{host.lower()}"))
+        told = say("{host!r} is not known as a name of this server, and might be another site's.", host=host[:100])
+        raise Refused(403, "host", together(told, _advice(origin or f"http://{host.lower()}")))
 
 
-def _advice(origin: str | None) -> str:
+def _advice(origin: str | None) -> Sentence:
     """What to do for a user whose own page it is."""
     usable = origin is not None and re.fullmatch(r"https?://[^\s/\\\"]{1,200}", origin, re.IGNORECASE)
-    named = f'"{origin}"' if usable else "its address"
-    return (
-        f" If this is how you open ComfyUI, add {named} to allowed_origins in the settings (or to "
-        "HUNYUAN_ALLOWED_ORIGINS); a reverse proxy should pass the Host header with its port on."
+    named = say('"{origin}"', origin=origin) if usable else say("its address")
+    return say(
+        "If this is how you open ComfyUI, add {named} to allowed_origins in the settings (or to "
+        "HUNYUAN_ALLOWED_ORIGINS); a reverse proxy should pass the Host header with its port on.",
+        named=named,
     )
 
 
 def check_change(headers: Mapping[str, str], content_type: str, length: int | None, trusted: Trusted = NOTHING) -> None:
     """Raises Refused for a request that may not change anything."""
     if headers.get(HEADER) != "1":
-        raise Refused(403, "header", f'The header "{HEADER}: 1" is missing.')
+        raise Refused(403, "header", say('The header "{header}: 1" is missing.', header=HEADER))
     check_page(headers, trusted)
     if content_type != "application/json":
-        raise Refused(415, "content_type", f"The body must be application/json, got {content_type[:60]!r}.")
+        raise Refused(
+            415, "content_type", say("The body must be application/json, got {got!r}.", got=content_type[:60])
+        )
     if length is None or length > MAX_BODY_BYTES:
-        raise Refused(413, "too_large", f"The body must say its length and hold at most {MAX_BODY_BYTES} bytes.")
+        raise Refused(
+            413, "too_large", say("The body must say its length and hold at most {most} bytes.", most=MAX_BODY_BYTES)
+        )
 
 
 def check_user(server: Any, request: Any, administrators: Collection[str]) -> Viewer:
@@ -110,7 +116,7 @@ def check_user(server: Any, request: Any, administrators: Collection[str]) -> Vi
     try:
         user = user_of(server, request)
     except KeyError:
-        raise Refused(403, "user", "ComfyUI does not know this user.") from None
+        raise Refused(403, "user", say("ComfyUI does not know this user.")) from None
     return viewer_of(server, user, administrators) if are_several(server) else EVERYBODY
 
 
@@ -120,7 +126,10 @@ def check_administrator(viewer: Viewer) -> None:
         raise Refused(
             403,
             "administrator",
-            "The settings are the administrator's: ComfyUI's first user, or those named in the setting administrators.",
+            say(
+                "The settings are the administrator's: ComfyUI's first user, or those named in the "
+                "setting administrators."
+            ),
         )
 
 
@@ -128,13 +137,20 @@ async def body_of(request: Any) -> dict[str, Any]:
     """The JSON object of a request that was let through; raises Refused for anything else."""
     charset = request.charset or "utf-8"
     if charset.lower() not in ("utf-8", "utf8"):  # RFC 8259, 8.1; others would have to be known here
-        raise Refused(400, "charset", f"JSON travels as utf-8, got {charset[:60]!r}.", field="Content-Type")
+        raise Refused(
+            400, "charset", say("JSON travels as utf-8, got {got!r}.", got=charset[:60]), field="Content-Type"
+        )
     try:
         body = json.loads(await request.read())
     except (ValueError, RecursionError):  # no JSON, no UTF-8, or nested deeper than any reader goes
-        raise Refused(400, "json", "The body is not JSON that can be read.", field="body") from None
+        raise Refused(400, "json", say("The body is not JSON that can be read."), field="body") from None
     if not isinstance(body, dict):
-        raise Refused(400, "json", f"The body must be a JSON object, got {type(body).__name__}.", field="body")
+        raise Refused(
+            400,
+            "json",
+            say("The body must be a JSON object, got {got}.", got=type(body).__name__),
+            field="body",
+        )
     return body
 
 
@@ -142,9 +158,16 @@ def text_of(values: Mapping[str, Any], name: str, default: str = "") -> str:
     """A text that a page sent under this name; raises Refused for what is none, or cannot be stored as one."""
     text = values.get(name, default)
     if not isinstance(text, str):
-        raise Refused(400, "value", f"{name} must be a text, got {type(text).__name__}.", field=name)
+        raise Refused(
+            400,
+            "value",
+            say("{name} must be a text, got {got}.", name=name, got=type(text).__name__),
+            field=name,
+        )
     if any(character == "\0" or 0xD800 <= ord(character) <= 0xDFFF for character in text):
-        raise Refused(400, "value", f"{name} holds a character that no database and no file can hold.", field=name)
+        raise Refused(
+            400, "value", say("{name} holds a character that no database and no file can hold.", name=name), field=name
+        )
     return text
 
 

@@ -13,7 +13,8 @@
 | POST settings, test | saves; tries |
 | POST cost | what the nodes of a canvas would cost; keeps nothing |
 
-POST takes JSON and the header `X-Hunyuan: 1` (guard.py). Failures are `{"error": {"code", "message", "field"}}`.
+POST takes JSON and the header `X-Hunyuan: 1` (guard.py). Failures are `{"error": {"code", "message", "field"}}`, in
+the language of who asks.
 Nothing here returns a secret. Reading this module does no work and reads no file.
 """
 
@@ -116,7 +117,11 @@ class _Face:
         return _json(families(self._catalogue))
 
     async def runs(self, request: Any) -> Any:
-        return _json({"runs": self._server.hunyuan.told_runs.all(_viewer(request).owns)})
+        from ..comfyui.prompt_origin import language
+        from ..status.told_runs import for_page
+
+        kept, lang = self._server.hunyuan.told_runs.all(_viewer(request).owns), language()
+        return _json({"runs": [for_page(each, lang) for each in kept]})
 
     async def thumbnail(self, request: Any) -> Any:
         from .tasks import number_of, side_of
@@ -155,7 +160,7 @@ class _Face:
         from .settings import open_store, shown
 
         check_administrator(_viewer(request))
-        return _json(await asyncio.to_thread(lambda: shown(open_store())))
+        return _worded(await asyncio.to_thread(lambda: shown(open_store())))
 
     async def save_settings(self, request: Any) -> Any:
         from .guard import body_of, check_administrator
@@ -165,7 +170,7 @@ class _Face:
         changes = (await body_of(request)).get("changes")
         answer = await asyncio.to_thread(lambda: save(open_store(), changes))
         self._feed.tell_totals()
-        return _json(answer)
+        return _worded(answer)
 
     async def test(self, request: Any) -> Any:
         from .connection_test import test
@@ -174,7 +179,7 @@ class _Face:
 
         check_administrator(_viewer(request))
         body = await body_of(request)
-        return _json(await asyncio.to_thread(lambda: test(open_store(), body.get("what"), body.get("changes", {}))))
+        return _worded(await asyncio.to_thread(lambda: test(open_store(), body.get("what"), body.get("changes", {}))))
 
     async def cost(self, request: Any) -> Any:
         from .cost import cost
@@ -201,10 +206,10 @@ def _answering(handler: Handler) -> Handler:
         try:
             return await handler(request)
         except Refused as refused:
-            error = {"code": refused.code, "message": str(refused), "field": refused.field}
-            return _json({"error": error}, refused.status)
+            error = {"code": refused.code, "message": refused.message, "field": refused.field}
+            return _worded({"error": error}, refused.status)
         except HunyuanError as failure:
-            return _json({"error": {"code": failure.code, "message": str(failure), "field": ""}}, 503)
+            return _worded({"error": {"code": failure.code, "message": failure.message, "field": ""}}, 503)
 
     return answer
 
@@ -266,6 +271,14 @@ async def _let_in(trust: Trust, check: Callable[[Trusted], None]) -> None:
     else:
         return
     check(await asyncio.to_thread(trust))
+
+
+def _worded(content: dict[str, Any], status: int = 200) -> Any:
+    """As _json, with our sentences in the language of who asks."""
+    from ..comfyui.prompt_origin import language
+    from ..status.chinese import worded
+
+    return _json(worded(content, language()), status)
 
 
 def _json(content: dict[str, Any], status: int = 200) -> Any:

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ...hunyuan.errors import SettingsError
+from ...hunyuan.sentences import say, together
 from ...hunyuan.settings.rules import RULES
 from ...hunyuan.settings.store import SECRET_FIELDS, Settings, SettingsStore, variable
 from ..comfyui.paths import private_directory
@@ -67,18 +68,23 @@ def save(store: SettingsStore, changes: Any) -> dict[str, Any]:
             raise Refused(
                 409,
                 f"{secret}_needed",
-                "Where this secret is sent, or who can read it on the way, changes: give it again.",
+                say("Where this secret is sent, or who can read it on the way, changes: give it again."),
                 field=secret,
             )
         if store.origin(secret) == "environment":
             del wanted[secret]  # proved to be known; the environment's stays in use
     for name in wanted:
         if store.origin(name) == "environment":
-            raise Refused(409, "environment", f"{variable(name)} is set in the environment and wins.", field=name)
+            raise Refused(
+                409,
+                "environment",
+                say("{variable} is set in the environment and wins.", variable=variable(name)),
+                field=name,
+            )
     try:
         store.save(wanted)
     except SettingsError as error:
-        raise Refused(500, "not_saved", str(error)) from None
+        raise Refused(500, "not_saved", error.message) from None
     return shown(store)
 
 
@@ -95,15 +101,15 @@ def candidate_for_test(store: SettingsStore, changes: Any) -> tuple[Settings, bo
 def _checked(changes: Any) -> dict[str, Any]:
     """The changes, each valid by its rule; raises Refused naming the field."""
     if not isinstance(changes, Mapping):
-        raise Refused(400, "changes", '"changes" must be an object of settings.')
+        raise Refused(400, "changes", say('"changes" must be an object of settings.'))
     for name, value in changes.items():
         if name not in PAGE_FIELDS:
-            raise Refused(400, "field", f"{str(name)[:60]!r} cannot be set here.", field=str(name)[:60])
+            raise Refused(400, "field", say("{name!r} cannot be set here.", name=str(name)[:60]), field=str(name)[:60])
         try:
             if value is not None:
                 RULES[name](value)
         except SettingsError as error:
-            raise Refused(400, "value", f"{error.what} {error.do}".strip(), field=name) from None
+            raise Refused(400, "value", together(error.what, error.do), field=name) from None
     return dict(changes)
 
 

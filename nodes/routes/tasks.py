@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...hunyuan.errors import DownloadError, NotAnImageError
 from ...hunyuan.limits import HUNYUAN_MODEL
+from ...hunyuan.sentences import say
 from .guard import Refused, text_of
 from .models import node_of
 from .views import FILTERS, public_row
@@ -37,7 +38,7 @@ def listed(runtime: Runtime, catalogue: Catalogue, query: Mapping[str, str], vie
     """
     wanted = query.get("state", "all")
     if wanted not in FILTERS:
-        raise Refused(400, "state", f"state must be one of {', '.join(FILTERS)}.", field="state")
+        raise Refused(400, "state", say("state must be one of {choices}.", choices=", ".join(FILTERS)), field="state")
     model = query.get("model", "")
     models = _models(catalogue, model)
     limit = _limit(query.get("limit", "200"))
@@ -102,7 +103,7 @@ def _read(runtime: Runtime, stored: StoredImage) -> bytes:
     try:
         return runtime.results.read(stored)
     except DownloadError:
-        raise Refused(404, "gone", "The file is no longer on this machine.") from None
+        raise Refused(404, "gone", say("The file is no longer on this machine.")) from None
 
 
 class Thumbnails:
@@ -125,7 +126,7 @@ class Thumbnails:
         try:
             small = thumbnail(data, side)
         except NotAnImageError as error:
-            raise Refused(404, error.code, str(error)) from None
+            raise Refused(404, error.code, error.message) from None
         with self._lock:
             self._made[stored.digest, side] = small
             while len(self._made) > KEPT_THUMBNAILS:
@@ -137,7 +138,7 @@ def row_of(runtime: Runtime, row_id: str, viewer: Viewer) -> TaskRow:
     """The row of a local id; raises Refused (404), also where it is another user's."""
     row = runtime.journal.get(row_id) if row_id.isprintable() else None
     if row is None or not viewer.owns(row.user_id):
-        raise Refused(404, "unknown_row", "There is no such task in the journal.")
+        raise Refused(404, "unknown_row", say("There is no such task in the journal."))
     return row
 
 
@@ -145,20 +146,20 @@ def number_of(text: Any) -> int:
     """Which image of a task, from 0; raises Refused."""
     digits = str(text) if isinstance(text, (str, int)) and not isinstance(text, bool) else ""
     if not digits.isdecimal() or len(digits) > 3:
-        raise Refused(400, "number", "n must be a small whole number.", field="n")
+        raise Refused(400, "number", say("n must be a small whole number."), field="n")
     return int(digits)
 
 
 def side_of(text: str) -> int:
     """How large a thumbnail is wanted; raises Refused."""
     if text not in ("", *map(str, SIDES)):
-        raise Refused(400, "side", f"side must be one of {', '.join(map(str, SIDES))}.")
+        raise Refused(400, "side", say("side must be one of {choices}.", choices=", ".join(map(str, SIDES))))
     return int(text) if text else SIDES[0]
 
 
 def _stored(runtime: Runtime, row: TaskRow, number: int) -> StoredImage:
     if number >= len(row.files) or not runtime.results.bring(row.files[number]):
-        raise Refused(404, "gone", "There is no such image on this machine.")
+        raise Refused(404, "gone", say("There is no such image on this machine."))
     return row.files[number]
 
 
@@ -178,11 +179,11 @@ def _models(catalogue: Catalogue, key: str) -> tuple[str, ...]:
         return ()
     family = catalogue.get(key)
     if family is None:
-        raise Refused(400, "model", "model must be the key of a family in the catalogue.", field="model")
+        raise Refused(400, "model", say("model must be the key of a family in the catalogue."), field="model")
     return family.all_models
 
 
 def _limit(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text[:9]) <= MAX_PAGE:
-        raise Refused(400, "limit", f"limit must be 1 to {MAX_PAGE}.", field="limit")
+        raise Refused(400, "limit", say("limit must be 1 to {most}.", most=MAX_PAGE), field="limit")
     return int(text[:9])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from ...hunyuan.errors import HunyuanError, Money
-
 SHORT = {
     "en": {
         "error": "Failed",
@@ -80,21 +78,9 @@ SHORT = {
         "not_an_image": "收到的内容不是图像",
     },
 }
-MONEY_ZH = {
-    Money.NOT_SPENT: "未消耗积分。",
-    Money.SPENT: "该任务的积分已消耗；之后仍可取回图像，不再计费。",
-    Money.MAYBE_SPENT: "该任务可能已计费，不会自动重发。",
-    Money.REFUNDED: "按网关自己的规则，失败的任务不计费。",
-    Money.UNTOUCHED: "这一步不消耗积分。",
-}
 
 
 def short(error: BaseException, lang: str) -> str:
     """`error` in two to six words; of what is no failure of ours, only that it failed."""
     words = SHORT[lang]
     return words.get(getattr(error, "code", ""), words["error"])
-
-
-def money_in_chinese(error: HunyuanError) -> str:
-    """The sentence on the credits that closes a message."""
-    return MONEY_ZH[error.money]

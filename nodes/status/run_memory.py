@@ -30,11 +30,11 @@ class ToldRuns:
                 self._runs.popitem(last=False)
             return told
 
-    def line_of(self, prompt_id: str, node: str, workflow: str, user: str = "") -> str:
-        """What a run's line said, empty where it said nothing yet."""
+    def has_line(self, prompt_id: str, node: str, workflow: str, user: str = "") -> bool:
+        """Whether a run's line was told."""
         with self._lock:
             known = self._runs.get((user, workflow or prompt_id, node), {})
-        return str(known.get("text", "")) if known.get("prompt_id") == prompt_id else ""
+        return bool(known.get("text")) and known.get("prompt_id") == prompt_id
 
     def all(self, owns: Callable[[str], bool] = lambda user: True) -> list[dict[str, Any]]:
         """Oldest first. owns: whether a user's runs are those of who asks."""

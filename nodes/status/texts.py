@@ -1,13 +1,17 @@
-"""What the server itself says to the user, in English and Chinese. The page's own texts stand in locales/ and web/."""
+"""What the server itself says to the user, in English and Chinese. The page's own texts stand in locales/ and web/.
+
+A failure's sentences come as values (hunyuan/sentences.py) and have their Chinese in locales/zh/errors.json.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ...hunyuan.errors import HunyuanError, Money
+from ...hunyuan.errors import HunyuanError
 from ...hunyuan.jobs.handle import Phase, Progress
+from ...hunyuan.sentences import Sentence, Sentences
 from ..comfyui.prompt_origin import language
-from .failure_words import money_in_chinese, short
+from .failure_words import short
 
 _PHASES = {
     "en": {
@@ -60,63 +64,35 @@ _WORDS = {
     },
 }
 LONGEST_WORDS = 120  # characters of the gateway's own words on a node
-_ERRORS_ZH = {
-    "missing_key": "未设置 API 密钥：请用命令“Hunyuan：设置 API 密钥”或环境变量 HUNYUAN_API_KEY 设置。未消耗积分。",
-    "setup": "ComfyUI 的 Python 缺少软件包，或其用户文件夹无法使用。未发送任何请求，未消耗积分。",
-    "settings": "设置缺失或有误，未发送任何请求，未消耗积分。",
-    "invalid_request": "输入不符合接口要求，未发送，未消耗积分。",
-    "invalid_task_id": "任务 ID 格式不正确，未发送，未消耗积分。",
-    "input_image": "输入图像无法变成网关可访问的链接，未发送，未消耗积分。",
-    "credit_limit": "超过了您设置的积分上限，未发送，未消耗积分。",
-    "journal": "任务日志无法读写；无法记录的请求不会发送。",
-    "dns": "域名无法解析，请检查网关地址、DNS 与网络。",
-    "refused": "连接被拒绝或无法到达，请检查网关地址与网络。",
-    "connect_timeout": "连接超时，请检查网络或代理。",
-    "tls": "TLS 握手或证书校验失败，请检查代理与 CA 证书。",
-    "proxy": "代理无法连接或拒绝了请求，请检查代理设置。",
-    "answer_lost": "请求已发出，但没有收到完整的应答。",
-    "authentication": "API 密钥无效或没有权限，请检查密钥。",
-    "out_of_credits": "账户积分不足，请充值。",
-    "unknown_task": "网关不认识这个任务 ID。",
-    "rate_limited": "请求过于频繁，网关暂时拒绝。",
-    "server": "网关内部错误（5xx）。",
-    "unreadable": "网关的应答无法解析。",
-    "rejected": "网关拒绝了该请求，未消耗积分。",
-    "moderation": "内容审核未通过，请修改提示词或输入图像。",
-    "input_unreachable": "网关无法访问输入图像的链接（并非内容审核）。",
-    "task_failed": "任务失败。",
-    "task_timeout_unsent": "等待超时；请求尚未被网关接受，未消耗积分。",
-    "task_timeout": "等待超时；任务会在后台继续收取，可凭任务 ID 取回图像。",
-    "billing_unknown": "提交后未收到应答：可能已计费，不会自动重发。",
-    "shutting_down": "ComfyUI 正在关闭；已提交的任务会在下次启动后继续收取。",
-    "download": "图像下载失败。",
-    "link_dead": "图像链接已失效。",
-    "unsafe_address": "图像链接指向不允许访问的地址。",
-    "too_large": "图像超过大小上限。",
-    "not_an_image": "下载的内容不是可读取的图像。",
-}
 
 
 def translate(error: HunyuanError) -> str:
-    """The message in the user's language to stand before the English one, which has the details; empty for English."""
-    return in_chinese(error) if language() == "zh" else ""
+    """The whole message in the user's language; empty for English, in which the error itself speaks."""
+    return whole(error, "zh") if language() == "zh" else ""
 
 
-def in_chinese(error: HunyuanError) -> str:
-    """The failure in Chinese: what happened, the task, and what it means for the credits."""
-    sentence = headline(error, "zh")
-    task = f"任务 ID：{error.task_id}。" if error.task_id else ""
-    money = money_in_chinese(error)
-    said = money.rstrip("。") in sentence or (error.money is Money.MAYBE_SPENT and "可能已计费" in sentence)
-    return f"{sentence}{task}{'' if said else money}"
+def whole(error: HunyuanError, lang: str) -> str:
+    """All of it in `en` or `zh`: what was wrong, why, what to do, the task, and what it means for the credits."""
+    return f"{_before(error, lang)}{said(error.message, lang)}"
 
 
 def headline(error: HunyuanError, lang: str) -> str:
-    """The failure in one sentence of `en` or `zh`, without task id and credits."""
+    """What was wrong, in one sentence of `en` or `zh`, without task id and credits."""
+    return f"{_before(error, lang)}{said(error.what, lang)}"
+
+
+def said(text: str, lang: str) -> str:
+    """A sentence of ours in `en` or `zh`; somebody else's words stay as they are."""
     if lang != "zh":
-        return error.what
-    unsent = f"{error.code}_unsent" if error.money is Money.NOT_SPENT else ""
-    return _ERRORS_ZH.get(unsent) or _ERRORS_ZH.get(error.code) or f"{short(error, 'zh')}。"
+        return str(text)
+    from .chinese import in_chinese  # not while ComfyUI loads the pack
+
+    return in_chinese(text)
+
+
+def _before(error: HunyuanError, lang: str) -> str:
+    """Where nobody can say it in Chinese, at least what kind of failure it is."""
+    return "" if lang != "zh" or isinstance(error.what, (Sentence, Sentences)) else f"{short(error, lang)}。"
 
 
 def status_line(views: Sequence[Progress], done: Sequence[bool], credits: int, lang: str) -> str:

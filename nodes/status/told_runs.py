@@ -3,19 +3,21 @@ page that was away.
 
 `{"prompt_id", "node", "workflow", "at", "text", "outcome", "tasks", "done", "reused", "credits", "maybe", "seconds",
 "seed", "task_ids", "failures": [{"code", "money", "task_id"}], "failure"}`. seed: the first task's. text: the line on
-the node, in the language of who queued it. failure: null, or what stopped the node: `{"code", "money", "headline",
-"task_id", "stops"}`; stops: whether the whole prompt. Codes are those of hunyuan/errors.py. No prompt and no key in it.
+the node. failure: null, or what stopped the node: `{"code", "money", "headline", "task_id", "stops"}`; stops: whether
+the whole prompt. Codes are those of hunyuan/errors.py. No prompt and no key in it. text and headline are kept in every
+language, by its name, and told in that of who looks.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from ...hunyuan.errors import HunyuanError, InvalidRequestError
-from ..comfyui.prompt_origin import language, running_extra_data, running_user
+from ..comfyui.prompt_origin import LANGUAGES, language, running_extra_data, running_user
 from ..comfyui.submitter import is_page, submitter
 from .run_end import RunEnd, refusal_line
 from .run_memory import ToldRuns
@@ -26,7 +28,7 @@ EVENT = "hunyuan.run"
 
 def tell_end(prompt_id: str, node: str, end: RunEnd, lang: str, sid: str | None) -> None:
     """A node's run has ended, well or not."""
-    _send(prompt_id, node, {**end.values(), "text": end.line(lang), "failure": None}, sid)
+    _send(prompt_id, node, {**end.values(), "text": _in_all(end.line), "failure": None}, lang, sid)
 
 
 def tell_failure(error: HunyuanError, *, stops: bool) -> None:
@@ -36,10 +38,10 @@ def tell_failure(error: HunyuanError, *, stops: bool) -> None:
     context = get_executing_context()
     if context is None:
         return
-    failure = _failure(error, headline(error, language()), stops)
-    known = _told().line_of(context.prompt_id, context.node_id, _workflow(), running_user() or "")
+    failure = _failure(error, stops)
+    known = _told().has_line(context.prompt_id, context.node_id, _workflow(), running_user() or "")
     content = {"failure": failure} if known else _refusal(error, failure)
-    _send(context.prompt_id, context.node_id, content, submitter())
+    _send(context.prompt_id, context.node_id, content, language(), submitter())
 
 
 def tell_refusal(client: str, workflow: str, faults: Mapping[str, str]) -> None:
@@ -51,20 +53,30 @@ def tell_refusal(client: str, workflow: str, faults: Mapping[str, str]) -> None:
     for node, sentence in faults.items():
         error = InvalidRequestError(sentence)
         told = {"prompt_id": "", "node": node, "workflow": workflow, "at": time.time()}
-        told.update(_refusal(error, _failure(error, sentence, True)))
-        PromptServer.instance.send_sync(EVENT, told, client)
+        told.update(_refusal(error, {**_failure(error, True), "headline": dict.fromkeys(LANGUAGES, sentence)}))
+        PromptServer.instance.send_sync(EVENT, for_page(told, language()), client)
 
 
-def _failure(error: HunyuanError, sentence: str, stops: bool) -> dict[str, Any]:
+def for_page(told: Mapping[str, Any], lang: str) -> dict[str, Any]:
+    """What was kept of a run, in the language of who looks."""
+    failure = told["failure"] and {**told["failure"], "headline": told["failure"]["headline"][lang]}
+    return {**told, "text": told.get("text", {}).get(lang, ""), "failure": failure}
+
+
+def _in_all(say_it: Callable[[str], str]) -> dict[str, str]:
+    return {lang: say_it(lang) for lang in LANGUAGES}
+
+
+def _failure(error: HunyuanError, stops: bool) -> dict[str, Any]:
     about = {"code": error.code, "money": error.money.value, "task_id": error.task_id}
-    return {**about, "headline": sentence, "stops": stops}
+    return {**about, "headline": _in_all(partial(headline, error)), "stops": stops}
 
 
 def _refusal(error: HunyuanError, failure: dict[str, Any]) -> dict[str, Any]:
     """The end of a run that never had a task."""
     end = RunEnd(())
     failures = [{name: failure[name] for name in ("code", "money", "task_id")}]
-    line = refusal_line(error, language())
+    line = _in_all(partial(refusal_line, error))
     return {**end.values(), "outcome": "failed", "failures": failures, "text": line, "failure": failure}
 
 
@@ -78,14 +90,14 @@ def in_the_users_language() -> Iterator[None]:
         raise error.but(translation=translate(error)) from error.__cause__
 
 
-def _send(prompt_id: str, node: str, content: dict[str, Any], sid: str | None) -> None:
+def _send(prompt_id: str, node: str, content: dict[str, Any], lang: str, sid: str | None) -> None:
     from server import PromptServer
 
     if not node or not is_page(sid):
         return
     about = {"prompt_id": prompt_id, "node": node, "workflow": _workflow(), "at": time.time()}
     whole = _told().add({**about, **content}, running_user() or "")
-    PromptServer.instance.send_sync(EVENT, whole, sid)
+    PromptServer.instance.send_sync(EVENT, for_page(whole, lang), sid)
 
 
 def _told() -> ToldRuns:

@@ -12,7 +12,7 @@ from tests.kit.pack import load
 
 ROOT = Path(__file__).parents[2]
 FANCY = set("\u201c\u201d\u2018\u2019\u2192\u2026")  # curly quotes, arrow, ellipsis
-FOR_THE_PAGE = {"texts.py", "schema.py"}  # status line, Chinese, and tooltips: never printed
+FOR_THE_PAGE = {"texts.py", "chinese.py", "schema.py"}  # status line, Chinese, and tooltips: never printed
 QUOTES_TO_REMOVE = {"pasted_keys.py"}  # what is looked for in a pasted key
 
 

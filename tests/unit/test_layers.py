@@ -21,6 +21,7 @@ GROUND = {
     "hunyuan/addresses",
     "hunyuan/atomic_file",
     "hunyuan/task_ids",
+    "hunyuan/sentences",
 }
 # What a folder may use of the others. The pack itself (hunyuan, nodes) stands alone.
 USES = {

@@ -56,18 +56,24 @@ def test_who_waits_reads_how_long_it_usually_takes() -> None:
     assert "about" not in line(view(Phase.DOWNLOADING, usual=18.0))
 
 
-def test_a_timeout_before_anything_was_accepted_says_so_in_chinese() -> None:
-    errors = load("hunyuan.errors")
-    unsent = errors.TaskTimeoutError("Not done.", money=errors.Money.NOT_SPENT)
-    assert "未消耗积分" in texts.in_chinese(unsent)
-    assert "任务 ID" in texts.in_chinese(errors.TaskTimeoutError("Not done."))
+def test_a_failure_in_chinese_says_all_of_it_and_nothing_twice() -> None:
+    errors, say = load("hunyuan.errors"), load("hunyuan.sentences").say
+    late = say("Not done within timeout_s = {seconds:g} s", seconds=2.5)
+    unsent = errors.TaskTimeoutError(say("{late}.", late=late), money=errors.Money.NOT_SPENT)
+    assert texts.whole(unsent, "zh") == "等待超时，2.5 秒（timeout_s）内没有完成。未消耗积分。"
+    words = say('"{words}"', words="no GPU left")
+    failed = errors.TaskFailedError(say("The task failed: {words}", words=words), task_id="n68")
+    assert texts.whole(failed, "zh") == (
+        "任务失败：“no GPU left”。任务 ID：n68。按网关自己的规则，失败的任务不计费（只对成功的请求计费）。"
+    )
+    assert texts.whole(failed, "en") == str(failed)
+    assert (texts.headline(failed, "en"), texts.headline(failed, "zh")) == (failed.what, "任务失败：“no GPU left”。")
 
 
-def test_a_failure_in_chinese_says_the_task_and_the_credits_too() -> None:
+def test_of_what_nobody_can_say_in_chinese_the_kind_of_failure_and_the_credits_are_told() -> None:
     errors = load("hunyuan.errors")
-    told = texts.in_chinese(errors.TaskFailedError("It failed.", task_id="n68"))
-    assert told == "任务失败。任务 ID：n68。按网关自己的规则，失败的任务不计费。"
+    assert texts.headline(errors.TaskFailedError("It failed."), "zh") == "任务失败。It failed."
     kinds = [each for each in vars(errors).values() if isinstance(each, type) and hasattr(each, "code")]
     assert len(kinds) > 30
-    said = [texts.in_chinese(each("x")) for each in kinds]
+    said = [texts.whole(each("x"), "zh") for each in kinds]
     assert [each for each in said if "积分" not in each and "计费" not in each] == []

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ...errors import InvalidRequestError
 from ...limits import MOST_IMAGES
+from ...sentences import Sentence, say
 
 if TYPE_CHECKING:
     from ...models import GenerationRequest, ImageSize
@@ -140,8 +141,8 @@ class Family:
             if all(chosen.get(name) == wanted for name, wanted in price.when):
                 return price.credits * self.images_of(values)
         raise InvalidRequestError(
-            f"The catalogue has no price for this choice of {self.title}.",
-            do="Add one to models.json or models.toml in the pack's folder of the user directory.",
+            say("The catalogue has no price for this choice of {title}.", title=self.title),
+            do=say("Add one to models.json or models.toml in the pack's folder of the user directory."),
         )
 
     def faults(
@@ -189,7 +190,7 @@ class Family:
         model = self.sends(model or self.models[0], len(images))
         if prompt.strip():  # else GenerationRequest says it better
             for fault in self.faults(prompt, model, self.chosen(values), counts):
-                raise InvalidRequestError(*_words(self, fault))
+                raise InvalidRequestError(_words(self, fault))
         chosen = self.chosen(values)
         sent = tuple((name, value) for name, value in chosen.items() if value != "" and isinstance(value, (str, int)))
         seed = self.parameter("seed")
@@ -224,7 +225,8 @@ def _faults_of(parameter: Parameter, value: object) -> Iterator[Fault]:
         if isinstance(value, bool) or not isinstance(value, int):
             yield Fault("number", name, value)
         elif (low is not None and value < low) or (high is not None and value > high):
-            yield Fault("number", name, value, f"{low} to {high}" if high is not None else f"at least {low}")
+            bounds = say("at least {low}", low=low) if high is None else say("{low} to {high}", low=low, high=high)
+            yield Fault("number", name, value, bounds)
     elif not isinstance(value, str):
         yield Fault("text", name, value)
     elif parameter.kind == "choice" and value not in parameter.choices:
@@ -244,17 +246,22 @@ def _pixels(chosen: Mapping[str, object]) -> ImageSize | None:
     return None
 
 
-def _words(family: Family, fault: Fault) -> tuple[str]:
-    got = repr(fault.got) if isinstance(fault.got, str) else fault.got
+def _words(family: Family, fault: Fault) -> Sentence:
+    shown = repr(fault.got) if isinstance(fault.got, str) else fault.got
+    values = {"title": family.title, "input": fault.input, "got": shown, "most": fault.most}
     said = {
-        "prompt_short": f"The prompt must be at least {fault.most} characters, got {got}.",
-        "prompt_long": f"The prompt must be at most {fault.most} characters for {family.title}, got {got}.",
-        "choice": f"{fault.input} of {family.title} must be one of {', '.join(fault.choices)}, got {got}.",
-        "number": f"{fault.input} of {family.title} must be a whole number {fault.most}".rstrip() + f", got {got}.",
-        "text": f"{fault.input} of {family.title} must be a text, got {got}.",
-        "no_task": f"{family.title} needs the id of an earlier task, got none.",
-        "no_images": f"{family.title} takes no images as {fault.input}.",
-        "many_images": f"{family.title} takes at most {fault.most} images as {fault.input}, got {got}.",
-        "needs_image": f"{fault.input} of {family.title} means nothing without {fault.most}.",
+        "prompt_short": say("The prompt must be at least {most} characters, got {got}.", **values),
+        "prompt_long": say("The prompt must be at most {most} characters for {title}, got {got}.", **values),
+        "choice": say(
+            "{input} of {title} must be one of {choices}, got {got}.", choices=", ".join(fault.choices), **values
+        ),
+        "number": say("{input} of {title} must be a whole number {most}, got {got}.", **values)
+        if fault.most
+        else say("{input} of {title} must be a whole number, got {got}.", **values),
+        "text": say("{input} of {title} must be a text, got {got}.", **values),
+        "no_task": say("{title} needs the id of an earlier task, got none.", **values),
+        "no_images": say("{title} takes no images as {input}.", **values),
+        "many_images": say("{title} takes at most {most} images as {input}, got {got}.", **values),
+        "needs_image": say("{input} of {title} means nothing without {most}.", **values),
     }
-    return (said[fault.code],)
+    return said[fault.code]
