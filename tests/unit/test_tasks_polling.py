@@ -158,6 +158,7 @@ async def test_a_link_dead_for_ever_is_asked_for_anew_and_said(rig: Rig) -> None
     assert rig.count("polls") >= 2, "the gateway was asked for a fresh link"
     assert "reuse" in str(error), "how to have a new image instead"
     assert (await rig.collected(rig.submit(5, reuse=False, node="8")[0])).paid
+    assert rig.billed == 2
 
 
 @story({"on": "download", "number": 1, "times": "always", "status": 410})
