@@ -25,15 +25,7 @@ from tests.kit.comfy_stories import (
     value,
     write_settings,
 )
-from tests.kit.upload_servers import (
-    ACCESS_KEY,
-    BUCKET,
-    SECRET_KEY,
-    S3Store,
-    UploadService,
-    s3_store,
-    upload_service,
-)
+from tests.kit.upload_servers import ACCESS_KEY, BUCKET, SECRET_KEY, S3Store, UploadService
 
 
 @pytest.fixture
@@ -41,18 +33,6 @@ def server(comfy: PaidServer) -> Iterator[PaidServer]:
     """The session's ComfyUI, with a settings file that the tests may write anew."""
     with settings(comfy, allowed_hosts=["127.0.0.1"]):
         yield comfy
-
-
-@pytest.fixture
-def service() -> Iterator[UploadService]:
-    with upload_service() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[S3Store]:
-    with s3_store() as running:
-        yield running
 
 
 def set_up(server: PaidServer, **settings: object) -> None:

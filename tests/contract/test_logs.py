@@ -16,7 +16,7 @@ from hunyuan.models import EncodedImage
 from hunyuan.settings.quiet_logs import redact_logs
 from hunyuan.settings.store import Settings
 from hunyuan.sources.s3 import S3Uploader
-from tests.kit.upload_servers import ACCESS_KEY, BUCKET, SECRET_KEY, s3_store, upload_service
+from tests.kit.upload_servers import ACCESS_KEY, BUCKET, SECRET_KEY, S3Store, UploadService
 
 KEY = "aio_0123456789abcdef0123456789abcdef"
 TOKEN = "a-token-of-the-upload-service"
@@ -48,19 +48,16 @@ def forms(secret: str) -> list[str]:
 
 
 @pytest.mark.usefixtures("factory")
-def test_an_s3_store_is_used_without_a_word_of_its_keys(caplog: pytest.LogCaptureFixture) -> None:
-    with s3_store() as store:
-        settings = Settings(
-            s3_endpoint=store.address, s3_bucket=BUCKET, s3_access_key=ACCESS_KEY, s3_secret_key=SECRET_KEY
-        )
+def test_an_s3_store_is_used_without_a_word_of_its_keys(caplog: pytest.LogCaptureFixture, s3: S3Store) -> None:
+    settings = Settings(s3_endpoint=s3.address, s3_bucket=BUCKET, s3_access_key=ACCESS_KEY, s3_secret_key=SECRET_KEY)
 
-        def work() -> None:
-            S3Uploader().upload(EncodedImage(b"picture", "image/png", 1, 1), "a.png", settings)
+    def work() -> None:
+        S3Uploader().upload(EncodedImage(b"picture", "image/png", 1, 1), "a.png", settings)
 
-        plain = logged(caplog, work)
-        assert ACCESS_KEY in plain, "botocore shows it by itself"
-        redact_logs(settings.redact)
-        quiet = logged(caplog, work)
+    plain = logged(caplog, work)
+    assert ACCESS_KEY in plain, "botocore shows it by itself"
+    redact_logs(settings.redact)
+    quiet = logged(caplog, work)
     assert "PUT" in quiet, "it still says what it does"
     assert "Signature=***" in quiet
     for secret in (ACCESS_KEY, SECRET_KEY):
@@ -68,22 +65,21 @@ def test_an_s3_store_is_used_without_a_word_of_its_keys(caplog: pytest.LogCaptur
 
 
 @pytest.mark.usefixtures("factory")
-def test_a_request_is_made_without_a_word_of_its_keys(caplog: pytest.LogCaptureFixture) -> None:
-    with upload_service() as service:
-        url = f"{service.address}/upload?token={TOKEN}"
-        settings = Settings(api_key=KEY, base_url=service.address, http_upload_url=url)
-        transport = RequestsTransport(lambda: settings)
-        guard = AddressGuard(service.address, [])
-        headers = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/octet-stream"}
+def test_a_request_is_made_without_a_word_of_its_keys(caplog: pytest.LogCaptureFixture, service: UploadService) -> None:
+    url = f"{service.address}/upload?token={TOKEN}"
+    settings = Settings(api_key=KEY, base_url=service.address, http_upload_url=url)
+    transport = RequestsTransport(lambda: settings)
+    guard = AddressGuard(service.address, [])
+    headers = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/octet-stream"}
 
-        def work() -> None:
-            transport.send("PUT", url, headers=headers, body=b"picture", read_timeout=10.0, max_bytes=10_000)
-            address = parse(f"{service.address}/files/upload?token={TOKEN}")
-            transport.fetch(address, headers=headers, deadline_seconds=10.0, max_bytes=10_000, guard=guard)
+    def work() -> None:
+        transport.send("PUT", url, headers=headers, body=b"picture", read_timeout=10.0, max_bytes=10_000)
+        address = parse(f"{service.address}/files/upload?token={TOKEN}")
+        transport.fetch(address, headers=headers, deadline_seconds=10.0, max_bytes=10_000, guard=guard)
 
-        redact_logs(settings.redact)
-        quiet = logged(caplog, work)
-        transport.close()
+    redact_logs(settings.redact)
+    quiet = logged(caplog, work)
+    transport.close()
     assert '"PUT / HTTP/1.1" 200' in quiet, "the path goes out unseen by the libraries"
     for secret in (KEY, TOKEN):
         assert [form for form in forms(secret) if form.lower() in quiet.lower()] == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,15 +15,9 @@ from hunyuan.settings.store import Settings
 from hunyuan.storage.results import ResultStore
 from hunyuan.storage.s3_results import S3Results
 from tests.kit.journals import open_journal
-from tests.kit.upload_servers import ACCESS_KEY, BUCKET, SECRET_KEY, S3Store, s3_store
+from tests.kit.upload_servers import ACCESS_KEY, BUCKET, SECRET_KEY, S3Store
 
 IMAGE = b"\x89PNG original bytes" * 100
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[S3Store]:
-    with s3_store() as running:
-        yield running
 
 
 @dataclass

@@ -19,16 +19,7 @@ from hunyuan.journal.journal import Journal
 from hunyuan.models import EncodedImage, ImageInput
 from hunyuan.settings.store import Settings
 from hunyuan.sources import SourceChain
-from tests.kit.upload_servers import (
-    ACCESS_KEY,
-    BUCKET,
-    SECRET_KEY,
-    S3Store,
-    UploadService,
-    data_of,
-    s3_store,
-    upload_service,
-)
+from tests.kit.upload_servers import ACCESS_KEY, BUCKET, SECRET_KEY, S3Store, UploadService, data_of
 
 HOUR, DAY = 3600.0, 86_400.0
 GATEWAY_KEY = "aio_secret_key_of_the_gateway"
@@ -83,25 +74,6 @@ def house(tmp_path: Path) -> Iterator[House]:
     made.transport.close()
     made.database.close()
     assert made.said == []
-
-
-@pytest.fixture
-def service() -> Iterator[UploadService]:
-    with upload_service() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def s3_server() -> Iterator[S3Store]:
-    with s3_store() as running:
-        yield running
-
-
-@pytest.fixture
-def s3(s3_server: S3Store) -> S3Store:
-    for key in s3_server.objects():
-        s3_server.client.delete_object(Bucket=BUCKET, Key=key)
-    return s3_server
 
 
 def image(content: bytes = b"pixels", note: str = "") -> ImageInput:

@@ -43,7 +43,7 @@ from sandbox.replies import Reply
 from sandbox.rules import Script
 from sandbox.settings import Settings as SandboxSettings
 from tests.kit.journals import lay_blank_journal
-from tests.kit.virtual_time import VirtualClock, run
+from tests.kit.virtual_time import VirtualClock, named_after, run
 
 T = TypeVar("T")
 KEY = "aio_0123456789abcdef0123456789abcdef"
@@ -328,10 +328,7 @@ def story(*rules: Any, **options: Any) -> Any:
             play(with_rig, tmp_path, *each, **{name: mine(value) for name, value in options.items()})
 
         fixtures = [inspect.Parameter("tmp_path", rig.kind), *(other for other in others if other.name != "tmp_path")]
-        test.__name__, test.__doc__, test.__module__ = told.__name__, told.__doc__, told.__module__
-        test.__qualname__, test.__dict__ = told.__qualname__, dict(told.__dict__)
-        test.__signature__ = inspect.Signature(fixtures)  # type: ignore[attr-defined]
-        return test
+        return named_after(told, test, fixtures)
 
     if len(rules) == 1 and inspect.iscoroutinefunction(rules[0]):
         told, rules = rules[0], ()

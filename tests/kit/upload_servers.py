@@ -1,4 +1,7 @@
-"""Servers of the kinds that sources talk to, on loopback: an HTTP upload service, and an S3 store (moto's)."""
+"""Servers of the kinds that sources talk to, on loopback: an HTTP upload service, and an S3 store (moto's).
+
+Fixtures: `service` is a new one for each test, `s3` one for a file, empty at the start of each test.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,6 @@ import json
 import re
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.message import Message
 from email.parser import BytesParser
@@ -15,6 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import boto3
+import pytest
 from botocore.config import Config
 from moto.server import ThreadedMotoServer
 
@@ -92,8 +95,8 @@ class UploadService:
         return 200, {"Content-Type": "application/json"}, json.dumps({"url": url}).encode()
 
 
-@contextmanager
-def upload_service() -> Iterator[UploadService]:
+@pytest.fixture
+def service() -> Iterator[UploadService]:
     """A running UploadService."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -101,7 +104,7 @@ def upload_service() -> Iterator[UploadService]:
 
         def do(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            status, headers, answer = service.answer(Request(self.command, self.path, self.headers, body))
+            status, headers, answer = running.answer(Request(self.command, self.path, self.headers, body))
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)
@@ -116,11 +119,11 @@ def upload_service() -> Iterator[UploadService]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    service = UploadService(f"http://127.0.0.1:{server.server_port}")
+    running = UploadService(f"http://127.0.0.1:{server.server_port}")
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
-        yield service
+        yield running
     finally:
         server.shutdown()
         server.server_close()
@@ -138,8 +141,12 @@ class S3Store:
         listed = self.client.list_objects_v2(Bucket=BUCKET).get("Contents", [])
         return {item["Key"]: self.client.get_object(Bucket=BUCKET, Key=item["Key"])["Body"].read() for item in listed}
 
+    def empty(self) -> None:
+        for key in self.objects():
+            self.client.delete_object(Bucket=BUCKET, Key=key)
 
-@contextmanager
+
+@pytest.fixture(scope="module")
 def s3_store() -> Iterator[S3Store]:
     """A running S3 store; moto keeps its state for the process, so the bucket is emptied at the end."""
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
@@ -159,10 +166,16 @@ def s3_store() -> Iterator[S3Store]:
     try:
         yield store
     finally:
-        for key in store.objects():
-            client.delete_object(Bucket=BUCKET, Key=key)
+        store.empty()
         client.delete_bucket(Bucket=BUCKET)
         server.stop()
+
+
+@pytest.fixture
+def s3(s3_store: S3Store) -> S3Store:
+    """The file's store, with nothing in it."""
+    s3_store.empty()
+    return s3_store
 
 
 def data_of(url: str) -> bytes:

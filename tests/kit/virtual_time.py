@@ -1,13 +1,15 @@
 """An event loop on virtual time: whatever sleeps wakes at once, in order, and the clock says when.
 
-`run(story)` runs a coroutine on it. `loop.time()` is the fake clock; nothing waits for real.
+`run(story)` runs a coroutine on it, `@on_virtual_time` makes one a test. `loop.time()` is the fake clock; nothing waits
+for real.
 """
 
 from __future__ import annotations
 
 import asyncio
+import inspect
 import selectors
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -71,3 +73,23 @@ def run(story: Callable[[VirtualClock], Awaitable[T]], clock: VirtualClock | Non
         if pending:
             loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
         loop.close()
+
+
+def on_virtual_time(told: Callable[..., Awaitable[None]]) -> Callable[..., None]:
+    """Makes `async def test_…(clock, …)` a test."""
+    _, *fixtures = inspect.signature(told).parameters.values()
+
+    def test(**given: Any) -> None:
+        run(lambda clock: told(clock, **given))
+
+    return named_after(told, test, fixtures)
+
+
+def named_after(
+    told: Callable[..., Any], test: Callable[..., None], fixtures: Iterable[inspect.Parameter]
+) -> Callable[..., None]:
+    """`test` as pytest is to see it: with the coroutine's name, text and marks, asking for `fixtures`."""
+    test.__name__, test.__doc__, test.__module__ = told.__name__, told.__doc__, told.__module__
+    test.__qualname__, test.__dict__ = told.__qualname__, dict(told.__dict__)
+    test.__signature__ = inspect.Signature(list(fixtures))  # type: ignore[attr-defined]
+    return test

@@ -18,7 +18,7 @@ from benchmarks.table import BEGIN, END, Row, Spread, markdown, ratios, text
 from hunyuan.journal.journal import Journal
 from sandbox.links import Signer
 from tests.kit.journals import open_journal
-from tests.kit.rig import Rig, play
+from tests.kit.rig import Rig, story
 
 PLAN = waiting.Plan(durations=(5.5,), repeats=3)
 
@@ -54,20 +54,16 @@ class Asked:
         return found
 
 
-def test_the_journal_is_measured_with_what_a_task_asks_of_it(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> list[str]:
-        asked = Asked(rig.journal)
-        rig.runner.tools = replace(rig.runner.tools, journal=cast(Journal, asked))
-        got = await rig.collected(rig.submit(5)[0])
-        rig.runner.delivered([got.row])
-        await rig.until(lambda: rig.journal.overview.undelivered() == 0, within=5)
-        return asked.names
-
-    limits = {"credit_limit_per_day": 10**6, "credit_limit_per_session": 10**6}
-    real = play(story, tmp_path, settings=limits)
+@story(settings={"credit_limit_per_day": 10**6, "credit_limit_per_session": 10**6})
+async def test_the_journal_is_measured_with_what_a_task_asks_of_it(rig: Rig, tmp_path: Path) -> None:
+    asked = Asked(rig.journal)
+    rig.runner.tools = replace(rig.runner.tools, journal=cast(Journal, asked))
+    got = await rig.collected(rig.submit(5)[0])
+    rig.runner.delivered([got.row])
+    await rig.until(lambda: rig.journal.overview.undelivered() == 0, within=5)
     measured = Asked(open_journal(tmp_path, "benchmark"))
     one_task(cast(Journal, measured), 1)
-    assert measured.names == real
+    assert measured.names == asked.names
 
 
 OUR_TIMES = {

@@ -182,6 +182,14 @@ def test_nodes_of_the_graph_never_import_each_other() -> None:
     assert not [arrow for arrow in OURS if arrow.source in graph and arrow.target in graph]
 
 
+def test_the_routes_have_one_door() -> None:
+    def inside(name: str) -> bool:
+        return name.startswith("nodes/routes/")
+
+    entered = {arrow.target for arrow in OURS if inside(arrow.target) and not inside(arrow.source)}
+    assert entered == {"nodes/routes/handlers"}
+
+
 def test_only_the_images_room_touches_numpy_pillow_and_torch() -> None:
     wrong = [
         f"{arrow.source} -> {arrow.target}"

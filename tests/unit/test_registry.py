@@ -13,7 +13,7 @@ from PIL import Image
 
 from devtools import workflow_versions
 from tests.kit.archive import contents, matched, patterns
-from tests.kit.documents import ROOT, project, text
+from tests.kit.documents import ROOT, codes, project, rows, text
 
 ROOMS = {"hunyuan", "nodes", "web", "locales", "workflows", "subgraphs", "docs"}
 FILES = {"__init__.py", "pyproject.toml", "requirements.txt", "LICENSE", "README.md", "README.zh-CN.md", "CHANGELOG.md"}
@@ -80,6 +80,23 @@ def test_no_eval_no_exec_no_processes_no_pip(file: str) -> None:
     imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     imported |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert not imported & {"subprocess", "pip", "pickle", "marshal", "ctypes"}
+
+
+# The scanner's findings that are a piece of text: where it stands can be looked up.
+LITERAL = {"shell_execution", "encoded_payload", "network_call", "info_gathering", "obfuscation_chains"}
+
+
+def test_what_the_scanner_finds_stands_where_the_document_says() -> None:
+    modules = [file for file in contents() if file.endswith(".py")]
+    looked_up = set()
+    for finding, where, _ in rows("docs/security-scan.md", "finding"):
+        kind, *pieces = codes(finding) or [""]
+        assert all((ROOT / file).is_file() for file in codes(where))
+        if kind in LITERAL:
+            looked_up.add(kind)
+            found = [file for file in modules if any(piece in text(file) for piece in pieces)]
+            assert sorted(codes(where)) == found, finding
+    assert looked_up == LITERAL
 
 
 def nodes_of(workflow: dict[str, Any]) -> list[dict[str, Any]]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,7 +13,7 @@ from hunyuan.models import ImageInput, TaskState
 from sandbox.oddities import WRAPPINGS
 from sandbox.plan import SHAPES
 from sandbox.relatives import RELATIVES
-from tests.kit.rig import DRAWN, KEY, Rig, image, play, story
+from tests.kit.rig import DRAWN, KEY, Rig, image, story
 
 PACKED = {"gzip", "gzip_unsaid", "deflate", "gzip_not", "br_not"}  # over HTTP: tests/contract/test_client_answers.py
 
@@ -67,15 +65,19 @@ async def test_a_failure_is_told_in_the_words_of_every_shape(rig: Rig, shape: st
 
 @pytest.mark.parametrize("at_once", [False, True], ids=["polled", "at once"])
 @pytest.mark.parametrize("shape", ["documented", "general", "upstream"])
-def test_completed_beside_an_error_is_a_failure(tmp_path: Path, shape: str, at_once: bool) -> None:
-    async def story(rig: Rig) -> None:
-        error = await rig.failure(rig.submit(5)[0])
-        assert isinstance(error, errors.TaskFailedError)
-        assert "the paint ran out" in str(error)
-        assert rig.journal.overview.credits().refunded == 25
-
-    fails = {"fail": "the paint ran out", "error_form": "completed"}
-    play(story, tmp_path, task={"shape": shape, "at_once": at_once, **fails})
+@story(
+    task=lambda shape, at_once: {
+        "shape": shape,
+        "at_once": at_once,
+        "fail": "the paint ran out",
+        "error_form": "completed",
+    }
+)
+async def test_completed_beside_an_error_is_a_failure(rig: Rig, shape: str, at_once: bool) -> None:
+    error = await rig.failure(rig.submit(5)[0])
+    assert isinstance(error, errors.TaskFailedError)
+    assert "the paint ran out" in str(error)
+    assert rig.journal.overview.credits().refunded == 25
 
 
 @pytest.mark.parametrize("at_once", [False, True], ids=["polled", "at once"])
@@ -102,40 +104,32 @@ async def test_links_that_are_relative_or_not_escaped_are_followed(
 
 
 @pytest.mark.parametrize("shape", ["documented", "general", "sites", "state"])
-def test_a_status_word_that_nobody_knows_is_waited_out_and_told_once(tmp_path: Path, shape: str) -> None:
-    async def story(rig: Rig) -> None:
-        got = await asyncio.gather(*map(rig.collected, rig.submit(5, 6)))
-        assert [each.images[0].digest for each in got] == ["a lighthouse|5", "a lighthouse|6"]
-        told = [warning for warning in rig.warnings if "levitating" in warning]
-        assert len(told) == 1
-        assert "still running" in told[0]
-        assert rig.billed == 2
-
-    words = {"pending": "Levitating", "running": "levitating"}
-    play(story, tmp_path, task={"shape": shape, "words": words, "seconds": 60})
-
-
-def test_a_status_word_that_nobody_knows_and_never_ends_is_a_timeout(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> None:
-        error = await rig.failure(rig.submit(5, timeout_s=300)[0])
-        assert isinstance(error, errors.TaskTimeoutError)
-        assert rig.clock.monotonic() == pytest.approx(300)
-        rig.gateway.script.clear()
-        rig.finish()
-        assert not (await rig.collected(rig.submit(5)[0])).paid
-        assert rig.billed == 1
-
-    answer = {"code": 200, "data": {"status": "levitating", "trace": KEY, "signed": "https://a.test/b?sig=deadbeef"}}
-    told = play(lambda rig: _warnings(rig, story), tmp_path, {"on": "poll", "body": answer, "times": "always"})
+@story(task=lambda shape: {"shape": shape, "words": {"pending": "Levitating", "running": "levitating"}, "seconds": 60})
+async def test_a_status_word_that_nobody_knows_is_waited_out_and_told_once(rig: Rig, shape: str) -> None:
+    got = await asyncio.gather(*map(rig.collected, rig.submit(5, 6)))
+    assert [each.images[0].digest for each in got] == ["a lighthouse|5", "a lighthouse|6"]
+    told = [warning for warning in rig.warnings if "levitating" in warning]
     assert len(told) == 1
-    assert '"levitating"' in told[0]
-    assert KEY not in told[0]
-    assert "deadbeef" not in told[0]
+    assert "still running" in told[0]
+    assert rig.billed == 2
 
 
-async def _warnings(rig: Rig, story: Any) -> list[str]:
-    await story(rig)
-    return rig.warnings
+LEVITATING = {"code": 200, "data": {"status": "levitating", "trace": KEY, "signed": "https://a.test/b?sig=deadbeef"}}
+
+
+@story({"on": "poll", "body": LEVITATING, "times": "always"})
+async def test_a_status_word_that_nobody_knows_and_never_ends_is_a_timeout(rig: Rig) -> None:
+    error = await rig.failure(rig.submit(5, timeout_s=300)[0])
+    assert isinstance(error, errors.TaskTimeoutError)
+    assert rig.clock.monotonic() == pytest.approx(300)
+    rig.gateway.script.clear()
+    rig.finish()
+    assert not (await rig.collected(rig.submit(5)[0])).paid
+    assert rig.billed == 1
+    (told,) = rig.warnings
+    assert '"levitating"' in told
+    assert KEY not in told
+    assert "deadbeef" not in told
 
 
 @story(task={"seconds": None})
@@ -153,15 +147,15 @@ async def test_a_gateway_that_makes_up_words_does_not_fill_the_log(rig: Rig) -> 
 
 @pytest.mark.parametrize("shape", ["documented", "general", "upstream", "sites", "music"])
 @pytest.mark.parametrize("kind", sorted(set(WRAPPINGS) - PACKED))
-def test_a_paid_task_is_never_dropped_for_what_stands_around_its_id(tmp_path: Path, kind: str, shape: str) -> None:
-    async def story(rig: Rig) -> None:
-        got = await rig.collected(rig.submit(5)[0])
-        assert got.images[0].digest == "a lighthouse|5"
-        assert rig.billed == 1
-
-    create: dict[str, Any] = {"on": "create", "wrapped": kind}
-    polls: dict[str, Any] = {"on": "poll", "wrapped": kind, "times": 2 if kind == "cut" else "always"}
-    play(story, tmp_path, create, polls, task={"shape": shape})
+@story(
+    lambda kind: {"on": "create", "wrapped": kind},
+    lambda kind: {"on": "poll", "wrapped": kind, "times": 2 if kind == "cut" else "always"},
+    task=lambda shape: {"shape": shape},
+)
+async def test_a_paid_task_is_never_dropped_for_what_stands_around_its_id(rig: Rig, kind: str, shape: str) -> None:
+    got = await rig.collected(rig.submit(5)[0])
+    assert got.images[0].digest == "a lighthouse|5"
+    assert rig.billed == 1
 
 
 @pytest.mark.parametrize("status", [200, 500, 502, 504])

@@ -15,7 +15,7 @@ from hunyuan.models import StoredImage, TaskState
 from hunyuan.settings.store import Settings
 from hunyuan.storage.results import ResultStore
 from sandbox.oddities import spoiled
-from tests.kit.rig import DRAWN, Rig, Unreadable, image, play, story
+from tests.kit.rig import DRAWN, Rig, Unreadable, image, story
 
 
 class FailingJournal:
@@ -171,18 +171,16 @@ async def test_the_journal_is_damaged_while_a_task_runs(rig: Rig, tmp_path: Path
 
 
 @pytest.mark.parametrize("after", [0.5, 5.0], ids=["while it is created", "while it is polled"])
-def test_the_whole_folder_vanishes_while_a_task_runs(tmp_path: Path, after: float) -> None:
-    async def story(rig: Rig) -> None:
-        handle = rig.submit(5)[0]
-        await rig.clock.sleep(after)
-        shutil.rmtree(rig.directory)
-        got = await rig.collected(handle)
-        assert got.images[0].digest == "a lighthouse|5"
-        assert [(row.state, row.task_id) for row in rig.rows()] == [(TaskState.COLLECTED, got.row.task_id)]
-        assert not (await rig.collected(rig.submit(5)[0])).paid
-        assert rig.billed == rig.count("creates") == 1
-
-    play(story, tmp_path / "state", latency=1.0)
+@story(latency=1.0)
+async def test_the_whole_folder_vanishes_while_a_task_runs(rig: Rig, after: float) -> None:
+    handle = rig.submit(5)[0]
+    await rig.clock.sleep(after)
+    shutil.rmtree(rig.directory)
+    got = await rig.collected(handle)
+    assert got.images[0].digest == "a lighthouse|5"
+    assert [(row.state, row.task_id) for row in rig.rows()] == [(TaskState.COLLECTED, got.row.task_id)]
+    assert not (await rig.collected(rig.submit(5)[0])).paid
+    assert rig.billed == rig.count("creates") == 1
 
 
 @story(task={"shape": "direct_b64"})

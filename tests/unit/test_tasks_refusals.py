@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 from email.utils import formatdate
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ import pytest
 from hunyuan import errors
 from hunyuan.errors import Money
 from hunyuan.models import TaskState
-from tests.kit.rig import Rig, play, story
+from tests.kit.rig import Rig, story
 
 BUSY = "The farm is at capacity, try again later"
 # What stands in Retry-After of a gateway that does not mean it, or whose clock is wrong.
@@ -49,16 +48,19 @@ async def test_a_retry_after_that_says_nothing_is_no_licence_to_ask_on_and_on(ri
     assert rig.billed == 0
 
 
-def test_a_date_in_retry_after_is_waited_for(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> None:
-        handle = rig.submit(1)[0]
-        await rig.clock.sleep(19)
-        assert rig.count("creates") == 1
-        assert (await rig.collected(handle)).paid
-        assert rig.billed == 1
+IN_TWENTY_SECONDS = {
+    "Date": formatdate(1_780_000_000.0, usegmt=True),
+    "Retry-After": formatdate(1_780_000_020.0, usegmt=True),
+}
 
-    until = {"Date": formatdate(1_780_000_000.0, usegmt=True), "Retry-After": formatdate(1_780_000_020.0, usegmt=True)}
-    play(story, tmp_path, {"on": "create", "status": 429, "headers": until})
+
+@story({"on": "create", "status": 429, "headers": IN_TWENTY_SECONDS})
+async def test_a_date_in_retry_after_is_waited_for(rig: Rig) -> None:
+    handle = rig.submit(1)[0]
+    await rig.clock.sleep(19)
+    assert rig.count("creates") == 1
+    assert (await rig.collected(handle)).paid
+    assert rig.billed == 1
 
 
 @story(refuses(), settings={"max_in_flight": 1})

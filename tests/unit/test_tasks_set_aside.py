@@ -14,7 +14,7 @@ from hunyuan.errors import NotAnImageError, TooLargeError
 from hunyuan.journal.records import ENDED_PROCESS, GIVEN_UP
 from hunyuan.models import TaskState
 from hunyuan.storage.decoding import DecodingMarks
-from tests.kit.rig import Picture8, Rig, decode, play, story
+from tests.kit.rig import Picture8, Rig, decode, story
 from tests.unit.test_tasks_bounds import answers_large
 from tests.unit.test_tasks_sweeper import gone, sleep_through
 
@@ -80,18 +80,21 @@ play(told, Path(sys.argv[1]))
 """
 
 
-def test_a_process_that_dies_of_a_file_is_told_of_at_the_next_start(tmp_path: Path) -> None:
+@pytest.fixture
+def died_of_a_file(tmp_path: Path) -> None:
+    """A process that ended while it decoded its first task's file, on the test's directory."""
     done = subprocess.run([sys.executable, "-c", DIES, str(tmp_path)], cwd=ROOT, timeout=60, check=False)
     assert done.returncode == 137
 
-    async def next_start(rig: Rig) -> None:
-        other = rig.another()
-        other.runner.start_sweeper()
-        await rig.clock.sleep(60)
-        assert [row.error_code for row in other.rows()] == [ENDED_PROCESS]
-        assert rig.count("requests") == 0
 
-    play(next_start, tmp_path)
+@pytest.mark.usefixtures("died_of_a_file")
+@story
+async def test_a_process_that_dies_of_a_file_is_told_of_at_the_next_start(rig: Rig) -> None:
+    other = rig.another()
+    other.runner.start_sweeper()
+    await rig.clock.sleep(60)
+    assert [row.error_code for row in other.rows()] == [ENDED_PROCESS]
+    assert rig.count("requests") == 0
 
 
 KILLED = """

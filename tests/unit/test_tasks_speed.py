@@ -7,7 +7,6 @@ import random
 import statistics
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -16,7 +15,7 @@ from hunyuan.errors import HunyuanError
 from hunyuan.jobs.durations import Durations
 from hunyuan.jobs.handle import Collected, Handle
 from hunyuan.journal.journal import Journal
-from tests.kit.rig import Rig, play, story
+from tests.kit.rig import Rig, story
 
 
 async def ended(rig: Rig, handle: Handle) -> tuple[Collected, float]:
@@ -30,43 +29,43 @@ def polls_of(rig: Rig) -> list[int]:
     return [len(task["polls"]) for task in rig.state["tasks"]]
 
 
+SPREAD = [3 + 17 * k / 39 for k in range(40)]  # seconds
+
+
 @pytest.mark.long
-def test_aim_without_history(tmp_path: Path) -> None:
-    durations = [3 + 17 * k / 39 for k in range(40)]
-
-    async def story(rig: Rig) -> None:
-        for seed, duration in enumerate(durations):
-            rig.runner.tools = replace(rig.runner.tools, durations=Durations(lambda *kind, **of: ()))
-            began = rig.clock.monotonic()
-            _, end = await ended(rig, rig.submit(seed)[0])
-            shares.append((end - began - duration) / duration)
-        assert max(polls_of(rig)) <= 16
-
+@story(task={"seconds": {"cycle": SPREAD}})
+async def test_aim_without_history(rig: Rig) -> None:
     shares: list[float] = []
-    play(story, tmp_path, task={"seconds": {"cycle": durations}})
+    for seed, duration in enumerate(SPREAD):
+        rig.runner.tools = replace(rig.runner.tools, durations=Durations(lambda *kind, **of: ()))
+        began = rig.clock.monotonic()
+        _, end = await ended(rig, rig.submit(seed)[0])
+        shares.append((end - began - duration) / duration)
+    assert max(polls_of(rig)) <= 16
     assert statistics.mean(shares) <= 0.07
     assert max(shares) <= 0.14
 
 
+def around(centre: float) -> list[float]:
+    """The seconds of sixty tasks of a kind."""
+    rng = random.Random(5)
+    return [centre + rng.uniform(-0.5, 0.5) for _ in range(60)]
+
+
 @pytest.mark.long
 @pytest.mark.parametrize(("centre", "early"), [(4.0, 4), (9.0, 8), (18.0, 12)])
-def test_aim_with_the_journals_history(tmp_path: Path, centre: float, early: int) -> None:
-    rng = random.Random(5)
-    durations = [centre + rng.uniform(-0.5, 0.5) for _ in range(60)]
-
-    async def story(rig: Rig) -> None:
-        for seed in range(20):
-            await rig.collected(rig.submit(seed)[0])
-        later = rig.another()  # a new process knows what the journal knows
-        added = []
-        for seed in range(20, 60):
-            began = later.clock.monotonic()
-            _, end = await ended(later, later.submit(seed)[0])
-            added.append(end - began - durations[seed])
-        assert statistics.mean(added) <= 0.3
-        assert max(polls_of(later)[20:]) <= 8 + early
-
-    play(story, tmp_path, task={"seconds": {"cycle": durations}})
+@story(task=lambda centre: {"seconds": {"cycle": around(centre)}})
+async def test_aim_with_the_journals_history(rig: Rig, centre: float, early: int) -> None:
+    for seed in range(20):
+        await rig.collected(rig.submit(seed)[0])
+    later = rig.another()  # a new process knows what the journal knows
+    durations, added = around(centre), []
+    for seed in range(20, 60):
+        began = later.clock.monotonic()
+        _, end = await ended(later, later.submit(seed)[0])
+        added.append(end - began - durations[seed])
+    assert statistics.mean(added) <= 0.3
+    assert max(polls_of(later)[20:]) <= 8 + early
 
 
 @story(task={"seconds": 4, "fail": "no such style"})
@@ -186,32 +185,26 @@ async def test_a_429_pauses_all_and_all_get_through_without_a_storm(rig: Rig) ->
     assert rig.state["max_in_flight"] <= 3
 
 
-def test_retry_after_is_kept_to_by_creates_and_polls_alike(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> None:
-        await asyncio.gather(*map(rig.collected, rig.submit(1, 2, 3)))
-        sent = [float(create["t"]) for create in rig.state["creates"]]
-        assert sent[:3] == [0.0] * 3
-        assert min(sent[3:]) >= 6.0
-        asked = [float(poll["t"]) for task in rig.state["tasks"] for poll in task["polls"]]
-        busy = min(asked)
-        assert not [time for time in asked if busy < time < busy + 5], "one poll's 429 holds back the others' polls"
-
-    rules = [
-        {"on": "create", "status": 429, "retry_after": 6, "times": 3},
-        {"on": "poll", "status": 429, "retry_after": 5, "times": 1},
-    ]
-    play(story, tmp_path, *rules)
+@story(
+    {"on": "create", "status": 429, "retry_after": 6, "times": 3},
+    {"on": "poll", "status": 429, "retry_after": 5, "times": 1},
+)
+async def test_retry_after_is_kept_to_by_creates_and_polls_alike(rig: Rig) -> None:
+    await asyncio.gather(*map(rig.collected, rig.submit(1, 2, 3)))
+    sent = [float(create["t"]) for create in rig.state["creates"]]
+    assert sent[:3] == [0.0] * 3
+    assert min(sent[3:]) >= 6.0
+    asked = [float(poll["t"]) for task in rig.state["tasks"] for poll in task["polls"]]
+    busy = min(asked)
+    assert not [time for time in asked if busy < time < busy + 5], "one poll's 429 holds back the others' polls"
 
 
-def test_a_retry_after_beside_running_is_kept_to(tmp_path: Path) -> None:
-    async def story(rig: Rig) -> None:
-        await rig.collected(rig.submit(1)[0])
-        asked = [float(poll["t"]) for poll in rig.state["tasks"][0]["polls"]]
-        assert 6.0 <= asked[0] < 7.0, "the create's answer named the first"
-        assert asked[1] - asked[0] >= 9.0
-
-    rules = [{"on": "create", "retry_after": 6}, {"on": "poll", "retry_after": 9, "times": 1}]
-    play(story, tmp_path, *rules, task={"seconds": 14.0})
+@story({"on": "create", "retry_after": 6}, {"on": "poll", "retry_after": 9, "times": 1}, task={"seconds": 14.0})
+async def test_a_retry_after_beside_running_is_kept_to(rig: Rig) -> None:
+    await rig.collected(rig.submit(1)[0])
+    asked = [float(poll["t"]) for poll in rig.state["tasks"][0]["polls"]]
+    assert 6.0 <= asked[0] < 7.0, "the create's answer named the first"
+    assert asked[1] - asked[0] >= 9.0
 
 
 @story(task={"seconds": 30.0, "progress": "fraction"})

@@ -6,7 +6,6 @@ import asyncio
 import base64
 import re
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -17,7 +16,7 @@ from hunyuan.journal.journal import Journal
 from hunyuan.journal.records import Begun, TaskRow
 from hunyuan.models import ImageInput, TaskState
 from sandbox.control import Control
-from tests.kit.rig import DRAWN, Rig, decode, image, play, story
+from tests.kit.rig import DRAWN, Rig, decode, image, story
 
 
 @story
@@ -148,17 +147,16 @@ async def test_a_failed_task_is_not_retried_and_its_own_words_are_told(rig: Rig)
     assert rig.journal.overview.credits().refunded == 25
 
 
-def test_a_create_that_is_answered_with_a_failure_is_no_created_task(tmp_path: Path) -> None:
+BORN_DEAD = {"code": 200, "data": {"task_id": "n68_born_dead", "status": "FAILED", "error": "the paint ran out"}}
+
+
+@story({"on": "create", "status": 200, "body": BORN_DEAD})
+async def test_a_create_that_is_answered_with_a_failure_is_no_created_task(rig: Rig) -> None:
     """A node that does not wait would else give out an id, and count the credits, of what has failed already."""
-
-    async def story(rig: Rig) -> None:
-        handle = rig.submit(5)[0]
-        with pytest.raises(errors.TaskFailedError, match="the paint ran out"):
-            await asyncio.wrap_future(handle.created)
-        assert rig.journal.overview.credits().refunded == 25
-
-    answer = {"code": 200, "data": {"task_id": "n68_born_dead", "status": "FAILED", "error": "the paint ran out"}}
-    play(story, tmp_path, {"on": "create", "status": 200, "body": answer})
+    handle = rig.submit(5)[0]
+    with pytest.raises(errors.TaskFailedError, match="the paint ran out"):
+        await asyncio.wrap_future(handle.created)
+    assert rig.journal.overview.credits().refunded == 25
 
 
 @story(
@@ -391,34 +389,34 @@ async def test_an_evicted_image_costs_nothing_though_the_gateway_does_not_know_i
 
 
 @pytest.mark.parametrize("why", ["429", "refused", "asleep", "left"])
-def test_the_page_hears_that_a_row_is_gone_that_was_written_down_and_not_sent(tmp_path: Path, why: str) -> None:
-    async def story(rig: Rig) -> None:
-        begin, begun = rig.journal.begin, list[str]()
+@story(
+    lambda why: [{"on": "create", "status": 429, "retry_after": 3}] if why == "429" else [],
+    latency=0.5,
+)
+async def test_the_page_hears_that_a_row_is_gone_that_was_written_down_and_not_sent(rig: Rig, why: str) -> None:
+    begin, begun = rig.journal.begin, list[str]()
 
-        def begin_and_meanwhile(*arguments: Any, **options: Any) -> Any:
-            outcome = cast(Begun, begin(*arguments, **options))
-            if not begun and why == "asleep":
-                rig.clock.epoch += 60
-            if not begun and why == "left":
-                handle.detach()
-            begun.append(outcome.row.id)
-            return outcome
+    def begin_and_meanwhile(*arguments: Any, **options: Any) -> Any:
+        outcome = cast(Begun, begin(*arguments, **options))
+        if not begun and why == "asleep":
+            rig.clock.epoch += 60
+        if not begun and why == "left":
+            handle.detach()
+        begun.append(outcome.row.id)
+        return outcome
 
-        rig.journal.begin = begin_and_meanwhile  # type: ignore[method-assign]
-        if why == "refused":
-            rig.wire.broken = lambda: errors.ConnectionRefusedByHostError("Refused.")
-        handle = rig.submit(5)[0]
-        await rig.clock.sleep(0.2)  # a page may read its list now
-        rig.wire.broken = None
-        await rig.clock.sleep(30)
-        assert len(begun) == (1 if why == "left" else 2)
-        first, *others = rig.changes
-        assert (first.id, first.hidden) == (begun[0], True)
-        assert not any(row.hidden for row in others)
-        assert rig.billed == len(begun) - 1
-
-    rules = [{"on": "create", "status": 429, "retry_after": 3}] if why == "429" else []
-    play(story, tmp_path, *rules, latency=0.5)
+    rig.journal.begin = begin_and_meanwhile  # type: ignore[method-assign]
+    if why == "refused":
+        rig.wire.broken = lambda: errors.ConnectionRefusedByHostError("Refused.")
+    handle = rig.submit(5)[0]
+    await rig.clock.sleep(0.2)  # a page may read its list now
+    rig.wire.broken = None
+    await rig.clock.sleep(30)
+    assert len(begun) == (1 if why == "left" else 2)
+    first, *others = rig.changes
+    assert (first.id, first.hidden) == (begun[0], True)
+    assert not any(row.hidden for row in others)
+    assert rig.billed == len(begun) - 1
 
 
 @pytest.mark.parametrize("leaves", [False, True])

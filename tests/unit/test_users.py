@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 import time
 from contextlib import closing
@@ -21,6 +20,7 @@ from tests.kit import pack
 from tests.kit.fake_comfy_api import importable
 from tests.kit.journals import HandClock, begun, collect, open_journal
 from tests.kit.rig import Rig, story
+from tests.kit.virtual_time import VirtualClock, on_virtual_time
 
 users, guard = pack.load("nodes.comfyui.users"), pack.load("nodes.routes.guard")
 with importable(newer=True):
@@ -188,26 +188,21 @@ class Socket:
     """Where a page listens."""
 
 
-def test_news_go_to_the_pages_of_the_tasks_user(tmp_path: Path) -> None:
-    feeds = pack.load("nodes.routes.feed")
+@on_virtual_time
+async def test_news_go_to_the_pages_of_the_tasks_user(clock: VirtualClock, tmp_path: Path) -> None:
     journal = open_journal(tmp_path)
     rows = [journal.get(ran(journal, number, user)) for number, user in enumerate((ANN, BOB, None))]
     sent: list[tuple[str, str]] = []
-
-    async def tell() -> None:
-        sockets = {"ann": Socket(), "bob": Socket()}
-        server = SimpleNamespace(
-            sockets=sockets,
-            loop=asyncio.get_running_loop(),
-            send_sync=lambda event, content, client: sent.append((client, content["id"])),
-        )
-        feed = feeds.Feed(server, lambda: None)
-        feed.add_page("ann", viewer(ANN))
-        feed.add_page("bob", viewer(BOB))
-        for row in rows:
-            feed._tell_row(row)
-
-    asyncio.run(tell())
+    server = SimpleNamespace(
+        sockets={"ann": Socket(), "bob": Socket()},
+        loop=clock.loop,
+        send_sync=lambda event, content, client: sent.append((client, content["id"])),
+    )
+    feed = pack.load("nodes.routes.feed").Feed(server, lambda: None)
+    feed.add_page("ann", viewer(ANN))
+    feed.add_page("bob", viewer(BOB))
+    for row in rows:
+        feed._tell_row(row)
     ids = [row.id for row in rows if row is not None]
     assert sent == [("ann", ids[0]), ("bob", ids[1]), ("ann", ids[2])]
 
