@@ -13,10 +13,10 @@ from ..limits import LONGEST_RETRY_AFTER
 # Polling without history. Steps in a constant ratio bound what a poll adds to that ratio at any duration:
 # from 3 s to 20 s with 1.135 it is 13.5 % at worst, half of that on average, in 16 polls.
 FIRST_POLL, POLL_RATIO = 3.1, 1.135
-# Polls before the ones that history aims: a task that ends before all that were seen is noticed within 15 % of its
-# time + 0.4 s, from 0.4 s on. Ten of them before a task of 11 s.
-EARLY_POLL, EARLY_RATIO, EARLY_STEP = 0.8, 1.145, 0.395
-EARLY_SPREAD = 0.05  # seconds of the first one's, for tasks that began together
+# Polls before the ones that history aims: a task of 1 s or more that ends before all that were seen is noticed within
+# 15 % of its time + 0.4 s. Nine of them before a task of 11 s.
+EARLY_POLL, EARLY_RATIO, EARLY_STEP = 1.4, 1.145, 0.395
+EARLY_SPREAD = 0.13  # seconds of the first one's, for tasks that began together
 NEAR = 0.6  # seconds; an early poll so shortly before the second aimed one does the work of the first
 LONGEST_POLL_GAP = 10.0
 SHORTEST_POLL_GAP = 0.05  # seconds after an answer; well under LEARNED_STEP, or the time that answers take skips polls
