@@ -32,4 +32,6 @@ async def images(result: Any) -> list[Any]:
 
 runtime.load(url, save_script_source=False)
 script = WorkflowToScriptTranspiler(Path(workflow).read_text(encoding="utf-8"), url).to_script()
+# comfy-script 0.6.1 puts nodes whose outputs nobody takes into comments; since ComfyUI 0.33.0 SaveImage has an output.
+script = script.replace("# _ = SaveImage(", "SaveImage(")
 asyncio.run(main())
