@@ -111,7 +111,7 @@ def test_the_dialog_says_which_setting_is_wrong_and_binds_the_key_to_its_address
     wrong = dialog.get_by_label("同时进行的任务数")
     expect(wrong).to_have_attribute("aria-invalid", "true")
     expect(wrong).to_be_focused()
-    expect(dialog.get_by_text("这个值不能使用：")).to_be_visible()
+    expect(dialog.get_by_text("应为 1 到 64 的整数")).to_be_visible()
     wrong.fill("3")
     limit = dialog.get_by_label("每日积分")
     limit.press("Control+a")

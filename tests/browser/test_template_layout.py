@@ -61,20 +61,26 @@ _MEASURE = """async ([vue, own, others]) => {
   const brush = paper.getContext('2d', {willReadFrequently: true});
   brush.setTransform(0.5, 0, 0, 0.5, -left / 2, -top / 2);
   brush.lineWidth = 3;
-  const isBehind = ({path}, [x, y, right, bottom], inset) => {
+  const draw = path => {
     brush.clearRect(left, top, 2 * paper.width, 2 * paper.height);
     brush.stroke(path);
+  };
+  const isDrawnIn = ([x, y, right, bottom], inset) => {
     const place = [x - left + inset, y - top + inset, right - x - 2 * inset, bottom - y - 2 * inset];
-    return brush.getImageData(...place.map(each => Math.round(each / 2))).data.some(value => value > 127);
+    const {data} = brush.getImageData(...place.map(each => Math.round(each / 2)));
+    for (let at = 3; at < data.length; at += 4) if (data[at] > 127) return true;
+    return false;
   };
   const nodes = graph.nodes.map(node => ({id: node.id, title: node.title, sides: sidesOf(node)}));
   const ends = ({origin_id: from, target_id: to}) => [from, to];
   const wires = [...graph.links.values()].map(link => ({path: link.path, ends: ends(link)}));
   for (const {path, linkIds} of graph.reroutes.values())
     wires.push({path, ends: [...linkIds].flatMap(id => ends(graph.links.get(id)))});
-  const behind = wires.flatMap(wire => nodes
-    .filter(({id, sides}) => isBehind(wire, sides, wire.ends.includes(id) ? own : others))
-    .map(({title}) => [wire.ends.join(' to '), title]));
+  const behind = wires.flatMap(({path, ends}) => {
+    draw(path);
+    const met = nodes.filter(({id, sides}) => isDrawnIn(sides, ends.includes(id) ? own : others));
+    return met.map(({title}) => [ends.join(' to '), title]);
+  });
   const red = graph.nodes.filter(node => node.has_errors || !window.LiteGraph.registered_node_types[node.type]);
   return {nodes, behind, red: red.map(node => node.title), drawn: wires.every(wire => wire.path instanceof Path2D)};
 }"""
