@@ -112,7 +112,7 @@ export class FieldView {
       this.error,
     );
     this.#say();
-    if (state.problem) this.fail(t("errors.value", { detail: state.problem }));
+    if (state.problem) this.fail(state.problem);
   }
 
   /** @returns {any} the new value; null takes the setting back to its default; undefined: unchanged */

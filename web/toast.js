@@ -31,7 +31,7 @@ export function toastError(error) {
   toast("error", t("toast.failed"), wordsOf(error), 10000);
 }
 
-/** An error in the user's language where we have words for it, with the server's own after them. @param {unknown} error */
+/** An error as the server says it in the user's language; in our own words where we have them. @param {unknown} error */
 export function wordsOf(error) {
   if (!(error instanceof ApiError)) return String(error?.message ?? error);
   const key = `errors.${error.code}`;
