@@ -132,7 +132,8 @@ export function on(name, listener, signal) {
 }
 
 /**
- * An event of the server's, told again within the page: what ComfyUI's own page does with it, it does once more.
+ * An event told within the page: to our own files, or one of the server's again, so that ComfyUI's page does once more
+ * what it does with it.
  * @param {string} name
  * @param {object} detail
  */

@@ -3,6 +3,7 @@
  * @module
  */
 import { app } from "../../scripts/app.js";
+import { tellPage } from "./api.js";
 import { showSides } from "./custom_size.js";
 import { addStyles, button } from "./dom.js";
 import { watchDrops } from "./drag_to_canvas.js";
@@ -13,7 +14,7 @@ import { addBadges, watchStates } from "./node_badges.js";
 import { translateDefs, translateNode } from "./node_texts.js";
 import { showPreviews } from "./previews.js";
 import { watchFailures } from "./run_notice.js";
-import { showRuns, watchRuns } from "./run_status.js";
+import { nameGraph, showRuns, watchRuns } from "./run_status.js";
 import { keepSeed } from "./seed_control.js";
 import { takeSeeds } from "./seed_of_picture.js";
 import { openSettings } from "./settings_dialog.js";
@@ -23,6 +24,9 @@ import { TaskStore } from "./task_store.js";
 import { watchUndelivered } from "./undelivered.js";
 
 const store = new TaskStore();
+
+/** ComfyUI says when a workflow was changed, and to nobody that another one was opened. */
+const tellGraph = () => tellPage("hunyuan.graph", {});
 
 /** A text of a command or setting: the front-end 1.32 loses the packs' own (see node_texts.js). */
 const named = (/** @type {string} */ key) => packText(language(), key) ?? packText("en", key) ?? key;
@@ -94,6 +98,8 @@ app.registerExtension({
     return lastSeedItems(node);
   },
   nodeCreated(/** @type {any} */ node) {
+    nameGraph();
+    tellGraph(); // a prompt's API file is put onto the canvas without a configured graph by the front-end 1.32
     translateNode(node);
     labelSizes(node);
     keepSeed(node);
@@ -101,6 +107,7 @@ app.registerExtension({
     addBadges(node);
   },
   afterConfigureGraph() {
+    tellGraph();
     takeSeeds();
     setTimeout(showRuns); // when the nodes are drawn
   },

@@ -16,7 +16,7 @@ const ENDS = ["execution_success", "execution_error", "execution_interrupted"];
 const COST = "#3f5a8a";
 const STATE = "#2e7d4f";
 
-/** @type {{value: Record<string, string>} | null} node id → how its run stands; watched by Vue */
+/** @type {{value: Record<string, string>} | null} graph and node → how its run stands; watched by Vue */
 let states = null;
 
 /** @param {any} node a node just made */
@@ -49,12 +49,17 @@ async function importVue() {
 
 /** @param {string | number} id @param {string} text */
 function setState(id, text) {
-  if (states) states.value = { ...states.value, [String(id)]: text };
+  if (states) states.value = { ...states.value, [keyOf(id)]: text };
+}
+
+/** Node 1 of the next workflow is another. @param {string | number} id */
+function keyOf(id) {
+  return `${app.graph?.id}|${id}`;
 }
 
 /** @param {any} node */
 function stateOf(node) {
-  return (window.LiteGraph.vueNodesMode && node.graph === app.graph && states?.value[String(node.id)]) || "";
+  return (window.LiteGraph.vueNodesMode && node.graph === app.graph && states?.value[keyOf(node.id)]) || "";
 }
 
 /** In Nodes 2.0 of these front-ends the text stands still at its first words: the badge says it instead. */

@@ -10,7 +10,7 @@ import { t } from "./i18n.js";
 /** @typedef {import("./graph_cost.js").Cost & {tasks: number}} Cost */
 
 const PAUSE = 400; // milliseconds after the last change
-const CHANGES = ["graphChanged", "hunyuan.run", "execution_success"];
+const CHANGES = ["graphChanged", "hunyuan.graph", "hunyuan.run", "execution_success"];
 
 export class RunCost {
   /** @type {Cost | null} */

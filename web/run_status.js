@@ -7,12 +7,12 @@
  */
 import { app } from "../../scripts/app.js";
 import { get, on, onNewSocket, tellPage } from "./api.js";
-import { keepRoom } from "./node_room.js";
+import { keepPromptHeight } from "./prompt_height.js";
 import { untilAnswered } from "./persist.js";
 
 /**
  * @typedef {{code: string, money: string, headline: string, task_id: string | null, stops: boolean}} Failure
- * @typedef {object} Run as nodes/status/told_runs.py gives it
+ * @typedef {object} Run as nodes/status/run_events.py gives it
  * @property {string} prompt_id
  * @property {string} node
  * @property {string} workflow
@@ -27,6 +27,7 @@ import { untilAnswered } from "./persist.js";
 const ENDS = ["execution_success", "execution_error", "execution_interrupted"];
 const KEPT = 200; // runs, in this browser
 const STORE = "hunyuan.runs";
+const NAMELESS = "00000000-0000-0000-0000-000000000000"; // LiteGraph's id of a graph that has none
 
 /** @type {Map<string, Run>} workflow and node → how its last run ended */
 const runs = new Map();
@@ -39,9 +40,15 @@ export function watchRuns() {
     show(run);
   });
   for (const end of ENDS) on(end, () => setTimeout(showRuns)); // after ComfyUI has taken its own lines away
-  keepRoom();
+  keepPromptHeight();
   onNewSocket(() => void catchUp());
   void catchUp();
+}
+
+/** Gives the canvas an id where it has none, as from a prompt's API file: node 1 of the next such file is another one. */
+export function nameGraph() {
+  const graph = app.rootGraph ?? app.graph;
+  if (graph?.id === NAMELESS) graph.id = window.LiteGraph.uuidv4();
 }
 
 /** Puts the lines onto the nodes of the canvas as it is now. */

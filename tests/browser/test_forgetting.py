@@ -8,11 +8,11 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import TabFactory
 from tests.kit.browser import Tab
-from tests.kit.tasks_page import act, made, open_tasks, row
+from tests.kit.tasks_page import act, made, open_tasks, row, unheard
 
 
 def test_one_is_taken_off_and_put_back(tab: Tab) -> None:
-    prompt = f"a bell {uuid.uuid4().hex[:6]}"
+    prompt = unheard("a bell")
     found = made(tab, prompt)
     question = tab.page.locator("dialog.hunyuan-dialog")
     act(found, "forget")

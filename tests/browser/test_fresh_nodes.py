@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import base64
-import uuid
 from typing import Any
 
 from playwright.sync_api import expect
 
 from tests.kit.browser import Tab
 from tests.kit.comfy_stories import save
-from tests.kit.tasks_page import generate, put, wait_for_output
+from tests.kit.tasks_page import generate, put, unheard, wait_for_output
 from tests.kit.waiting import until
 
 _FRESH = """async () => {
@@ -134,7 +133,7 @@ _DROP = """bytes => {
 
 def test_a_picture_dropped_on_the_page_asks_for_the_same_picture_for_nothing(face_tab: Tab) -> None:
     tab = face_tab
-    put(tab, {**generate(f"a dropped picture {uuid.uuid4().hex[:8]}", seed=-1), "2": save(["1", 0])})
+    put(tab, {**generate(unheard("a dropped picture"), seed=-1), "2": save(["1", 0])})
     tab.queue()
     tab.server.sandbox.wait("delivered")
     wait_for_output(tab, "2")

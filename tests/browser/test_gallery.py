@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import uuid
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ from playwright.sync_api import Locator, expect
 
 from tests.browser.test_task_list import wear
 from tests.kit.browser import Tab
-from tests.kit.tasks_page import hard_to_read, made, open_tasks, picture, row, tell
+from tests.kit.tasks_page import hard_to_read, made, open_tasks, picture, row, tell, unheard
 from tests.kit.told_tasks import reload, task
 
 STATES = ("intended", "submitted", "running", "succeeded", "collected", "failed", "unknown")
@@ -70,7 +69,7 @@ def each_state(now: float) -> list[dict[str, Any]]:
 
 
 def test_a_row_tells_when_how_large_and_with_which_seed(tab: Tab) -> None:
-    prompt = f"a compass {uuid.uuid4().hex[:6]}"
+    prompt = unheard("a compass")
     found = made(tab, prompt, size="custom", width=1408, height=640, seed=4711)
     year_less = tab.page.evaluate(
         """() => new Intl.DateTimeFormat('en', {month: 'short', day: 'numeric'}).format(new Date())"""
@@ -83,7 +82,7 @@ def test_a_row_tells_when_how_large_and_with_which_seed(tab: Tab) -> None:
 @pytest.mark.parametrize("size", [(1408, 640), (640, 1408), (1024, 1024)], ids=str)
 def test_pictures_are_seen_whole_in_both_views(tab: Tab, size: tuple[int, int]) -> None:
     width, height = size
-    prompt = f"a compass {uuid.uuid4().hex[:6]}"
+    prompt = unheard("a compass")
     found = made(tab, prompt, size="custom", width=width, height=height)
     proportion = pytest.approx(width / height, rel=0.02)
     assert found.locator(".hunyuan-thumbnail").evaluate(_WHOLE) == proportion
@@ -234,7 +233,7 @@ def test_fields_look_like_fields_in_a_light_theme(face_tab: Tab) -> None:
 
 def test_a_filter_that_found_nothing_leads_back(tab: Tab) -> None:
     panel = open_tasks(tab)
-    made(tab, f"a compass {uuid.uuid4().hex[:6]}")
+    made(tab, unheard("a compass"))
     panel.locator("input[type=search]").fill("nothing has this prompt")
     back = panel.get_by_role("button", name="Show all tasks")
     back.click()

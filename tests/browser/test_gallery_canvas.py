@@ -8,7 +8,7 @@ from typing import Any
 from playwright.sync_api import Locator, expect
 
 from tests.kit.browser import Tab
-from tests.kit.tasks_page import act, generate, made, open_tasks, picture, put, row, wait_for_output
+from tests.kit.tasks_page import act, generate, made, open_tasks, picture, put, row, unheard, wait_for_output
 
 # Two nodes that lie on each other, as the renderer shows them.
 _ON_EACH_OTHER = """() => {
@@ -52,7 +52,7 @@ def drag(tab: Tab, found: Locator, to: tuple[float, float]) -> None:
 
 def test_what_is_put_on_the_canvas_never_lands_on_anything(face_tab: Tab) -> None:
     tab = face_tab
-    prompt = f"a globe {uuid.uuid4().hex[:6]}"
+    prompt = unheard("a globe")
     found = made(tab, prompt, size="custom", width=640, height=1408)
     put(tab, generate("something that stands there"))
     for number in range(1, 4):
@@ -71,7 +71,7 @@ def test_what_is_put_on_the_canvas_never_lands_on_anything(face_tab: Tab) -> Non
 
 def test_it_goes_up_through_comfyuis_own_route_and_runs(face_tab: Tab) -> None:
     tab = face_tab
-    prompt = f"a globe {uuid.uuid4().hex[:6]}"
+    prompt = unheard("a globe")
     found = made(tab, prompt)
     with tab.page.expect_response(lambda answer: answer.url.endswith("/upload/image")) as uploaded:
         act(found, "use")
@@ -101,7 +101,7 @@ def original(tab: Tab, found: Locator) -> str:
 
 def test_a_picture_is_dragged_into_free_space_and_onto_a_node(face_tab: Tab) -> None:
     tab = face_tab
-    prompt = f"a globe {uuid.uuid4().hex[:6]}"
+    prompt = unheard("a globe")
     found = made(tab, prompt)
     drag(tab, found, (700, 300))
     (node,) = loaded(tab, 1)
@@ -109,7 +109,7 @@ def test_a_picture_is_dragged_into_free_space_and_onto_a_node(face_tab: Tab) -> 
     assert abs(node["pos"][0] - dropped[0]) < 60
     assert abs(node["pos"][1] - dropped[1]) < 120
 
-    other = f"another globe {uuid.uuid4().hex[:6]}"
+    other = unheard("another globe")
     on_it = tab.page.evaluate(
         """() => {
           const {ds, canvas} = window.app.canvas, [node] = window.app.graph.nodes;

@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, expect
 
 from tests.browser.test_task_list import wear
 from tests.kit.browser import Tab
-from tests.kit.tasks_page import act, generate, hard_to_read, made, open_tasks, picture, row
+from tests.kit.tasks_page import act, generate, hard_to_read, made, open_tasks, picture, row, unheard
 
 _INSIDE = """box => [...box.querySelectorAll('img, button, dd, figcaption')].filter(each => each.checkVisibility())
   .filter(each => {
@@ -88,7 +88,7 @@ def test_a_click_shows_the_picture_with_all_that_is_known_and_the_arrows_go_on(t
 
 
 def test_download_downloads_the_original(tab: Tab) -> None:
-    prompt = f"a sextant {uuid.uuid4().hex[:6]}"
+    prompt = unheard("a sextant")
     found = made(tab, prompt)
     with tab.page.expect_download() as from_the_menu:
         act(found, "download")
@@ -155,7 +155,7 @@ def test_it_fits_a_phone_and_can_be_read_in_both_themes(tab: Tab) -> None:
 
 def test_a_task_without_a_picture_says_why_it_has_none(tab: Tab) -> None:
     tab.server.sandbox.script(on="create", prompt="moderated", status=400, code=1200, message="moderated")
-    prompt = f"moderated {uuid.uuid4().hex[:6]}"
+    prompt = unheard("moderated")
     open_tasks(tab)
     tab.server.run(generate(prompt))
     row(tab, prompt).focus()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 
 import pytest
 from playwright.sync_api import expect
@@ -13,7 +12,7 @@ from tests.kit.browser import Tab
 from tests.kit.comfy_fixtures import ServerFactory
 from tests.kit.faces import Face
 from tests.kit.routes import save
-from tests.kit.tasks_page import generate, open_tasks, put, row, tell, totals
+from tests.kit.tasks_page import generate, open_tasks, put, row, tell, totals, unheard
 
 # The first request that begins so fails, and the page has drawn what it makes of that.
 _FAIL_ONCE = """async ([route, how]) => {
@@ -54,7 +53,7 @@ def test_totals_that_could_not_be_had_are_asked_for_again(tab: Tab, how: str) ->
 @HOW
 def test_a_list_that_could_not_be_had_is_asked_for_again(tab: Tab, how: str) -> None:
     panel = open_tasks(tab)
-    prompt = f"a lighthouse {uuid.uuid4().hex[:8]}"
+    prompt = unheard("a lighthouse")
     tab.server.run(generate(prompt))
     expect(row(tab, prompt)).to_have_count(1)
     tab.page.evaluate(_FAIL_ONCE, ["/hunyuan/tasks", how])
@@ -68,7 +67,7 @@ def test_news_go_on_over_a_websocket_that_was_replaced_in_silence(tab: Tab) -> N
     tab.settle()
     with tab.page.expect_response(lambda answer: "/hunyuan/tasks" in answer.url):  # after the totals
         tab.page.evaluate("() => { window.app.api.socket = null; void window.app.api.createSocket(); }")
-    prompt = f"a lighthouse {uuid.uuid4().hex[:8]}"
+    prompt = unheard("a lighthouse")
     tab.server.run(generate(prompt))
     expect(row(tab, prompt).get_by_text("Done")).to_be_visible()
     assert tab.errors() == []

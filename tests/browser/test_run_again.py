@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import uuid
-
 import pytest
 from playwright.sync_api import Locator, expect
 
 from tests.kit.browser import Tab
-from tests.kit.tasks_page import act, generate, made, open_tasks, put, row
+from tests.kit.tasks_page import act, generate, made, open_tasks, put, row, unheard
 from tests.kit.waiting import until
 
 # What other packs put around ComfyUI's queue.
@@ -46,12 +44,12 @@ def run(tab: Tab, prompt: str, billed: int = 2) -> None:
 @pytest.fixture
 def found(face_tab: Tab) -> Locator:
     """A task that was made with the seed 7."""
-    return made(face_tab, f"a kettle {uuid.uuid4().hex[:6]}")
+    return made(face_tab, unheard("a kettle"))
 
 
 def test_a_new_seed_is_offered_first_and_only_that_node_runs(face_tab: Tab, found: Locator) -> None:
     tab, sandbox = face_tab, face_tab.server.sandbox
-    put(tab, generate(f"another on the canvas {uuid.uuid4().hex[:6]}", count=4))
+    put(tab, generate(unheard("another on the canvas"), count=4))
     act(found, "again")
     seeds = question(tab).locator("input[type=radio]")
     expect(seeds).to_have_count(2)
@@ -82,7 +80,7 @@ _COST = """() => window.app.graph.nodes.flatMap(node => node.badges ?? [])
 
 def test_a_task_of_another_model_is_found_by_it_and_run_again_on_its_own_node(face_tab: Tab) -> None:
     tab, sandbox = face_tab, face_tab.server.sandbox
-    prompt = f"a kettle {uuid.uuid4().hex[:6]}"
+    prompt = unheard("a kettle")
     inputs = {"prompt": prompt, "type": "flex", "resolution": "2K", "image_urls": ["1", 1]}
     flux = {"class_type": "HunyuanFlux2", "inputs": inputs}
     seen = {"class_type": "PreviewImage", "inputs": {"images": ["3", 0]}}
@@ -112,7 +110,7 @@ def test_the_same_seed_can_be_taken(face_tab: Tab, found: Locator) -> None:
 
 def test_a_failed_one_is_tried_again_with_its_own_seed(tab: Tab) -> None:
     sandbox = tab.server.sandbox
-    prompt = f"a kettle {uuid.uuid4().hex[:6]}"
+    prompt = unheard("a kettle")
     sandbox.script(on="create", prompt=prompt, status=400, code=1200, message="moderated", times=1)
     open_tasks(tab)
     tab.server.run(generate(prompt))
@@ -128,7 +126,7 @@ def test_a_failed_one_is_tried_again_with_its_own_seed(tab: Tab) -> None:
 @pytest.mark.parametrize("drops", list(_DROPS))
 def test_nothing_is_sent_where_another_pack_drops_the_choice(face_tab: Tab, found: Locator, drops: str) -> None:
     tab, sandbox = face_tab, face_tab.server.sandbox
-    put(tab, generate(f"another on the canvas {uuid.uuid4().hex[:6]}", count=4))
+    put(tab, generate(unheard("another on the canvas"), count=4))
     tab.page.evaluate(f"() => {{ const {{app}} = window; window.restore = (() => {{ {_DROPS[drops]} }})(); }}")
     sent: list[str] = []
     tab.page.on("request", lambda request: sent.append(request.url) if request.url.endswith("/prompt") else None)
@@ -150,7 +148,7 @@ def test_the_users_own_run_goes_on_as_ever(face_tab: Tab) -> None:
     """What holds back the wrong requests is gone when ours is through."""
     tab = face_tab
     tab.page.evaluate("() => { window.known = window.app.api.fetchApi; }")
-    prompt = f"a kettle {uuid.uuid4().hex[:6]}"
+    prompt = unheard("a kettle")
     act(made(tab, prompt), "again")
     run(tab, prompt)
     tab.page.wait_for_function("() => window.app.api.fetchApi === window.known")
@@ -158,7 +156,7 @@ def test_the_users_own_run_goes_on_as_ever(face_tab: Tab) -> None:
 
 def test_a_tasks_own_workflow_is_opened_where_comfyui_has_it(face_tab: Tab) -> None:
     tab = face_tab
-    prompt = f"a kettle {uuid.uuid4().hex[:6]}"
+    prompt = unheard("a kettle")
     put(tab, generate(prompt))
     open_tasks(tab)
     tab.queue()

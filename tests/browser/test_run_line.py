@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import uuid
-
 import pytest
 from playwright.sync_api import expect
 
 from tests.kit.browser import Tab
-from tests.kit.tasks_page import generate, picture, put, wait_for_output
+from tests.kit.tasks_page import generate, picture, put, unheard, wait_for_output
 
 WORDS = {
     "en": {
@@ -42,7 +40,7 @@ def expect_line(tab: Tab, words: str) -> None:
 def test_the_line_stays_after_the_run_and_survives_a_reload(face_tab: Tab) -> None:
     tab, face = face_tab, face_tab.face
     words = WORDS[face.locale]
-    prompt = f"a lighthouse {uuid.uuid4().hex[:8]}"
+    prompt = unheard("a lighthouse")
     put(tab, generate(prompt))
     tab.queue()
     wait_for_output(tab, "2")
@@ -56,18 +54,33 @@ def test_the_line_stays_after_the_run_and_survives_a_reload(face_tab: Tab) -> No
     assert tab.errors() == []
 
 
+def test_a_node_of_another_file_has_no_line_yet(face_tab: Tab) -> None:
+    tab = face_tab
+    words = WORDS[tab.face.locale]
+    tab.load_api(generate(unheard("the first file")), "first")
+    tab.queue()
+    wait_for_output(tab, "2")
+    expect_line(tab, words["done"])
+    tab.load_api(generate(unheard("the second file")), "second")
+    tab.settle()
+    assert words["done"] not in tab.page.evaluate(_LINE, 1)
+    tab.server.sandbox.script(on="create", status=200, code=1200, message="flagged")
+    tab.queue()
+    expect_line(tab, words["moderated"])
+
+
 def test_the_line_says_why_it_failed_that_it_was_stopped_and_that_it_was_handed_in(face_tab: Tab) -> None:
     tab, face = face_tab, face_tab.face
     words, sandbox = WORDS[face.locale], tab.server.sandbox
     sandbox.script(on="create", status=200, code=1200, message="flagged")
-    put(tab, generate(f"moderated {uuid.uuid4().hex[:8]}"))
+    put(tab, generate(unheard("moderated")))
     tab.queue()
     expect_line(tab, words["moderated"])
     picture(tab, f"line-moderated-{face}")
 
     sandbox.reset()
     sandbox.tasks(seconds=None)
-    put(tab, generate(f"stopped {uuid.uuid4().hex[:8]}"))
+    put(tab, generate(unheard("stopped")))
     tab.queue()
     sandbox.wait("poll")
     tab.server.interrupt()
@@ -75,7 +88,7 @@ def test_the_line_says_why_it_failed_that_it_was_stopped_and_that_it_was_handed_
     sandbox.finish()
     sandbox.wait("delivered")
 
-    put(tab, generate(f"handed in {uuid.uuid4().hex[:8]}", wait=False, count=2))
+    put(tab, generate(unheard("handed in"), wait=False, count=2))
     tab.queue()
     expect_line(tab, words["handed_in"])
 
@@ -83,7 +96,7 @@ def test_the_line_says_why_it_failed_that_it_was_stopped_and_that_it_was_handed_
 def test_the_prompt_box_keeps_its_height_while_it_runs(face_tab: Tab) -> None:
     tab = face_tab
     tab.server.sandbox.tasks(seconds=None)
-    put(tab, generate(f"of a height {uuid.uuid4().hex[:8]}"))
+    put(tab, generate(unheard("of a height")))
     tab.settle()
     before = box_height(tab)
     tab.queue()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from typing import Any
 
 from playwright.sync_api import Locator, expect
@@ -12,16 +11,12 @@ from devtools.paths import ROOT
 from tests.browser.conftest import TabFactory
 from tests.kit.browser import Tab
 from tests.kit.faces import Face
-from tests.kit.tasks_page import generate, hard_to_read, open_tasks, picture, put, row, wait_for_output
+from tests.kit.tasks_page import generate, hard_to_read, open_tasks, picture, put, row, unheard, wait_for_output
 
 WORDS = {
     "en": {"retry": "Run again", "show": "Show the node", "limit": "Raise the limit", "task": "Open the task"},
     "zh": {"retry": "再次运行", "show": "定位节点", "limit": "提高上限", "task": "查看任务"},
 }
-
-
-def unheard(what: str) -> str:
-    return f"{what} {uuid.uuid4().hex[:8]}"
 
 
 def notice_after(tab: Tab, **rule: Any) -> Locator:
@@ -115,9 +110,9 @@ def test_a_wrong_key_is_asked_for_and_the_run_goes_on_with_the_right_one(tab: Ta
 
 
 def test_the_next_run_is_priced_before_it_is_sent(tab: Tab) -> None:
-    panel = open_tasks(tab)
-    prompt = unheard("priced")
-    put(tab, generate(prompt, count=3))
+    with tab.page.expect_response("**/hunyuan/cost"):  # of the empty canvas
+        panel = open_tasks(tab)
+    put(tab, generate(unheard("priced"), count=3))
     priced = panel.locator(".hunyuan-run-cost")
     expect(priced).to_contain_text("Run: 75 credits.")
     picture(tab, "run-cost-en")

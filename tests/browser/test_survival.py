@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import time
-import uuid
 from collections.abc import Callable
 
 from playwright.sync_api import expect
@@ -14,14 +13,14 @@ from tests.browser.conftest import TabFactory
 from tests.kit.comfy_fixtures import PaidServer
 from tests.kit.faces import Face
 from tests.kit.routes import get
-from tests.kit.tasks_page import expect_thumbnail, generate, open_tasks, picture, put, row, wait_for_output
+from tests.kit.tasks_page import expect_thumbnail, generate, open_tasks, picture, put, row, unheard, wait_for_output
 
 
 def test_the_page_is_reloaded_in_the_middle_of_a_task(open_tab: TabFactory) -> None:
     tab = open_tab(Face(frontend="new"))
     sandbox = tab.server.sandbox
     sandbox.tasks(seconds=None)
-    prompt = f"a kite {uuid.uuid4().hex[:6]}"
+    prompt = unheard("a kite")
     put(tab, generate(prompt))
     tab.queue()
     sandbox.wait("billed")

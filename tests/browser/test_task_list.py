@@ -18,6 +18,7 @@ from tests.kit.tasks_page import (
     picture,
     put,
     row,
+    unheard,
     wait_for_output,
 )
 
@@ -45,7 +46,7 @@ def ran(tab: Tab, prompt: str) -> Locator:
 def test_a_task_is_opened_copied_and_put_on_the_canvas(tab: Tab) -> None:
     page, sandbox = tab.page, tab.server.sandbox
     tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    found = ran(tab, f"a teapot {uuid.uuid4().hex[:6]}")
+    found = ran(tab, unheard("a teapot"))
     task_id = sandbox.task()["task_id"]
 
     act(found, "id")

@@ -114,6 +114,7 @@ class Tab:
     def again(self) -> Tab:
         """The same page for another test: nothing on the canvas, the sidebar closed, no complaints, a new sandbox."""
         self.server.start_over()
+        write_settings(self.server, self.face, {})  # another page of this test file may have another language
         self.page.evaluate(_EMPTY)
         self.console.clear()
         self.failures.clear()
