@@ -8,7 +8,9 @@ takes a str takes a sentence. How it is said in another language: nodes/status/c
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
+Spelled = Any  # of JSON: a text, a list of these, or an object of `say` (a template) and `with` (its values)
 Value = str | int | float  # of a placeholder; a sentence among them is translated with the one it stands in
 
 
@@ -64,6 +66,25 @@ def redacted(text: str, redact: Callable[[str], str]) -> str:
         return clean
     same = text.each(redact)
     return same if same == clean else clean
+
+
+def spelled(text: str) -> Spelled:
+    """What JSON can hold of a text, and `respelled` makes it of again."""
+    if isinstance(text, Sentence):
+        values = {name: spelled(value) if isinstance(value, str) else value for name, value in text.values.items()}
+        return {"say": text.template, "with": values}
+    return [spelled(part) for part in text.parts] if isinstance(text, Sentences) else str(text)
+
+
+def respelled(spelling: Spelled) -> str:
+    """The text that was spelled so. Raises KeyError or TypeError for what `spelled` has not made."""
+    if isinstance(spelling, dict):
+        values = {
+            name: value if isinstance(value, (int, float)) else respelled(value)
+            for name, value in spelling["with"].items()
+        }
+        return Sentence(spelling["say"], values)
+    return Sentences(map(respelled, spelling)) if isinstance(spelling, list) else spelling
 
 
 def _changed(text: str, change: Callable[[str], str]) -> str:

@@ -47,7 +47,7 @@ async def create(job: Job, reserved: Reserved) -> Accepted | Again:
     except HunyuanError as error:
         return await _not_accepted(job, reserved, error)
     except Exception as defect:
-        await job.note(row, tools.journal.mark_unknown, f"a defect of this pack: {defect!r}")
+        await job.note(row, tools.journal.mark_unknown, say("A defect of this pack: {defect}", defect=repr(defect)))
         raise
     if status is None:  # it was too late to send it
         await take_back(job, row)

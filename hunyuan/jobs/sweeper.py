@@ -12,6 +12,7 @@ from typing import TypeGuard, TypeVar
 from ..errors import AnswerLostError, HunyuanError, NotAnImageError, TooLargeError
 from ..journal.records import ENDED_PROCESS, GIVEN_UP, TaskRow
 from ..limits import GIVEN_UP_AFTER, SLOT_PATIENCE
+from ..sentences import say
 from .job import Job, Tools
 from .limiter import Clock
 from .poll_times import quiet_gap
@@ -95,7 +96,9 @@ class Sweeper:
         for row in rows:
             if row.id in self._hopeless:
                 self._hopeless.discard(row.id)
-                text = f"not collected within {GIVEN_UP_AFTER / 86400:g} days: upstream keeps results for 7"
+                text = say(
+                    "Not collected within {days:g} days; the gateway keeps images for 7.", days=GIVEN_UP_AFTER / 86400
+                )
                 await blocking(journal.mark_lost, row.id, text)
                 continue
             age = now - (row.submitted_at or row.created_at)
@@ -114,7 +117,7 @@ class Sweeper:
             if row.id in self._rows_in_hand():
                 return
             if self._tools.decoding.is_left(row.id):
-                await self._set_aside(row, ENDED_PROCESS, "ComfyUI ended while it read this image.")
+                await self._set_aside(row, ENDED_PROCESS, say("ComfyUI ended while it read this image."))
                 self._tools.decoding.clear(row.id)
                 return
             job = await self._run(row)

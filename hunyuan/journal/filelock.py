@@ -2,6 +2,10 @@
 
 Each is an empty SQLite file held in an exclusive transaction: the operating system frees it at the end of
 the process, however it ends, and no process number can be mistaken for another's.
+
+Not the library filelock: its flock belongs to the open file, which forked children share. A child of another pack that
+outlives a killed ComfyUI would keep a dead worker alive, and its tasks would never be taken over. SQLite's locks belong
+to the process.
 """
 
 from __future__ import annotations

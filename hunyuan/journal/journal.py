@@ -31,7 +31,7 @@ from .database import Database
 from .links import Links
 from .overview import Overview
 from .pending_ids import PendingIds
-from .record_codec import columns_of, files_json, row_from, storable, texts_json
+from .record_codec import columns_of, files_json, row_from, said_json, storable, texts_json
 from .records import Attached, Begun, Busy, Limits, RunContext, Survey, TaskRow, new_row_id
 from .tables import tasks
 from .workers import Workers
@@ -41,7 +41,7 @@ T = TypeVar("T")
 _USUALLY_IN_FLIGHT = 8  # where nothing limits them
 _MAX_ERROR_TEXT = 2000  # characters
 _NO_ROOM = {errno.ENOSPC, errno.EIO, getattr(errno, "EDQUOT", errno.ENOSPC)}  # Windows has no quotas by that name
-_LOST_ANSWER = "The process that sent this request ended before its answer came. It may have been billed."
+_LOST_ANSWER = say("The process that sent this request ended before its answer came. It may have been billed.")
 
 
 class Journal:
@@ -219,11 +219,11 @@ class Journal:
 
     def mark_stalled(self, row_id: str, text: str) -> TaskRow | None:
         """The gateway says nothing usable of the task, for the reason `text`: open, but not in flight."""
-        return self._mark(row_id, sql.TO_STALLED, text=_text(text))
+        return self._mark(row_id, sql.TO_STALLED, **_said(text))
 
     def mark_set_aside(self, row_id: str, code: str, text: str) -> TaskRow | None:
         """The task's image is only asked for when the user wants it; code: ENDED_PROCESS or GIVEN_UP."""
-        return self._mark(row_id, sql.TO_SET_ASIDE, code=code, text=_text(text))
+        return self._mark(row_id, sql.TO_SET_ASIDE, code=code, **_said(text))
 
     def mark_resumed(self, row_id: str) -> TaskRow | None:
         """The gateway works on the task after all: in flight again."""
@@ -257,7 +257,7 @@ class Journal:
     def mark_lost(self, row_id: str, text: str) -> TaskRow | None:
         """The image can no longer be had (link dead, file gone): not attached to and not collected any more, but
         still counted."""
-        return self._mark(row_id, sql.TO_LOST, text=_text(text))
+        return self._mark(row_id, sql.TO_LOST, **_said(text))
 
     def mark_hidden(self, row_id: str, *, hidden: bool = True) -> TaskRow | None:
         """Take a task off the list, or put it back. It stays counted and attached to, and its files stay."""
@@ -268,11 +268,11 @@ class Journal:
         certainly did not arrive or was refused, and it counts nothing. A task that succeeded stays so. Durable."""
         steps = (sql.TO_FAILED,) if sent else (sql.TO_NEVER_SENT, sql.TO_FAILED)
         money = Money.REFUNDED if sent else Money.NOT_SPENT
-        return self._mark_ended(row_id, *steps, money=money, code=code, text=_text(text))
+        return self._mark_ended(row_id, *steps, money=money, code=code, **_said(text))
 
     def mark_unknown(self, row_id: str, text: str) -> TaskRow | None:
         """The create was sent and its answer is lost: it may have been billed. Durable."""
-        return self._mark_ended(row_id, sql.TO_UNKNOWN, money=Money.MAYBE_SPENT, text=_text(text))
+        return self._mark_ended(row_id, sql.TO_UNKNOWN, money=Money.MAYBE_SPENT, **_said(text))
 
     def mark_dropped(self, row_id: str) -> TaskRow | None:
         """The create was certainly never sent: `failed` with 0 credits, and not on the list. Durable."""
@@ -529,7 +529,7 @@ def _row_of_task(connection: Connection, task_id: str, base_url: str) -> TaskRow
 def _give_up(connection: Connection, row_ids: Sequence[str], now: float) -> list[TaskRow]:
     """`intended` rows of dead workers become `unknown`; returns those that are it now."""
     for row_id in row_ids:
-        connection.execute(sql.TO_UNKNOWN, {"row_id": row_id, "now": now, "text": _LOST_ANSWER})
+        connection.execute(sql.TO_UNKNOWN, {"row_id": row_id, "now": now, **_said(_LOST_ANSWER)})
     rows = [_row(connection, row_id) for row_id in row_ids]
     return [row for row in rows if row is not None and row.state is TaskState.UNKNOWN]
 
@@ -551,8 +551,10 @@ def _pause_left(connection: Connection, account: str, now: float) -> float:
     return until - now if until is not None and 0.0 < until - now <= LONGEST_RETRY_AFTER else 0.0
 
 
-def _text(text: str) -> str:
-    return storable(text[:_MAX_ERROR_TEXT])
+def _said(text: str) -> dict[str, Any]:
+    """The columns of a text that users read; of one that is too long the beginning, which is no sentence."""
+    kept = text if len(text) <= _MAX_ERROR_TEXT else text[:_MAX_ERROR_TEXT]
+    return {"text": storable(kept), "said": said_json(kept)}
 
 
 def _folder_fails(what: Sentence, failure: OSError, money: Money) -> JournalError:

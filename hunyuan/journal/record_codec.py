@@ -8,10 +8,11 @@ from dataclasses import fields
 from typing import Any
 
 from ..models import ImageSize, StoredImage, TaskState, TaskType
+from ..sentences import Sentence, Sentences, respelled, spelled
 from .records import TaskRow
 
 # The fields that a column holds otherwise than the row does; the others are the same in both.
-_CODED = {"state", "type", "size", "images", "parameters", "image_fields", "urls", "files", "hidden"}
+_CODED = {"state", "type", "size", "images", "parameters", "image_fields", "urls", "files", "hidden", "error_text"}
 _PLAIN = [field.name for field in fields(TaskRow) if field.name not in _CODED]
 
 
@@ -28,6 +29,7 @@ def row_from(columns: Mapping[Any, Any]) -> TaskRow:
         urls=tuple(_list(columns["urls"])),
         files=tuple(StoredImage(**file) for file in _list(columns["files"])),
         hidden=bool(columns["hidden"]),
+        error_text=_said(columns["error_text"], columns["error_said"]),
     )
 
 
@@ -45,6 +47,8 @@ def columns_of(row: TaskRow) -> dict[str, Any]:
         "urls": texts_json(row.urls),
         "files": files_json(row.files),
         "hidden": row.hidden,
+        "error_text": storable(row.error_text),
+        "error_said": said_json(row.error_text),
     }
 
 
@@ -58,9 +62,20 @@ def files_json(files: Sequence[StoredImage]) -> str:
     return json.dumps([vars(file) for file in files]) if files else ""
 
 
+def said_json(text: str) -> str:
+    """How a sentence of ours was said, for a column; empty for somebody else's words."""
+    return json.dumps(spelled(text.each(storable))) if isinstance(text, (Sentence, Sentences)) else ""
+
+
 def storable(text: str) -> str:
     """What both databases take: no NUL (PostgreSQL), no lone surrogates (UTF-8)."""
     return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+
+
+def _said(text: str, said: str) -> str:
+    """The text of a column as it was said, if it is that text: steps that clear it leave how it was said alone."""
+    again = respelled(json.loads(said)) if said else text
+    return again if again == text else text
 
 
 def _list(text: str) -> list[Any]:

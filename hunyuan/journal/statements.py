@@ -88,13 +88,13 @@ TO_RUNNING = _sql("""
 
 # Open, but not in flight any more.
 TO_STALLED = _sql("""
-    UPDATE tasks SET error_code = 'stalled', error_text = :text
+    UPDATE tasks SET error_code = 'stalled', error_text = :text, error_said = :said
     WHERE id = :row_id AND state IN ('submitted', 'running') AND lost_at IS NULL AND error_code = ''
 """)
 
 # Open, and only asked for when its user wants it.
 TO_SET_ASIDE = _sql("""
-    UPDATE tasks SET error_code = :code, error_text = :text
+    UPDATE tasks SET error_code = :code, error_text = :text, error_said = :said
     WHERE id = :row_id AND state IN ('submitted', 'running', 'succeeded')
 """)
 
@@ -123,20 +123,22 @@ TO_COLLECTED = _sql("""
 
 # The create certainly did not arrive, or was refused: it costs nothing.
 TO_NEVER_SENT = _sql("""
-    UPDATE tasks SET state = 'failed', credits = 0, error_code = :code, error_text = :text, finished_at = :now
+    UPDATE tasks SET state = 'failed', credits = 0, error_code = :code, error_text = :text, error_said = :said,
+        finished_at = :now
     WHERE id = :row_id AND state IN ('intended', 'unknown', 'submitted', 'running')
       AND submitted_at IS NULL AND task_id IS NULL
 """)
 
 # A task that was accepted failed: its credits count as refunded.
 TO_FAILED = _sql("""
-    UPDATE tasks SET state = 'failed', error_code = :code, error_text = :text, finished_at = :now
+    UPDATE tasks SET state = 'failed', error_code = :code, error_text = :text, error_said = :said, finished_at = :now
     WHERE id = :row_id AND state IN ('intended', 'unknown', 'submitted', 'running')
 """)
 
 # Sent or not, nobody knows: it may have been billed.
 TO_UNKNOWN = _sql("""
-    UPDATE tasks SET state = 'unknown', error_code = 'billing_unknown', error_text = :text, finished_at = :now
+    UPDATE tasks SET state = 'unknown', error_code = 'billing_unknown', error_text = :text, error_said = :said,
+        finished_at = :now
     WHERE id = :row_id AND state = 'intended'
 """)
 
@@ -151,7 +153,8 @@ TO_DELIVERED = _sql("UPDATE tasks SET delivered_at = :now WHERE id = :row_id AND
 
 # Its image can no longer be had.
 TO_LOST = _sql("""
-    UPDATE tasks SET lost_at = :now, error_code = 'lost', error_text = :text WHERE id = :row_id AND lost_at IS NULL
+    UPDATE tasks SET lost_at = :now, error_code = 'lost', error_text = :text, error_said = :said
+    WHERE id = :row_id AND lost_at IS NULL
 """)
 
 # Its files made room for others.

@@ -20,7 +20,7 @@ from sqlalchemy import (
 
 from ..limits import CREDITS_PER_TASK
 
-VERSION = 4
+VERSION = 5
 
 metadata = MetaData()
 
@@ -73,6 +73,7 @@ tasks = Table(
     _time("evicted_at"),
     _text("error_code"),
     _text("error_text"),
+    _text("error_said"),  # JSON of how error_text was said, where that is a sentence of ours (see hunyuan/sentences.py)
     _text("urls"),
     _text("files"),
     Column("hidden", Boolean, nullable=False, server_default=text("false")),
@@ -158,6 +159,7 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
         "DROP INDEX tasks_waiting",
         "CREATE INDEX tasks_waiting ON tasks (state, hidden, created_at, id) WHERE delivered_at IS NULL",
     ),
+    5: ("ALTER TABLE tasks ADD COLUMN error_said TEXT NOT NULL DEFAULT ''",),
 }
 
 

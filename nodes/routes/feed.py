@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ...hunyuan.errors import HunyuanError
@@ -24,13 +25,21 @@ AGAIN_SECONDS = 5.0  # after totals that could not be had
 LOG = logging.getLogger("hunyuan")
 
 
+@dataclass(frozen=True)
+class _Page:
+    """Who listens: the websocket it asked over, for whom, and in which language."""
+
+    socket: Any
+    viewer: Viewer
+    lang: str
+
+
 class Feed:
     """A listener of the runtime's: called on the background loop's thread, sends on the server's loop."""
 
     def __init__(self, server: Any, get_runtime: Callable[[], Runtime]) -> None:
         self._server, self._get_runtime = server, get_runtime
-        # Client id → the websocket it asked over, and for whom.
-        self._pages: dict[str, tuple[Any, Viewer]] = {}
+        self._pages: dict[str, _Page] = {}  # by client id
         self._armed = False
         self._again: asyncio.TimerHandle | None = None
         self._complaint = ""  # the last one, until the totals could be told
@@ -41,10 +50,10 @@ class Feed:
         if self not in runtime.listeners:
             runtime.listeners.append(self)
 
-    def add_page(self, client: str, viewer: Viewer) -> None:
-        """A page that wants the news of its user's tasks from now on; on the server's loop."""
+    def add_page(self, client: str, viewer: Viewer, lang: str) -> None:
+        """A page that wants the news of its user's tasks from now on, in `en` or `zh`; on the server's loop."""
         if client in self._server.sockets:
-            self._pages[client] = self._server.sockets[client], viewer
+            self._pages[client] = _Page(self._server.sockets[client], viewer, lang)
 
     def __call__(self, row: TaskRow) -> None:
         self._server.loop.call_soon_threadsafe(self._tell_row, row)
@@ -63,15 +72,17 @@ class Feed:
         self.tell_totals()
 
     def _send_row(self, row: TaskRow, content: dict[str, Any]) -> None:
-        for client, viewer in self._listening().items():
-            if viewer.owns(row.user_id):
-                self._server.send_sync(TASK, content, client)
+        from ..status.chinese import worded
 
-    def _listening(self) -> dict[str, Viewer]:
+        for client, page in self._listening().items():
+            if page.viewer.owns(row.user_id):
+                self._server.send_sync(TASK, worded(content, page.lang), client)
+
+    def _listening(self) -> dict[str, _Page]:
         """The pages that still have the websocket they asked over; the others are not thought of any more."""
         sockets = self._server.sockets
-        self._pages = {client: page for client, page in self._pages.items() if sockets.get(client) is page[0]}
-        return {client: viewer for client, (_, viewer) in self._pages.items()}
+        self._pages = {client: page for client, page in self._pages.items() if sockets.get(client) is page.socket}
+        return self._pages
 
     def tell_totals(self) -> None:
         """Send the totals shortly; on the server's loop."""
@@ -95,15 +106,15 @@ class Feed:
 
             totals = {
                 users: await asyncio.wrap_future(runtime.call(summary, runtime, users))
-                for users in {viewer.users for viewer in self._listening().values()}
+                for users in {page.viewer.users for page in self._listening().values()}
             }
         except Exception as error:  # noqa: BLE001 - whatever it was, the pages must not believe the last totals for ever
             self._put_off(error)
             return
         self._complaint = ""
-        for client, viewer in self._listening().items():
-            if viewer.users in totals:
-                self._server.send_sync(CREDITS, totals[viewer.users], client)
+        for client, page in self._listening().items():
+            if page.viewer.users in totals:
+                self._server.send_sync(CREDITS, totals[page.viewer.users], client)
 
     def _put_off(self, error: Exception) -> None:
         """Tells later; says why once."""

@@ -96,20 +96,21 @@ class _Face:
         return _json(await self._run(summary, _viewer(request).users))
 
     async def subscribe(self, request: Any) -> Any:
+        from ..comfyui.prompt_origin import language
         from .guard import body_of, text_of
 
-        self._feed.add_page(text_of(await body_of(request), "client"), _viewer(request))
+        self._feed.add_page(text_of(await body_of(request), "client"), _viewer(request), language())
         return await self.summary(request)
 
     async def tasks(self, request: Any) -> Any:
         from .tasks import listed
 
-        return _json(await self._run(listed, self._catalogue, dict(request.query), _viewer(request)))
+        return _worded(await self._run(listed, self._catalogue, dict(request.query), _viewer(request)))
 
     async def task(self, request: Any) -> Any:
         from .tasks import details
 
-        return _json(await self._run(details, self._catalogue, request.match_info["id"], _viewer(request)))
+        return _worded(await self._run(details, self._catalogue, request.match_info["id"], _viewer(request)))
 
     async def models(self, _: Any) -> Any:
         from .models import families
@@ -118,9 +119,9 @@ class _Face:
 
     async def runs(self, request: Any) -> Any:
         from ..comfyui.prompt_origin import language
-        from ..status.told_runs import for_page
+        from ..status.run_events import for_page
 
-        kept, lang = self._server.hunyuan.told_runs.all(_viewer(request).owns), language()
+        kept, lang = self._server.hunyuan.last_runs.all(_viewer(request).owns), language()
         return _json({"runs": [for_page(each, lang) for each in kept]})
 
     async def thumbnail(self, request: Any) -> Any:

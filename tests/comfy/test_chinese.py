@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.kit.comfy_fixtures import PaidServer, ServerFactory
-from tests.kit.comfy_stories import generate, save, saved, task_wait
+from tests.kit.comfy_stories import generate, rows, save, saved, task_wait
 from tests.kit.routes import post
 
 WORDS = "The prompt is not allowed here"
@@ -99,6 +99,21 @@ def test_a_lost_answer_is_told_in_chinese_with_all_that_is_known(chinese: PaidSe
     assert_chinese(text)
     assert text.startswith("提交请求已发出，但应答丢失：收到完整的应答之前，与 ")
     assert text.endswith("该任务可能已计费，不会自动重发。")
+
+
+def test_what_the_list_tells_of_a_task_is_chinese_too(chinese: PaidServer) -> None:
+    chinese.socket()
+    post(chinese, "summary", {"client": "test"}).raise_for_status()
+    chinese.sandbox.script(on="create", prompt="cut", drop="before_answer")
+    told(chinese, saved("cut in the list"))
+    news = [each.data for each in chinese.messages("hunyuan.task") if each.data["prompt"] == "cut in the list"][-1]
+    (row,) = rows(chinese, "cut in the list")
+    for text in (row["error_text"], news["error_text"]):
+        assert_chinese(text)
+        assert text.startswith("收到完整的应答之前，与 ")
+    with in_english(chinese):
+        (row,) = rows(chinese, "cut in the list")
+    assert row["error_text"].startswith("The connection to ")
 
 
 def test_the_dialog_and_its_tests_are_answered_in_chinese_and_english(chinese: PaidServer) -> None:

@@ -12,6 +12,7 @@ import pytest
 from hunyuan.errors import InvalidTaskIdError
 from hunyuan.journal.records import Attached, Begun, Busy, Limits, RowMoney, RunContext
 from hunyuan.models import GenerationRequest, ImageSize, TaskState, TaskType
+from hunyuan.sentences import Sentence, Sentences, say, together
 from tests.kit.journals import (
     ACCOUNT,
     GATEWAY,
@@ -364,6 +365,28 @@ def test_prompts_can_be_kept_as_hashes_only(tmp_path: Path) -> None:
     assert all(b"secret product" not in file.read_bytes() for file in tmp_path.iterdir() if file.is_file())
     again = begin(open_journal(tmp_path), request=request(1, "a secret product"))
     assert isinstance(again, Attached), "it is still known as the same request"
+
+
+def test_a_text_of_ours_is_still_a_sentence_when_it_is_read(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path)
+    row = begun(journal)
+    why = say("HTTP {status}: {words}", status=503, words=say("{reason}.", reason="lone \ud800 surrogate"))
+    journal.mark_unknown(row.id, together(why, "Busy, says the gateway."))
+    text = fresh(journal, row).error_text
+    assert text == "HTTP 503: lone ? surrogate. Busy, says the gateway."
+    assert isinstance(text, Sentences)
+    first, words = text.parts
+    assert isinstance(first, Sentence)
+    assert (first.template, first.values) == ("HTTP {status}: {words}", {"status": 503, "words": "lone ? surrogate."})
+    assert not isinstance(words, (Sentence, Sentences))
+    journal.mark_submitted(row.id, "n1")
+    assert fresh(journal, row).error_text == ""
+    journal.mark_failed(row.id, "1200", "Not allowed, says the gateway.", sent=True)
+    text = fresh(journal, row).error_text
+    assert (text, type(text)) == ("Not allowed, says the gateway.", str)
+    other = begun(journal, 2)
+    journal.mark_unknown(other.id, say("{words}", words="x" * 3000))
+    assert fresh(journal, other).error_text == "x" * 2000
 
 
 def test_what_no_database_takes_is_written_all_the_same(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from tests.kit.virtual_time import VirtualClock, on_virtual_time
 users, guard = pack.load("nodes.comfyui.users"), pack.load("nodes.routes.guard")
 with importable(newer=True):
     tasks = pack.load("nodes.routes.tasks")
-memory, views = pack.load("nodes.status.run_memory"), pack.load("nodes.routes.views")
+memory, views = pack.load("nodes.status.last_runs"), pack.load("nodes.routes.views")
 CATALOGUE = pack.load("hunyuan.gateway.models.catalogue").Catalogue()
 ANN, BOB = "ann_1", "bob_2"
 
@@ -122,7 +122,7 @@ def test_lists_totals_and_changes_are_of_ones_own(tmp_path: Path) -> None:
 
 
 def test_what_a_run_told_is_told_again_to_its_user() -> None:
-    runs = memory.ToldRuns()
+    runs = memory.LastRuns()
     for number, user in enumerate((ANN, BOB, "")):
         runs.add({"prompt_id": f"p{number}", "workflow": "", "node": "7"}, user)
     assert [run["prompt_id"] for run in runs.all(viewer(ANN).owns)] == ["p0", "p2"]
@@ -130,7 +130,7 @@ def test_what_a_run_told_is_told_again_to_its_user() -> None:
 
 
 def test_two_users_of_one_shared_workflow_keep_their_own_lines() -> None:
-    runs = memory.ToldRuns()
+    runs = memory.LastRuns()
     for prompt_id, user in (("p1", ANN), ("p2", BOB)):
         runs.add({"prompt_id": prompt_id, "workflow": "shared", "node": "7", "text": user}, user)
     assert [run["prompt_id"] for run in runs.all(viewer(ANN).owns)] == ["p1"]
@@ -199,8 +199,8 @@ async def test_news_go_to_the_pages_of_the_tasks_user(clock: VirtualClock, tmp_p
         send_sync=lambda event, content, client: sent.append((client, content["id"])),
     )
     feed = pack.load("nodes.routes.feed").Feed(server, lambda: None)
-    feed.add_page("ann", viewer(ANN))
-    feed.add_page("bob", viewer(BOB))
+    feed.add_page("ann", viewer(ANN), "en")
+    feed.add_page("bob", viewer(BOB), "zh")
     for row in rows:
         feed._tell_row(row)
     ids = [row.id for row in rows if row is not None]
