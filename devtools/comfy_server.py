@@ -16,8 +16,8 @@ from typing import Any
 import requests
 from PIL import Image
 
+from devtools.fork_server import fork_server
 from devtools.listener import Message, PromptSocket
-from devtools.nursery import nursery
 from devtools.paths import ROOT
 from devtools.process import ComfyProcess, Process
 
@@ -77,7 +77,7 @@ class ComfyServer(ComfyProcess):
         return code
 
     def _spawn(self) -> Process:
-        forking = nursery() if self.fork else None
+        forking = fork_server() if self.fork else None
         if forking is None:
             return super()._spawn()
         return forking.start(self._command(), self.child_environment(), self.base, self.log_file)

@@ -6,8 +6,8 @@ fails, their schemas are declared and it is tried again.
 
 It ends when its standard input does: with whoever started it, however that went.
 
-With `--nursery <main.py>` it imports what ComfyUI imports from others, and forks one ComfyUI for each line of its
-standard input (see nursery.py).
+With `--fork-server <main.py>` it imports what ComfyUI imports from others, and forks one ComfyUI for each line of its
+standard input (see fork_server.py).
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def _tend() -> dict[str, Any] | None:
                 return told
             os.close(inner)
             keep_open.append(outer)
-            _tell(born=pid)
+            _tell(started=pid)
 
 
 def _tell_the_ended() -> None:
@@ -130,7 +130,7 @@ def _become(told: dict[str, Any]) -> None:
 
 if __name__ == "__main__":
     run = sys.argv[1:]
-    if run[0] == "--nursery":
+    if run[0] == "--fork-server":
         sys.path[0] = str(Path(run[1]).resolve().parent)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for whoever started it, who ends it in order
         _declare_missing_operators()

@@ -111,7 +111,7 @@ def hook_into(server: Any, catalogue: Catalogue) -> None:
 
 
 def _tell_refusal(client: str, workflow: str, faults: Mapping[str, str]) -> None:
-    from .status.told_runs import tell_refusal
+    from .status.run_events import tell_refusal
 
     tell_refusal(client, workflow, faults)
 

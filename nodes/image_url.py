@@ -60,7 +60,7 @@ class HunyuanImageToURL(io.ComfyNode):
         from .images.options import EncodeOptions
         from .images.tensors import as_image, image_inputs
         from .runtime import runtime
-        from .status.told_runs import in_the_users_language
+        from .status.run_events import in_the_users_language
 
         built = await runtime()
         with in_the_users_language():
@@ -111,7 +111,7 @@ class HunyuanImageFromURL(io.ComfyNode):
     async def execute(cls, image_urls: str) -> io.NodeOutput:
         from .images.tensors import to_mask, to_tensor
         from .runtime import runtime
-        from .status.told_runs import in_the_users_language
+        from .status.run_events import in_the_users_language
 
         built = await runtime()
         with in_the_users_language():

@@ -58,7 +58,7 @@ class HunyuanPromptList(io.ComfyNode):
     def execute(cls, text: str, separator: str = "", skip_empty: bool = True) -> io.NodeOutput:
         from . import input_values as values
         from .prompt_table import read_prompts
-        from .status.told_runs import in_the_users_language
+        from .status.run_events import in_the_users_language
 
         with in_the_users_language():
             prompts = read_prompts(

@@ -24,8 +24,8 @@ from .requests import Prepared
 from .runtime import Runtime, ready_runtime, runtime
 from .schema import BLOCK, MAX_TIMEOUT_S, RAISE
 from .status.reporting import Outcome, info_json, size_notes
+from .status.run_events import tell_failure
 from .status.texts import translate
-from .status.told_runs import tell_failure
 
 if TYPE_CHECKING:
     import torch

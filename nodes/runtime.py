@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from ..hunyuan.sentences import say
 from .comfyui.process_end import ProcessEnd
-from .status.run_memory import ToldRuns
+from .status.last_runs import LastRuns
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -113,7 +113,7 @@ class Holder:
         self._runtime: Runtime | None = None
         self._closed = False
         self.process_end = ProcessEnd(self)
-        self.told_runs = ToldRuns()
+        self.last_runs = LastRuns()
 
     @property
     def ready(self) -> Runtime | None:
@@ -223,7 +223,7 @@ def _compose(directory: Path) -> Runtime:
     from ..hunyuan.settings.quiet_logs import redact_logs
     from ..hunyuan.settings.store import SettingsStore
     from ..hunyuan.sources import SourceChain
-    from ..hunyuan.storage.decoding import DecodingMarks
+    from ..hunyuan.storage.decode_markers import DecodingMarks
     from ..hunyuan.storage.results import ResultStore
     from ..hunyuan.storage.s3_results import S3Results
     from .images.tensors import decode

@@ -8,7 +8,7 @@ import http
 import json
 from typing import Any
 
-from . import oddities
+from . import odd_bodies
 from .contract import Refused, error_body
 from .record import Seen
 from .rules import NO_FAULT, Fault
@@ -68,12 +68,12 @@ def spoil(reply: Reply | None, fault: Fault, target: str) -> Reply:
         reply = dataclasses.replace(_own_answer(fault, target), delay_s=reply.delay_s if reply else 0.0)
     content_type, body = reply.headers.get("Content-Type", ""), reply.body
     if fault.image is not None and reply.status == 200:
-        body, content_type = oddities.spoiled(fault.image, body, content_type)
+        body, content_type = odd_bodies.spoiled(fault.image, body, content_type)
     headers = {**reply.headers, "Content-Type": content_type, **(fault.headers or {})}
     if fault.retry_after is not None:
         headers["Retry-After"] = str(fault.retry_after)
     if fault.wrapped is not None:
-        body, said = oddities.wrapped(fault.wrapped, body)
+        body, said = odd_bodies.wrapped(fault.wrapped, body)
         headers.update(said)
     return dataclasses.replace(
         reply,
@@ -99,7 +99,7 @@ def _own_answer(fault: Fault, target: str) -> Reply:
     if body == "envelope":
         return json_reply({"code": code, "message": message}, status)
     if body == "html":
-        return Reply(status, {"Content-Type": HTML}, oddities.html_page(status, _reason(status)))
+        return Reply(status, {"Content-Type": HTML}, odd_bodies.html_page(status, _reason(status)))
     if body == "empty":
         return Reply(status, {"Content-Type": JSON}, b"")
     if isinstance(body, str):

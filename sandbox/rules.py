@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from .oddities import WRAPPINGS
+from .odd_bodies import WRAPPINGS
 from .plan import Plan, build, known_names, one_of
 
 EVENTS = ("connect", "create", "poll", "download", "other", "any")

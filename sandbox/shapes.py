@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .contract import Create
-from .relatives import RELATIVES, Moment
+from .other_gateways import RELATIVES, Moment
 from .tasks import SandboxTask
 
 WORDS: dict[str, dict[str, str]] = {

@@ -7,7 +7,7 @@ import { button, h, icon, iconButton } from "./dom.js";
 import { t } from "./i18n.js";
 import { Gallery } from "./gallery.js";
 import { allFamilies, leastCredits } from "./models.js";
-import { Press } from "./pressed.js";
+import { Press } from "./button_press.js";
 import { RunCost } from "./run_cost.js";
 import { openSettings } from "./settings_dialog.js";
 import { collectAll } from "./task_actions.js";

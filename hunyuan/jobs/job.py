@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ..journal.records import RunContext, TaskRow
     from ..settings.store import Settings
     from ..sources import SourceChain
-    from ..storage.decoding import DecodingMarks
+    from ..storage.decode_markers import DecodingMarks
     from ..storage.results import ResultStore
 
 MOST_ODD_WORDS = 50  # of a gateway that makes up a new status every time

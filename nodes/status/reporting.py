@@ -14,8 +14,8 @@ from ...hunyuan.models import ImageSize
 from ..comfyui.prompt_origin import language
 from ..comfyui.submitter import is_page, submitter
 from .run_end import RunEnd
+from .run_events import tell_end
 from .texts import status_line
-from .told_runs import tell_end
 
 BAR_STEPS = 100  # of a node's bar, however many tasks it has
 

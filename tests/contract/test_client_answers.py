@@ -15,8 +15,8 @@ from hunyuan.http.requests_transport import RequestsTransport
 from hunyuan.models import GenerationRequest, ImageSize, TaskState, TaskStatus, TaskType
 from hunyuan.settings.store import Settings
 from sandbox.client import Sandbox, new_key, start_in_process
-from sandbox.oddities import WRAPPINGS
-from sandbox.relatives import RELATIVES
+from sandbox.odd_bodies import WRAPPINGS
+from sandbox.other_gateways import RELATIVES
 from tests.kit.http_servers import RawServer, read_request
 
 SIZE = ImageSize(512, 256)

@@ -34,7 +34,7 @@ from hunyuan.journal.records import RunContext, TaskRow
 from hunyuan.models import EncodedImage, GenerationRequest, ImageInput, ImageSize, TaskType
 from hunyuan.settings.store import Settings
 from hunyuan.sources import SourceChain
-from hunyuan.storage.decoding import DecodingMarks
+from hunyuan.storage.decode_markers import DecodingMarks
 from hunyuan.storage.results import ResultStore
 from sandbox.control import Control
 from sandbox.gateway import Gateway

@@ -35,7 +35,7 @@ from hunyuan.journal.records import RunContext
 from hunyuan.models import GenerationRequest, ImageSize, TaskType
 from hunyuan.settings.store import SettingsStore
 from hunyuan.sources import SourceChain
-from hunyuan.storage.decoding import DecodingMarks
+from hunyuan.storage.decode_markers import DecodingMarks
 from hunyuan.storage.results import ResultStore
 
 PROMPT = "a studio full of machines"

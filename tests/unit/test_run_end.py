@@ -10,10 +10,10 @@ from tests.kit.pack import load
 from tests.unit.test_reporting import collected
 
 errors, handles = load("hunyuan.errors"), load("hunyuan.jobs.handle")
-run_end, words, told_runs = (
+run_end, words, last_runs = (
     load("nodes.status.run_end"),
     load("nodes.status.failure_words"),
-    load("nodes.status.run_memory"),
+    load("nodes.status.last_runs"),
 )
 Phase, Money = handles.Phase, errors.Money
 
@@ -151,7 +151,7 @@ def told(prompt_id: str, node: str = "1", workflow: str = "w", **more: Any) -> d
 
 
 def test_the_last_word_on_a_node_holds_its_end_and_its_failure() -> None:
-    runs = told_runs.ToldRuns()
+    runs = last_runs.LastRuns()
     runs.add(told("p1", text="Done", failure=None))
     runs.add(told("p2", text="Refused", failure=None))
     whole = runs.add(told("p2", failure={"code": "moderation"}))
@@ -164,7 +164,7 @@ def test_the_last_word_on_a_node_holds_its_end_and_its_failure() -> None:
 
 
 def test_only_so_many_runs_are_remembered() -> None:
-    runs = told_runs.ToldRuns()
-    for number in range(told_runs.KEPT + 1):
+    runs = last_runs.LastRuns()
+    for number in range(last_runs.KEPT + 1):
         runs.add(told("p", node=str(number)))
-    assert [len(runs.all()), runs.all()[0]["node"]] == [told_runs.KEPT, "1"]
+    assert [len(runs.all()), runs.all()[0]["node"]] == [last_runs.KEPT, "1"]

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from sandbox.inputs import Unreachable, fetch_loopback
-from sandbox.relatives import RELATIVES
+from sandbox.other_gateways import RELATIVES
 from tests.kit.sandbox_desk import Desk
 
 

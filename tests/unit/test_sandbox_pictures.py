@@ -7,7 +7,7 @@ import io
 import pytest
 from PIL import Image
 
-from sandbox.oddities import bomb, spoiled
+from sandbox.odd_bodies import bomb, spoiled
 from sandbox.pictures import FRAME, Picture, background, draw, expected_png, prompt_colour, tile_boxes, tinted
 
 
@@ -76,7 +76,7 @@ def test_other_formats_hold_the_same_picture(kind: str) -> None:
     assert all(abs(a - b) <= 2 for a, b in zip(got, background(1), strict=True))
 
 
-def test_oddities_are_what_they_say() -> None:
+def test_odd_bodies_are_what_they_say() -> None:
     whole = expected_png("a", 1, (512, 512))
     half, _ = spoiled("truncated", whole, "image/png")
     with pytest.raises(OSError, match="truncated"):

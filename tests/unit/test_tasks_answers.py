@@ -10,9 +10,9 @@ import pytest
 from hunyuan import errors
 from hunyuan.journal.records import CreditTotals
 from hunyuan.models import ImageInput, TaskState
-from sandbox.oddities import WRAPPINGS
+from sandbox.odd_bodies import WRAPPINGS
+from sandbox.other_gateways import RELATIVES
 from sandbox.plan import SHAPES
-from sandbox.relatives import RELATIVES
 from tests.kit.rig import DRAWN, KEY, Rig, image, story
 
 PACKED = {"gzip", "gzip_unsaid", "deflate", "gzip_not", "br_not"}  # over HTTP: tests/contract/test_client_answers.py

@@ -14,7 +14,7 @@ from hunyuan.journal.journal import Journal
 from hunyuan.models import StoredImage, TaskState
 from hunyuan.settings.store import Settings
 from hunyuan.storage.results import ResultStore
-from sandbox.oddities import spoiled
+from sandbox.odd_bodies import spoiled
 from tests.kit.rig import DRAWN, Rig, Unreadable, image, story
 
 

@@ -13,7 +13,7 @@ import pytest
 from hunyuan.errors import NotAnImageError, TooLargeError
 from hunyuan.journal.records import ENDED_PROCESS, GIVEN_UP
 from hunyuan.models import TaskState
-from hunyuan.storage.decoding import DecodingMarks
+from hunyuan.storage.decode_markers import DecodingMarks
 from tests.kit.rig import Picture8, Rig, decode, story
 from tests.unit.test_tasks_bounds import answers_large
 from tests.unit.test_tasks_sweeper import gone, sleep_through
@@ -100,7 +100,7 @@ async def test_a_process_that_dies_of_a_file_is_told_of_at_the_next_start(rig: R
 KILLED = """
 import os, sys
 from pathlib import Path
-from hunyuan.storage.decoding import DecodingMarks
+from hunyuan.storage.decode_markers import DecodingMarks
 marks = DecodingMarks(Path(sys.argv[1]))
 with marks.hold("other"):
     pass

@@ -10,7 +10,7 @@ from typing import Any
 KEPT = 500  # nodes whose last run is remembered, of all workflows
 
 
-class ToldRuns:
+class LastRuns:
     """The last word on each node, as long as the server runs. Safe from any thread."""
 
     def __init__(self) -> None:

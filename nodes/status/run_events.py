@@ -19,8 +19,8 @@ from typing import Any
 from ...hunyuan.errors import HunyuanError, InvalidRequestError
 from ..comfyui.prompt_origin import LANGUAGES, language, running_extra_data, running_user
 from ..comfyui.submitter import is_page, submitter
+from .last_runs import LastRuns
 from .run_end import RunEnd, refusal_line
-from .run_memory import ToldRuns
 from .texts import headline, translate
 
 EVENT = "hunyuan.run"
@@ -39,7 +39,7 @@ def tell_failure(error: HunyuanError, *, stops: bool) -> None:
     if context is None:
         return
     failure = _failure(error, stops)
-    known = _told().has_line(context.prompt_id, context.node_id, _workflow(), running_user() or "")
+    known = _last_runs().has_line(context.prompt_id, context.node_id, _workflow(), running_user() or "")
     content = {"failure": failure} if known else _refusal(error, failure)
     _send(context.prompt_id, context.node_id, content, language(), submitter())
 
@@ -96,15 +96,15 @@ def _send(prompt_id: str, node: str, content: dict[str, Any], lang: str, sid: st
     if not node or not is_page(sid):
         return
     about = {"prompt_id": prompt_id, "node": node, "workflow": _workflow(), "at": time.time()}
-    whole = _told().add({**about, **content}, running_user() or "")
+    whole = _last_runs().add({**about, **content}, running_user() or "")
     PromptServer.instance.send_sync(EVENT, for_page(whole, lang), sid)
 
 
-def _told() -> ToldRuns:
+def _last_runs() -> LastRuns:
     from server import PromptServer
 
-    told: ToldRuns = PromptServer.instance.hunyuan.told_runs
-    return told
+    known: LastRuns = PromptServer.instance.hunyuan.last_runs
+    return known
 
 
 def _workflow() -> str:

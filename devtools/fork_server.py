@@ -20,8 +20,8 @@ from typing import IO, Any
 from .paths import LAUNCHER, comfyui_path, comfyui_python
 
 
-class Nursling:
-    """A forked ComfyUI. The nursery waits for it and tells how it ended, so that its pid stays its own till then."""
+class ForkedComfyUI:
+    """A ComfyUI of the fork server, which waits for it, so that its pid stays its own till it ended."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
@@ -46,28 +46,28 @@ class Nursling:
         self.send_signal(signal.SIGKILL)
 
 
-class Nursery:
+class ForkServer:
     """The process that forks. Ends with this one, and its children with it."""
 
     def __init__(self) -> None:
-        command = [str(comfyui_python()), str(LAUNCHER), "--nursery", str(comfyui_path() / "main.py")]
+        command = [str(comfyui_python()), str(LAUNCHER), "--fork-server", str(comfyui_path() / "main.py")]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self._asking = threading.Lock()
-        self._born = threading.Condition()
-        self._newborn: list[Nursling] = []
-        self._children: dict[int, Nursling] = {}
+        self._has_started = threading.Condition()
+        self._started: list[ForkedComfyUI] = []
+        self._children: dict[int, ForkedComfyUI] = {}
         atexit.register(self.close)
-        threading.Thread(target=self._listen, name="nursery", daemon=True).start()
+        threading.Thread(target=self._listen, name="fork-server", daemon=True).start()
 
-    def start(self, command: Sequence[str], environment: Mapping[str, str], cwd: Path, log: Path) -> Nursling:
+    def start(self, command: Sequence[str], environment: Mapping[str, str], cwd: Path, log: Path) -> ForkedComfyUI:
         """Fork a ComfyUI; command: what follows the launcher. Its output is added to `log`."""
         told = {"argv": list(command), "env": dict(environment), "cwd": str(cwd), "log": str(log)}
-        with self._asking, self._born:
+        with self._asking, self._has_started:
             _pipe(self._process.stdin).write(json.dumps(told) + "\n")
             _pipe(self._process.stdin).flush()
-            if not self._born.wait_for(lambda: self._newborn, timeout=120):
+            if not self._has_started.wait_for(lambda: self._started, timeout=120):
                 raise RuntimeError("The process that starts ComfyUIs does not answer.")
-            return self._newborn.pop()
+            return self._started.pop()
 
     def close(self) -> None:
         """End it; whatever it started ends too."""
@@ -77,26 +77,26 @@ class Nursery:
     def _listen(self) -> None:
         for line in _pipe(self._process.stdout):
             told: dict[str, Any] = json.loads(line)
-            with self._born:
-                if "born" in told:
-                    child = self._children[told["born"]] = Nursling(told["born"])
-                    self._newborn.append(child)
-                    self._born.notify_all()
+            with self._has_started:
+                if "started" in told:
+                    child = self._children[told["started"]] = ForkedComfyUI(told["started"])
+                    self._started.append(child)
+                    self._has_started.notify_all()
                     continue
                 child = self._children.pop(told["ended"])
             child.code = told["code"]
             child.has_ended.set()
 
 
-_only: list[Nursery] = []  # one for all servers of this process
+_only: list[ForkServer] = []  # one for all servers of this process
 
 
-def nursery() -> Nursery | None:
-    """The nursery, made at its first use; None where processes cannot fork."""
+def fork_server() -> ForkServer | None:
+    """The fork server, made at its first use; None where processes cannot fork."""
     if not hasattr(os, "fork"):
         return None
     if not _only:
-        _only.append(Nursery())
+        _only.append(ForkServer())
     return _only[0]
 
 

@@ -16,7 +16,7 @@ const BETWEEN = 6; // frames until a new size is drawn
 /** @type {Map<string, {node: any, height: number}>} node id → how high its prompt box was when the run began */
 const before = new Map();
 
-export function keepRoom() {
+export function keepPromptHeight() {
   on("execution_start", () => {
     before.clear();
     for (const node of app.canvas?.graph?.nodes ?? []) {
