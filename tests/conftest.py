@@ -45,8 +45,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return ByFileAndFace(config, log)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--one-case", action="store_true", help="of each parametrized test only the first case")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mix the folders, each in its own order. Windows has no file modes and no limits to set: those stay away there."""
+    if config.getoption("--one-case"):
+        firsts = {(item.path, item.name.partition("[")[0]): item for item in reversed(items)}
+        items[:] = [item for item in items if firsts[item.path, item.name.partition("[")[0]] is item]
     if os.name != "posix":
         items[:] = [item for item in items if item.get_closest_marker("posix") is None]
     files = list(dict.fromkeys(item.path for item in items))

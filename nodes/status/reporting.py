@@ -126,11 +126,12 @@ class Reporter:
         self._said = ""
         self._bar = 0
 
-    async def report(self) -> None:
-        """Sends the bar and the text where they differ from what was sent last."""
+    async def report(self, *, bar: bool = True) -> None:
+        """Sends the text, and the bar too where it is wanted, as far as they differ from what was sent last."""
         views = [each.progress() for each in self._handles]
         done = [each.done.done() for each in self._handles]
-        await self._send_bar(views, done)
+        if bar:
+            await self._send_bar(views, done)
         self._say(status_line(views, done, self._credits(), self._language))
 
     async def tell_end(self) -> None:

@@ -105,6 +105,7 @@ def test_ordinary_texts_stay() -> None:
         assert settings.redact(text).replace("***", "test") == text
 
 
+@pytest.mark.long
 def test_four_megabytes_take_little_time() -> None:
     """Also a text that is made to cost."""
     full = Settings(
@@ -121,6 +122,7 @@ def test_four_megabytes_take_little_time() -> None:
         assert time.process_time() - start < 5.0, text[:20]
 
 
+@pytest.mark.long
 def test_many_keys_in_four_megabytes_are_all_redacted() -> None:
     text = "".join(f"{way(KEY)}\n\n{'x' * 3000}\n" for _ in range(35) for way in WAYS.values())
     start = time.process_time()

@@ -241,6 +241,7 @@ def spent(journal: Journal, before: str = "") -> float:
     return time.process_time() - start
 
 
+@pytest.mark.long
 def test_a_page_of_the_undelivered_costs_as_much_among_ten_thousand_as_among_ten(tmp_path: Path) -> None:
     few, many = (filled(tmp_path / str(number), number) for number in (10, 10_000))
     least = min(spent(few) for _ in range(3))
