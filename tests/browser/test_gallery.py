@@ -182,26 +182,32 @@ def test_each_state_offers_what_it_wants_and_the_places_do_not_move(tab: Tab) ->
     tab.page.unroute("**/hunyuan/tasks/running/thumbnail*")
 
 
-def test_nothing_is_cut_off_at_the_default_width(face_tab: Tab) -> None:
+def test_nothing_is_cut_off_at_the_default_width_and_on_a_phone(face_tab: Tab) -> None:
     tab = face_tab
-    tab.page.set_viewport_size({"width": 1280, "height": 900})  # as narrow as the sidebar gets by itself
     try:
         panel = open_tasks(tab)
         tab.settle()
         reload(tab, each_state(time.time()))
-        expect(tab.page.locator(".hunyuan-row").first).to_be_visible()
-        for theme in ("light", "dark"):
-            wear(tab.page, theme)
-            for name in ("list", "grid"):
-                view(tab, name)
-                expect(tab.page.locator(".hunyuan-row, .hunyuan-cell").first).to_be_visible()
-                picture(tab, f"gallery-{name}-{theme}-{tab.face}")
-                assert hard_to_read(panel) == [], (theme, name)
-                assert beyond(panel) == [], (theme, name)
+        for width in (1280, 390):  # as narrow as the sidebar gets by itself; a phone
+            tab.page.set_viewport_size({"width": width, "height": 900})
+            for theme in ("light", "dark"):
+                wear(tab.page, theme)
+                for name in ("list", "grid"):
+                    view(tab, name)
+                    expect(tab.page.locator(".hunyuan-row, .hunyuan-cell").first).to_be_visible()
+                    picture(tab, f"gallery-{name}-{theme}-{width}-{tab.face}")
+                    assert hard_to_read(panel) == [], (width, theme, name)
+                    assert beyond(panel) == [], (width, theme, name)
+                    assert panel.evaluate(_CUT_LABELS) == [], (width, theme, name)
     finally:
         view(tab, "list")
         wear(tab.page, "dark")
         tab.page.set_viewport_size({"width": 1440, "height": 900})
+
+
+_CUT_LABELS = """panel => [...panel.querySelectorAll('button')]
+  .filter(button => button.checkVisibility() && button.scrollWidth > button.clientWidth + 1)
+  .map(button => button.textContent)"""
 
 
 def beyond(panel: Locator) -> list[str]:
