@@ -242,13 +242,15 @@ class AnswerLostError(TransportError):
     """The request went out, but no whole answer came back (dropped, timed out, cut).
 
     status, body: what came of it, unpacked as far as that went; 0 and empty where nothing did.
-    too_large: it was over what such an answer may have, and not read on.
     """
 
     code = "answer_lost"
-    too_large: bool = False
     status: int = 0
     body: bytes = b""
+
+
+class AnswerTooLargeError(AnswerLostError):
+    """The answer was over what such an answer may have, and not read on."""
 
 
 class GatewayError(HunyuanError):

@@ -75,7 +75,7 @@ class Client:
     def status(self, task_id: str, request_inputs: Collection[str] = (), *, inline: bool = False) -> TaskStatus:
         """Asks for a task. request_inputs: the URLs the task was given, never taken for its result.
 
-        inline: the answer may be as large as an image in it makes it; else 4 MiB, and AnswerLostError says `too_large`.
+        inline: the answer may be as large as an image in it makes it; else 4 MiB, and AnswerTooLargeError.
 
         Raises InvalidTaskIdError, MissingKeyError, TransportError, the GatewayError tree (with the task's id).
         """

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from ..errors import (
     AnswerLostError,
+    AnswerTooLargeError,
     ConnectionRefusedByHostError,
     ConnectTimeoutError,
     DnsError,
@@ -66,9 +67,9 @@ def answer_cut(call: Call) -> AnswerLostError:
     return _lost(call, ConnectionError())
 
 
-def answer_too_large(call: Call) -> AnswerLostError:
+def answer_too_large(call: Call) -> AnswerTooLargeError:
     """An answer that no such gateway gives."""
-    over = AnswerLostError(
+    return AnswerTooLargeError(
         say(
             "{place} sent an answer larger than {size:.0f} MiB, which was not read.",
             place=call.address.place,
@@ -77,8 +78,6 @@ def answer_too_large(call: Call) -> AnswerLostError:
         sent=True,
         do=say("Check the address in the settings."),
     )
-    over.too_large = True
-    return over
 
 
 def proxy_wants_login(call: Call) -> ProxyFailedError:

@@ -18,14 +18,13 @@ from ..models import TaskStatus
 from ..sentences import say
 from .background_loop import Pool
 from .handle import Phase
-from .job import Job
+from .job import JOURNAL_PAUSE, Job
 from .older_task import attach_to_older
 from .reserve import both_clocks, take_back
 from .retry import Next, after_create
 from .steps import Accepted, Again, Reserved
 
 CREATE_TIMEOUT = 180.0  # seconds: the gateway may answer with the finished image itself
-JOURNAL_PAUSE = 5.0  # seconds between tries to write down an id that must not be lost
 # Seconds after which a row is too old to be sent: a machine that slept may count as dead by then, and the same
 # request may have been asked for anew elsewhere. Under the journal's 30, and above what a slow `begin` takes (15).
 ROW_LASTS = 20.0

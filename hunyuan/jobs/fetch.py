@@ -20,13 +20,12 @@ from ..models import StoredImage
 from ..sentences import say, together
 from .background_loop import Pool
 from .handle import Decoded, Phase
-from .job import Job
+from .job import JOURNAL_PAUSE, Job
 from .poll import ALONE_TRIES, ask
 from .retry import Next, after_download
 from .steps import Finished, Left, Stored
 
 DOWNLOAD_DEADLINE = 120.0  # seconds for one try at one image
-JOURNAL_PAUSE = 5.0  # seconds between tries to write down what must not be lost
 
 
 async def fetch(job: Job, finished: Finished) -> Stored:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from ..storage.decode_markers import DecodingMarks
     from ..storage.results import ResultStore
 
+JOURNAL_PAUSE = 5.0  # seconds between tries to write down what is paid for and must not be lost
 MOST_ODD_WORDS = 50  # of a gateway that makes up a new status every time
 
 

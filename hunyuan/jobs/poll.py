@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 
-from ..errors import AnswerLostError, AuthenticationError, HunyuanError, Money, SettingsError, UnknownTaskError
+from ..errors import AnswerTooLargeError, AuthenticationError, HunyuanError, Money, SettingsError, UnknownTaskError
 from ..journal.record_errors import error_of_row
 from ..journal.records import TaskRow
 from ..limits import MOST_LINKS, SLOT_PATIENCE
@@ -108,7 +108,7 @@ async def ask(job: Job, row: TaskRow | str) -> TaskStatus:
             work = partial(tools.client.status, task_id, job.input_urls, inline=inline)
             status = await job.background.remote(Pool.POLLS, work)
         except HunyuanError as error:
-            if isinstance(error, AnswerLostError) and error.too_large and job.handles and not inline:
+            if isinstance(error, AnswerTooLargeError) and job.handles and not inline:
                 inline = True  # it may be the image itself, and somebody waits for it
                 continue
             seen[type(error)] += 1

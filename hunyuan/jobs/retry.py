@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from ..errors import (
-    AnswerLostError,
+    AnswerTooLargeError,
     AuthenticationError,
     ConnectionRefusedByHostError,
     ConnectTimeoutError,
@@ -103,7 +103,7 @@ def after_poll(error: HunyuanError, attempt: int, phase: float, *, age: float, k
     if isinstance(error, RateLimitedError):
         return Decision(Next.AGAIN, _at_least_as_asked(error, backoff(attempt, phase, first=1.0)))
     stays = isinstance(error, UnreadableAnswerError) and error.is_json
-    if (stays or (isinstance(error, AnswerLostError) and error.too_large)) and attempt >= UNREADABLE_TRIES:
+    if (stays or isinstance(error, AnswerTooLargeError)) and attempt >= UNREADABLE_TRIES:
         return Decision(Next.REPORT)  # a shape or size that nobody reads does not change by asking again
     if isinstance(error, TransportError | ServerError | UnreadableAnswerError):
         return Decision(Next.AGAIN, _at_least_as_asked(error, backoff(attempt, phase)))

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeGuard, TypeVar
 
-from ..errors import AnswerLostError, HunyuanError, NotAnImageError, TooLargeError
+from ..errors import AnswerTooLargeError, HunyuanError, NotAnImageError, TooLargeError
 from ..journal.records import ENDED_PROCESS, GIVEN_UP, TaskRow
 from ..limits import GIVEN_UP_AFTER, SLOT_PATIENCE
 from ..sentences import say
@@ -142,8 +142,7 @@ class Sweeper:
 
 def is_broken(error: BaseException | None) -> TypeGuard[HunyuanError]:
     """Whether what came cannot be read, however often it is asked for."""
-    large = isinstance(error, AnswerLostError) and error.too_large
-    return large or isinstance(error, NotAnImageError | TooLargeError)
+    return isinstance(error, AnswerTooLargeError | NotAnImageError | TooLargeError)
 
 
 T = TypeVar("T")

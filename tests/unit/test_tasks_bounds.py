@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from hunyuan.errors import AnswerLostError, DownloadError, TooLargeError
+from hunyuan.errors import AnswerTooLargeError, DownloadError, TooLargeError
 from hunyuan.gateway.client import Client
 from hunyuan.http.transport import Exchange
 from hunyuan.limits import MOST_IMAGES
@@ -96,9 +96,7 @@ class Large:
     def send(self, method: str, url: str, *, max_bytes: int, **_: object) -> Exchange:
         self.caps.append(max_bytes)
         if max_bytes < 7 * MIB:
-            over = AnswerLostError("An answer larger than that.", sent=True)
-            over.too_large = True
-            raise over
+            raise AnswerTooLargeError("An answer larger than that.", sent=True)
         inline = "data:image/png;base64," + base64.b64encode(DRAWN + b"x" * 5 * MIB).decode()
         body = {"data": {"status": "completed", "outputs": [inline]}}
         return Exchange(200, {"content-type": "application/json"}, json.dumps(body).encode())
@@ -107,7 +105,7 @@ class Large:
 def test_a_poll_reads_four_mebibytes_and_a_create_what_an_image_needs() -> None:
     transport = Large()
     client = Client(transport, lambda: Settings(api_key="aio_x"))  # type: ignore[arg-type]
-    with pytest.raises(AnswerLostError):
+    with pytest.raises(AnswerTooLargeError):
         client.status("n1")
     assert client.status("n1", inline=True).images
     assert transport.caps[0] == 4 * MIB

@@ -17,6 +17,7 @@ import pytest
 
 from hunyuan.errors import (
     AnswerLostError,
+    AnswerTooLargeError,
     ConnectionRefusedByHostError,
     ConnectTimeoutError,
     DnsError,
@@ -391,7 +392,8 @@ def test_answer_cut_or_broken(cut: bytes) -> None:
 
 def test_answer_too_large() -> None:
     failure = lost(saying(answer(b"x" * 5000)), max_bytes=1000)
-    assert is_lost(failure)
+    assert isinstance(failure, AnswerTooLargeError)
+    assert failure.sent
     assert "larger than" in str(failure)
 
 
