@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -37,9 +37,16 @@ def lint() -> list[str]:
     return failed
 
 
-# The whole suite on four workers, each with servers of its own: more than small machines have cores, because much of it
-# waits. In the order of tests/conftest.py, which mixes what waits with what works.
-_WHOLE = ("-n", "4", "--dist", "loadfile", "--no-loadscope-reorder")
+# On several workers, each with servers of its own, in the order of tests/conftest.py, which mixes what waits with what
+# works. Four are more than small machines have cores, because much of it waits. Pages do not: with more of them than
+# cores each test takes longer, and all of them together no less.
+_SPREAD = ("--dist", "loadfile", "--no-loadscope-reorder")
+_PAGES = "tests/browser"
+_INTERRUPTED = 2  # pytest's exit code after Ctrl+C
+_WHOLE = (
+    ("-n", "4", *_SPREAD, f"--ignore={_PAGES}"),
+    ("-n", str(min(4, max(2, os.cpu_count() or 2))), *_SPREAD, _PAGES),
+)
 
 
 def test(arguments: Sequence[str]) -> int:
@@ -52,11 +59,21 @@ def test(arguments: Sequence[str]) -> int:
         return run_child([str(venv_python()), "-m", "pytest", *arguments], environment)
     with ThreadPoolExecutor(max_workers=2) as beside:
         others = [beside.submit(lint), beside.submit(_other_pythons)]
-        code = run_child([str(venv_python()), "-m", "pytest", *_WHOLE], environment)
+        code = _every_test(environment)
         failed = [name for other in others for name in other.result()]
     if failed:
         print(f"FAILED beside the tests: {', '.join(failed)}", flush=True)
     return code or (1 if failed else 0)
+
+
+def _every_test(environment: Mapping[str, str]) -> int:
+    """pytest's exit code of the first part that failed; 0 where none did."""
+    codes = []
+    for part in _WHOLE:
+        codes.append(run_child([str(venv_python()), "-m", "pytest", *part], environment))
+        if codes[-1] == _INTERRUPTED:
+            break
+    return next(filter(None, codes), 0)
 
 
 def _other_pythons() -> list[str]:

@@ -42,8 +42,8 @@ def run_all(environment: Mapping[str, str]) -> Iterator[tuple[str, float, subpro
     """The library's tests under the oldest and the newest Python, without the long ones and each with one case: name,
     seconds, outcome.
 
-    What those two agree on, the ones between them need not tell once more. A further case is another value for the same
-    lines, and says nothing of the interpreter.
+    What those two agree on, the ones between them need not tell once more. More cases mostly are other values for the
+    same lines; where they try the interpreter's own modules, the test is marked `every_python` and runs with all.
     """
     for version, python in others().items():
         if version in (SUPPORTED[0], SUPPORTED[-1]):

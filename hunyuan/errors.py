@@ -16,6 +16,7 @@ HunyuanError
 │   ├── TlsError
 │   ├── ProxyFailedError
 │   └── AnswerLostError             the request went out, no whole answer came back
+│       └── AnswerTooLargeError       it was over what such an answer may have
 ├── GatewayError                  the gateway answered something else than what was asked for
 │   ├── AuthenticationError         401, 403
 │   ├── OutOfCreditsError           402, or other refusals that say so

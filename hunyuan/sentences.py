@@ -77,7 +77,10 @@ def spelled(text: str) -> Spelled:
 
 
 def respelled(spelling: Spelled) -> str:
-    """The text that was spelled so. Raises KeyError or TypeError for what `spelled` has not made."""
+    """The text that was spelled so.
+
+    Raises ValueError, TypeError, LookupError, AttributeError or RecursionError for what `spelled` has not made.
+    """
     if isinstance(spelling, dict):
         values = {
             name: value if isinstance(value, (int, float)) else respelled(value)

@@ -49,11 +49,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--one-case", action="store_true", help="of each parametrized test only the first case")
 
 
+@pytest.hookimpl(trylast=True)  # what the command line leaves out is gone by then
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mix the folders, each in its own order. Windows has no file modes and no limits to set: those stay away there."""
     if config.getoption("--one-case"):
-        firsts = {(item.path, item.name.partition("[")[0]): item for item in reversed(items)}
-        items[:] = [item for item in items if firsts[item.path, item.name.partition("[")[0]] is item]
+        firsts = {_test_of(item): item for item in reversed(items)}
+        items[:] = [item for item in items if firsts[_test_of(item)] is item or item.get_closest_marker("every_python")]
     if os.name != "posix":
         items[:] = [item for item in items if item.get_closest_marker("posix") is None]
     files = list(dict.fromkeys(item.path for item in items))
@@ -63,6 +64,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     turn = {file: place / len(group) for group in (waiting, busy) for place, file in enumerate(group)}
     turn |= {file: 1 + place for place, file in enumerate(last)}
     items.sort(key=lambda item: turn[item.path])
+
+
+def _test_of(item: pytest.Item) -> tuple[Path, str]:
+    return item.path, item.name.partition("[")[0]
 
 
 def _folder(file: Path) -> str:

@@ -52,7 +52,7 @@ function setState(id, text) {
   if (states) states.value = { ...states.value, [keyOf(id)]: text };
 }
 
-/** Node 1 of the next workflow is another. @param {string | number} id */
+/** Node 1 of another workflow is another. @param {string | number} id */
 function keyOf(id) {
   return `${app.graph?.id}|${id}`;
 }

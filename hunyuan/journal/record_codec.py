@@ -73,8 +73,14 @@ def storable(text: str) -> str:
 
 
 def _said(text: str, said: str) -> str:
-    """The text of a column as it was said, if it is that text: steps that clear it leave how it was said alone."""
-    again = respelled(json.loads(said)) if said else text
+    """The text of a column as it was said, if it is that text: steps that clear it leave how it was said alone.
+
+    How it was said is for translations only: where damage got at it, the row is as good without.
+    """
+    try:
+        again = respelled(json.loads(said)) if said else text
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        return text
     return again if again == text else text
 
 

@@ -50,6 +50,12 @@ def language() -> str:
     return str(found) if found in LANGUAGES else _setting("default")
 
 
+def language_of_asker() -> Callable[[], str]:
+    """`language()` of whoever asks now, for later: the setting may change while the page stays open."""
+    user = _asking_user() or "default"
+    return lambda: _setting(user)
+
+
 def running_extra_data() -> dict[str, Any]:
     """The `extra_data` of the prompt whose node runs, as the queue keeps it (a copy); empty outside of any."""
     from comfy_execution.utils import get_executing_context

@@ -27,11 +27,11 @@ LOG = logging.getLogger("hunyuan")
 
 @dataclass(frozen=True)
 class _Page:
-    """Who listens: the websocket it asked over, for whom, and in which language."""
+    """Who listens: the websocket it asked over, for whom, and what gives the language that they read."""
 
     socket: Any
     viewer: Viewer
-    lang: str
+    language: Callable[[], str]
 
 
 class Feed:
@@ -50,10 +50,10 @@ class Feed:
         if self not in runtime.listeners:
             runtime.listeners.append(self)
 
-    def add_page(self, client: str, viewer: Viewer, lang: str) -> None:
-        """A page that wants the news of its user's tasks from now on, in `en` or `zh`; on the server's loop."""
+    def add_page(self, client: str, viewer: Viewer, language: Callable[[], str]) -> None:
+        """A page that wants the news of its user's tasks from now on; on the server's loop. language: `en` or `zh`."""
         if client in self._server.sockets:
-            self._pages[client] = _Page(self._server.sockets[client], viewer, lang)
+            self._pages[client] = _Page(self._server.sockets[client], viewer, language)
 
     def __call__(self, row: TaskRow) -> None:
         self._server.loop.call_soon_threadsafe(self._tell_row, row)
@@ -76,7 +76,7 @@ class Feed:
 
         for client, page in self._listening().items():
             if page.viewer.owns(row.user_id):
-                self._server.send_sync(TASK, worded(content, page.lang), client)
+                self._server.send_sync(TASK, worded(content, page.language()), client)
 
     def _listening(self) -> dict[str, _Page]:
         """The pages that still have the websocket they asked over; the others are not thought of any more."""

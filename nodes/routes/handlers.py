@@ -96,10 +96,10 @@ class _Face:
         return _json(await self._run(summary, _viewer(request).users))
 
     async def subscribe(self, request: Any) -> Any:
-        from ..comfyui.prompt_origin import language
+        from ..comfyui.prompt_origin import language_of_asker
         from .guard import body_of, text_of
 
-        self._feed.add_page(text_of(await body_of(request), "client"), _viewer(request), language())
+        self._feed.add_page(text_of(await body_of(request), "client"), _viewer(request), language_of_asker())
         return await self.summary(request)
 
     async def tasks(self, request: Any) -> Any:

@@ -19,7 +19,7 @@ BAR_LOOKS = 3  # a bar that moves three times a second looks alive; each move ma
 
 
 class Board:
-    """Tells how all handles of one node stand, ten times a second. Lives on the event loop of its prompt."""
+    """Tells how all handles of one node stand, looking ten times a second. Lives on the event loop of its prompt."""
 
     def __init__(self, context: RunContext, *, wait: bool) -> None:
         self._handles: list[Handle] = []

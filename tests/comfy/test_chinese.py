@@ -101,19 +101,26 @@ def test_a_lost_answer_is_told_in_chinese_with_all_that_is_known(chinese: PaidSe
     assert text.endswith("该任务可能已计费，不会自动重发。")
 
 
+def news_of(server: PaidServer, prompt: str) -> dict[str, Any]:
+    """The last that the page heard of the task."""
+    return dict([each.data for each in server.messages("hunyuan.task") if each.data["prompt"] == prompt][-1])
+
+
 def test_what_the_list_tells_of_a_task_is_chinese_too(chinese: PaidServer) -> None:
     chinese.socket()
     post(chinese, "summary", {"client": "test"}).raise_for_status()
     chinese.sandbox.script(on="create", prompt="cut", drop="before_answer")
     told(chinese, saved("cut in the list"))
-    news = [each.data for each in chinese.messages("hunyuan.task") if each.data["prompt"] == "cut in the list"][-1]
     (row,) = rows(chinese, "cut in the list")
-    for text in (row["error_text"], news["error_text"]):
+    for text in (row["error_text"], news_of(chinese, "cut in the list")["error_text"]):
         assert_chinese(text)
         assert text.startswith("收到完整的应答之前，与 ")
     with in_english(chinese):
         (row,) = rows(chinese, "cut in the list")
+        chinese.sandbox.script(on="create", prompt="cut", drop="before_answer")
+        told(chinese, saved("cut while the page is open"))
     assert row["error_text"].startswith("The connection to ")
+    assert news_of(chinese, "cut while the page is open")["error_text"].startswith("The connection to ")
 
 
 def test_the_dialog_and_its_tests_are_answered_in_chinese_and_english(chinese: PaidServer) -> None:

@@ -14,6 +14,8 @@ import pytest
 from hunyuan.errors import ConnectTimeoutError
 from hunyuan.jobs.background_loop import WORKERS, Pool, ThreadLoop, Workers
 
+pytestmark = pytest.mark.every_python
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

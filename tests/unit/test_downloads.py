@@ -34,6 +34,8 @@ from hunyuan.http.requests_transport import RequestsTransport
 from hunyuan.settings.store import Settings
 from tests.kit.http_servers import Authority, Proxy, RawServer, answer, read_request, until_closed
 
+pytestmark = pytest.mark.every_python
+
 KEY = "aio_" + "5ecret" * 6
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
 

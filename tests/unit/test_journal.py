@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -387,6 +388,22 @@ def test_a_text_of_ours_is_still_a_sentence_when_it_is_read(tmp_path: Path) -> N
     other = begun(journal, 2)
     journal.mark_unknown(other.id, say("{words}", words="x" * 3000))
     assert fresh(journal, other).error_text == "x" * 2000
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    ["{", "7", "[7]", '{"s\ufffdy": "x", "with": {}}', '{"say": "{x}", "with": {"y": 1}}', '{"say": "{0}", "with": {}}',
+     '{"say": "{", "with": {"a": 1}}', '{"say": 7, "with": {"a": 1}}', '{"say": "x", "with": [1]}', '"other words"'],
+)  # fmt: skip
+def test_a_row_is_as_good_where_damage_got_at_how_its_text_was_said(tmp_path: Path, damaged: str) -> None:
+    journal = open_journal(tmp_path)
+    row = begun(journal)
+    journal.mark_unknown(row.id, say("Busy: {words}", words="later"))
+    with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as connection:
+        connection.execute("UPDATE tasks SET error_said = ?", (damaged,))
+        connection.commit()
+    text = fresh(journal, row).error_text
+    assert (text, type(text)) == ("Busy: later", str)
 
 
 def test_what_no_database_takes_is_written_all_the_same(tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ from hunyuan.jobs.handle import Phase
 from hunyuan.models import TaskState
 from tests.kit.rig import Rig, image, story
 
+pytestmark = pytest.mark.every_python
+
 
 @pytest.mark.parametrize(
     "at", [pytest.param(each / 2, marks=[pytest.mark.long] if each % 3 else []) for each in range(30)]

@@ -41,6 +41,8 @@ from tests.kit.http_servers import (
     until_closed,
 )
 
+pytestmark = pytest.mark.every_python
+
 gzipped = partial(gzip.compress, mtime=0)  # the time of day would make other test ids in each worker
 
 KEY = "aio_" + "5ecret" * 6

@@ -199,8 +199,8 @@ async def test_news_go_to_the_pages_of_the_tasks_user(clock: VirtualClock, tmp_p
         send_sync=lambda event, content, client: sent.append((client, content["id"])),
     )
     feed = pack.load("nodes.routes.feed").Feed(server, lambda: None)
-    feed.add_page("ann", viewer(ANN), "en")
-    feed.add_page("bob", viewer(BOB), "zh")
+    feed.add_page("ann", viewer(ANN), lambda: "en")
+    feed.add_page("bob", viewer(BOB), lambda: "zh")
     for row in rows:
         feed._tell_row(row)
     ids = [row.id for row in rows if row is not None]
