@@ -9,9 +9,11 @@ SIGKILL, `os._exit`, a crash, the power.
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import wraps
@@ -47,6 +49,7 @@ class ProcessEnd:
         self._before: dict[int, Any] = {}  # who listened before, by signal
         self._handling: FrameType | None = None
         self._signals = 0
+        self._latest = math.inf  # monotonic seconds at which the system ends the process
 
     def watch(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begins; on the main thread, whose loop is ComfyUI's. Elsewhere (ComfyUI inside another program) does nothing:
@@ -103,10 +106,12 @@ class ProcessEnd:
 
     def _end_within(self, seconds: float) -> None:
         """Lets the system end the process, should another's listener, thread or teardown hold it up for longer: the
-        first signal alone would have ended it at once. 0: not any more."""
+        first signal alone would have ended it at once. Never later than it was said before: a second signal may come
+        while the first is heard. 0: not any more."""
         if hasattr(signal, "setitimer"):  # not a thread: Python's last seconds run without them
+            self._latest = min(self._latest, time.monotonic() + seconds)
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
-            signal.setitimer(signal.ITIMER_REAL, seconds)
+            signal.setitimer(signal.ITIMER_REAL, max(0.001, self._latest - time.monotonic()) if seconds else 0)
 
     def _precede_exec(self) -> None:
         """Puts the end before `os.execv` and `os.execve`, which all of `os.exec*` call.

@@ -89,6 +89,13 @@ def test_a_second_signal_hurries() -> None:
     assert said == ["close, forced", "hurry", "as Ctrl+C", "orderly"]
 
 
+def test_a_second_signal_while_the_first_is_heard_leaves_two_seconds_all_the_same() -> None:
+    again = "Ends.close = lambda self, forced: (print('close', flush=True), os.kill(os.getpid(), signal.SIGTERM))"
+    left = "print(0 < signal.getitimer(signal.ITIMER_REAL)[0] <= 2, flush=True)"
+    said, _ = told(f"os.kill(os.getpid(), signal.SIGTERM)\n{left}", again)
+    assert said == ["close", "hurry", "True", "as Ctrl+C", "orderly"]
+
+
 def test_a_main_thread_that_never_comes_back_is_ended_by_the_system() -> None:
     """A second signal leaves two seconds."""
     hangs = "signal.signal(signal.SIGTERM, lambda *_: None)"
