@@ -109,7 +109,7 @@ class ProcessEnd:
         first signal alone would have ended it at once. Never later than it was said before: a second signal may come
         while the first is heard. 0: not any more."""
         if hasattr(signal, "setitimer"):  # not a thread: Python's last seconds run without them
-            self._latest = min(self._latest, time.monotonic() + seconds)
+            self._latest = min(self._latest, time.monotonic() + seconds) if seconds else math.inf
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
             signal.setitimer(signal.ITIMER_REAL, max(0.001, self._latest - time.monotonic()) if seconds else 0)
 
