@@ -69,10 +69,18 @@ export function addAgain({ type, inputs, masks }, size) {
 
 /** A seed that stays. @param {any} node @param {string} name @param {number} seed */
 export function setSeed(node, name, seed) {
+  putSeed(node, name, seed);
+  remember();
+}
+
+/**
+ * The same in a workflow that is just being opened: the front-end 1.32 would remember it as a step of the one before.
+ * @param {any} node @param {string} name @param {number} seed
+ */
+export function putSeed(node, name, seed) {
   set(node, name, seed);
   fixSeed(node);
   app.canvas.setDirty(true, true);
-  remember();
 }
 
 /** Not every model has a seed. @param {any} node */

@@ -8,7 +8,7 @@ import { app } from "../../scripts/app.js";
 import { pictureUrl } from "./api.js";
 import { addLoadImages, setImage } from "./canvas.js";
 import { tell } from "./task_actions.js";
-import { allToInput } from "./upload.js";
+import { useFiles } from "./upload.js";
 
 /** @typedef {import("./task_store.js").Task} Task */
 
@@ -73,10 +73,11 @@ function drop(event) {
 }
 
 const put = tell(async (/** @type {Task[]} */ tasks, /** @type {any} */ node, /** @type {{x: number, y: number}} */ at) => {
-  const files = await allToInput(tasks);
-  if (node) setImage(node, files[0].name);
-  const rest = node ? files.slice(1) : files;
-  if (rest.length) addLoadImages(rest, at);
+  await useFiles(tasks, (files) => {
+    if (node) setImage(node, files[0].name);
+    const rest = node ? files.slice(1) : files;
+    if (rest.length) addLoadImages(rest, at);
+  });
 });
 
 /** The node under the pointer, if it loads images. @param {DragEvent} event */

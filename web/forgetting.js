@@ -34,13 +34,26 @@ export async function forgetTasks(tasks) {
   ];
   const title = tasks.length === 1 ? t("forget.title_one") : t("forget.title_several", { n: tasks.length });
   if (!(await confirmDialog({ title, text: lines.filter(Boolean).join("\n"), yes: t("forget.yes") }))) return;
-  await Promise.all(tasks.map((task) => post(`tasks/${task.id}/forget`)));
-  forgotten.set(tasks);
+  const [gone, failure] = await each(tasks, "forget");
+  forgotten.set(gone);
+  if (failure) throw failure.reason;
+}
+
+/**
+ * Does that with each of these, also after one that failed.
+ * @param {Task[]} tasks @param {"forget" | "restore"} what
+ * @returns {Promise<[Task[], PromiseRejectedResult | undefined]>} those it was done with, and the first failure
+ */
+async function each(tasks, what) {
+  const ended = await Promise.allSettled(tasks.map((task) => post(`tasks/${task.id}/${what}`)));
+  const failures = ended.filter((end) => end.status === "rejected");
+  return [tasks.filter((_, place) => ended[place].status === "fulfilled"), failures[0]];
 }
 
 /** Puts back what was taken off last. */
 export async function undoForget() {
   const { tasks } = forgotten;
-  await Promise.all(tasks.map((task) => post(`tasks/${task.id}/restore`)));
-  forgotten.set([]);
+  const [back, failure] = await each(tasks, "restore");
+  forgotten.set(tasks.filter((task) => !back.includes(task)));
+  if (failure) throw failure.reason;
 }

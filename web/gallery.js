@@ -25,6 +25,7 @@ const SYMBOLS = { list: "list", grid: "th-large" };
 export class Gallery {
   #ended = new AbortController();
   #clock = 0;
+  #midnight = 0;
 
   /** @param {import("./task_store.js").TaskStore} store @param {() => boolean} isHeld whether nothing may move now */
   constructor(store, isHeld) {
@@ -68,11 +69,24 @@ export class Gallery {
     const { signal } = this.#ended;
     this.selection.addEventListener("change", () => this.#mark(), { signal });
     this.#clock = window.setInterval(() => tickSeconds(this.element), 1000);
+    this.#awaitMidnight();
+  }
+
+  /** Then the sums of today begin anew, and yesterday has another name. */
+  #awaitMidnight() {
+    const now = new Date();
+    const next = new Date(now.getFullYear(), now.getMonth(), now.getDate() + 1, 0, 0, 1);
+    this.#midnight = window.setTimeout(() => {
+      void this.store.refresh();
+      this.list.reset();
+      this.#awaitMidnight();
+    }, next.getTime() - now.getTime());
   }
 
   destroy() {
     this.#ended.abort();
     window.clearInterval(this.#clock);
+    window.clearTimeout(this.#midnight);
     this.bar.destroy();
     this.list.destroy();
   }

@@ -10,7 +10,8 @@ import { costOf, isPaid } from "./models.js";
 
 /**
  * @typedef {{name: string, host: any}} Frame a subgraph node that is looked into, and its execution id
- * @typedef {{id: string, type: string, inputs: Record<string, any>, linked: Record<string, any>}} Sighted
+ * @typedef {{type?: string, inputs?: Record<string, any>, list?: boolean}} Source list: it may give several values
+ * @typedef {{id: string, type: string, inputs: Record<string, any>, linked: Record<string, Source>}} Sighted
  * @typedef {{credits: number, at_least: boolean, reused: number, nodes: number}} Cost
  */
 
@@ -32,9 +33,9 @@ export function costOfNode(node) {
   return { credits, atLeast: costs.some((cost) => cost.atLeast) || found.some(hasList), single: isPaid(node) };
 }
 
-/** Whether a list of prompts makes the node run more than once. @param {Sighted} sighted */
+/** Whether a list may make the node run more than once. @param {Sighted} sighted */
 function hasList({ linked }) {
-  return linked.prompt?.type === "HunyuanPromptList";
+  return Object.values(linked).some((source) => source.list);
 }
 
 /** Of all that would run. @returns {Promise<Cost>} */
@@ -72,7 +73,7 @@ function sight(node, frames) {
     if (end && "value" in end) inputs[input.name] = end.value;
     else {
       delete inputs[input.name];
-      linked[input.name] = end?.node ? { type: end.node.comfyClass ?? end.node.type, inputs: valuesOf(end.node) } : {};
+      linked[input.name] = end && "node" in end ? sourceOf(end) : {};
     }
   }
   return { id: [...frames.map(({ name }) => name), node.id].join(":"), type: node.comfyClass, inputs, linked };
@@ -84,7 +85,7 @@ function sight(node, frames) {
  * @param {number} link
  * @param {Frame[]} frames
  * @param {number} [steps]
- * @returns {{node: any} | {value: any} | null}
+ * @returns {{node: any, slot: number} | {value: any} | null}
  */
 function origin(graph, link, frames, steps = 0) {
   const found = graph?.getLink?.(link) ?? graph?.links?.get?.(link) ?? graph?.links?.[link];
@@ -94,7 +95,7 @@ function origin(graph, link, frames, steps = 0) {
   if (!node) return null;
   const before = PASSES_ON.includes(node.type) ? node.inputs?.[0]?.link : null;
   if (before !== null && before !== undefined) return origin(graph, before, frames, steps + 1);
-  return /^Primitive/.test(node.type) && node.widgets?.length ? { value: node.widgets[0].value } : { node };
+  return /^Primitive/.test(node.type) && node.widgets?.length ? { value: node.widgets[0].value } : { node, slot: found.origin_slot };
 }
 
 /** What the subgraph node has at that input: a link, or a value that is set on it. @param {any} graph @param {number} slot @param {Frame[]} frames @param {number} steps */
@@ -107,6 +108,12 @@ function fromOutside(graph, slot, frames, steps) {
   }
   const widget = host?.widgets?.find((/** @type {any} */ each) => each.name === name);
   return widget ? { value: widget.value } : null;
+}
+
+/** @param {{node: any, slot: number}} end @returns {Source} */
+function sourceOf({ node, slot }) {
+  const list = node.outputs?.[slot]?.shape === window.LiteGraph.GRID_SHAPE; // as the front-end draws an output of lists
+  return { type: node.comfyClass ?? node.type, inputs: valuesOf(node), ...(list ? { list } : {}) };
 }
 
 /** @param {any} node */

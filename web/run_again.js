@@ -11,6 +11,8 @@ import { runOnly } from "./run_only.js";
 
 /** @typedef {import("./task_store.js").Task} Task */
 
+/** @type {Set<string>} tasks that are asked about */
+const asking = new Set();
 const NUMBERS = 2 ** 31; // the gateway takes seeds below, and nodes variations
 
 /**
@@ -19,13 +21,24 @@ const NUMBERS = 2 ** 31; // the gateway takes seeds below, and nodes variations
  * @param {"new" | "same"} first which seed is offered first
  */
 export async function runAgain(task, first) {
+  if (asking.has(task.id)) return; // pressed twice: a second dialog under the first would be a second image
+  asking.add(task.id);
+  try {
+    await askAndRun(task, first);
+  } finally {
+    asking.delete(task.id);
+  }
+}
+
+/** @param {Task} task @param {"new" | "same"} first */
+async function askAndRun(task, first) {
   const { task: fresh, prompt, inputs, node } = await get(`tasks/${task.id}`);
   if (prompt === null) throw new Error(t("again.no_prompt"));
   if (inputs.includes(null)) throw new Error(t("again.no_input"));
   if (!node) throw new Error(t("again.no_model", { model: task.model }));
   const drawn = crypto.getRandomValues(new Uint32Array(1))[0] % NUMBERS;
   const changes = await ask({ ...fresh, prompt }, node, first, drawn);
-  if (changes) await runOnly(addAgain({ ...node, inputs: { ...node.inputs, ...changes } }, fresh.size));
+  if (changes) await runOnly([addAgain({ ...node, inputs: { ...node.inputs, ...changes } }, fresh.size)]);
 }
 
 /**

@@ -2,6 +2,7 @@
  * What the next run of the canvas costs, in the sidebar, kept fresh while that is open.
  * @module
  */
+import { app } from "../../scripts/app.js";
 import { on } from "./api.js";
 import { h, icon } from "./dom.js";
 import { costOfCanvas } from "./graph_cost.js";
@@ -10,7 +11,7 @@ import { t } from "./i18n.js";
 /** @typedef {import("./graph_cost.js").Cost & {tasks: number}} Cost */
 
 const PAUSE = 400; // milliseconds after the last change
-const CHANGES = ["graphChanged", "hunyuan.graph", "hunyuan.run", "execution_success"];
+const CHANGES = ["graphChanged", "hunyuan.graph", "hunyuan.run", "hunyuan.saved", "execution_success"];
 
 export class RunCost {
   /** @type {Cost | null} */
@@ -18,6 +19,7 @@ export class RunCost {
   #asked = 0;
   #timer = 0;
   #ended = new AbortController();
+  #leave = () => {};
   /** @type {any} */
   #summary = null;
 
@@ -27,10 +29,12 @@ export class RunCost {
 
   start() {
     for (const change of CHANGES) on(change, () => this.#soon(), this.#ended.signal);
+    this.#leave = queueSettings()?.$subscribe?.(() => this.#draw()) ?? (() => {});
     this.#soon();
   }
 
   destroy() {
+    this.#leave();
     this.#ended.abort();
     window.clearTimeout(this.#timer);
   }
@@ -67,10 +71,16 @@ export class RunCost {
   }
 }
 
+/** ComfyUI's own: how often Run runs. */
+function queueSettings() {
+  return app.extensionManager.queueSettings;
+}
+
 /** @param {Cost} cost */
 function runWords({ credits, at_least: atLeast, reused, tasks }) {
   if (!credits && !atLeast) return t("cost.paid");
-  const price = t(atLeast ? "cost.at_least" : "cost.run", { n: credits });
+  const several = queueSettings()?.batchCount > 1; // ComfyUI runs it so often; a seed that is drawn costs each time
+  const price = t(atLeast || several ? "cost.at_least" : "cost.run", { n: credits });
   return reused ? `${price} ${t("cost.reused", { n: reused, all: tasks })}` : price;
 }
 

@@ -3,11 +3,12 @@
  * A key that is missing or wrong opens the dialog instead. Which step it is hangs on the failure's code alone.
  * @module
  */
-import { app } from "../../scripts/app.js";
 import { on } from "./api.js";
 import { button, h, icon, iconButton } from "./dom.js";
 import { t } from "./i18n.js";
 import { findNode, showNode } from "./node_places.js";
+import { retryOf } from "./run_retry.js";
+import { isShown } from "./run_status.js";
 import { openSettings } from "./settings_dialog.js";
 import { showTask } from "./sidebar.js";
 
@@ -26,27 +27,31 @@ const SECTION_OF = {
   input_image: "upload",
   input_unreachable: "upload",
 };
-const UNPAID = ["not_spent", "refunded", "untouched"]; // so that a retry cannot be billed twice
+const UNPAID = ["not_spent", "refunded", "untouched"];
 const INPUTS = ["invalid_request", "invalid_task_id", "moderation", "rejected", "input_image"]; // to be changed first
 
 /** @type {HTMLElement | null} */
 let shown = null;
+/** @type {Run | null} of the notice */
+let told = null;
 
 export function watchFailures() {
   on("hunyuan.run", (/** @type {Run} */ run) => {
     if (!run.failure) return;
     const { code } = run.failure;
-    if (KEY.includes(code)) void openSettings({ reason: code, run: true });
+    if (KEY.includes(code)) void openSettings({ reason: code, run: isShown(run) });
     else notice(run);
   });
   on("execution_start", close);
+  on("hunyuan.graph", () => told && !isShown(told) && close()); // its steps are about the canvas
 }
 
 /** @param {Run} run */
 function notice(run) {
   const failure = /** @type {import("./run_status.js").Failure} */ (run.failure);
-  const title = findNode(run.node)?.title ?? "Hunyuan Image 3";
+  const title = (isShown(run) && findNode(run.node)?.title) || "Hunyuan Image 3";
   close();
+  told = run;
   shown = h(
     "aside",
     { class: "hunyuan-notice", role: "alert", "data-code": failure.code },
@@ -60,7 +65,7 @@ function notice(run) {
 
 function close() {
   shown?.remove();
-  shown = null;
+  shown = told = null;
 }
 
 /** The next steps, the likeliest first. @param {Run} run @param {import("./run_status.js").Failure} failure */
@@ -70,8 +75,10 @@ function steps(run, { code, money, task_id: task }) {
   if (section) found.push(step(`run.open_${section}`, () => void openSettings({ section })));
   if (task) found.push(step("run.open_task", () => showTask(task)));
   else if (!UNPAID.includes(money)) found.push(step("run.open_tasks", () => showTask("")));
-  if (INPUTS.includes(code) && findNode(run.node)) found.push(step("run.show_node", () => showNode(run.node)));
-  else if (UNPAID.includes(money)) found.push(step("run.retry", () => void app.queuePrompt(0, 1)));
+  const node = isShown(run) ? findNode(run.node) : null;
+  const retry = node && UNPAID.includes(money) ? retryOf(run) : null;
+  if (node && INPUTS.includes(code)) found.push(step("run.show_node", () => showNode(run.node)));
+  else if (retry) found.push(step("run.retry", retry));
   found[0]?.classList.add("hunyuan-primary");
   return found;
 }

@@ -1,5 +1,5 @@
 /**
- * Runs one output node and what it needs, nothing else of the canvas: or nothing at all.
+ * Runs chosen output nodes and what they need, nothing else of the canvas: or nothing at all.
  *
  * ComfyUI's queue takes the nodes to run beside the whole canvas. Other packs put functions of their own around it, and
  * several of them pass on less than they were given: then the whole canvas would run, and cost. So what leaves the page
@@ -12,35 +12,49 @@ import { t } from "./i18n.js";
 
 const LATE = 5000; // milliseconds after which a request that was to be sent at once is given up
 
-/** @param {any} node an output node of the root graph */
-export async function runOnly(node) {
-  const guard = new Guard(String(node.id));
+/** @param {any[]} nodes output nodes of the root graph */
+export async function runOnly(nodes) {
+  const ids = nodes.map(({ id }) => String(id));
+  const guard = new Guard(ids);
   try {
-    await app.queuePrompt(0, 1, [String(node.id)]);
+    await app.queuePrompt(0, 1, ids);
     await guard.seen(LATE);
   } finally {
     guard.end();
+    if (!guard.passed) takeBack(ids);
   }
   if (!guard.passed) throw new Error(t(guard.refused ? "again.not_alone" : "again.not_sent"));
 }
 
-/** Lets one request pass that runs this node alone, and refuses every other one with it. */
+/** What waits in the page behind requests of others is not sent later, when it was said not to be. @param {string[]} ids */
+function takeBack(ids) {
+  const waiting = Array.isArray(app.queueItems) ? app.queueItems : [];
+  const place = waiting.findIndex((/** @type {any} */ item) => isSame(item.queueNodeIds, ids));
+  if (place >= 0) waiting.splice(place, 1);
+}
+
+/** @param {unknown} one @param {string[]} ids */
+function isSame(one, ids) {
+  return Array.isArray(one) && one.length === ids.length && one.every((id) => ids.includes(String(id)));
+}
+
+/** Lets one request pass that runs these nodes alone, and refuses every other one with it. */
 class Guard {
   passed = 0;
   refused = 0;
   #tell = () => {};
   #heard = new Promise((resolve) => (this.#tell = () => resolve(undefined)));
 
-  /** @param {string} id */
-  constructor(id) {
-    this.id = id;
+  /** @param {string[]} ids */
+  constructor(ids) {
+    this.ids = ids;
     this.fetchApi = api.fetchApi;
     this.own = (/** @type {string} */ route, /** @type {RequestInit | undefined} */ options) =>
       this.#isRefused(route, options) ? refusal() : this.fetchApi.call(api, route, options);
     api.fetchApi = this.own;
   }
 
-  /** Until a request with the node came by, or so many milliseconds. @param {number} longest */
+  /** Until a request with one of the nodes came by, or so many milliseconds. @param {number} longest */
   async seen(longest) {
     await Promise.race([this.#heard, new Promise((resolve) => setTimeout(resolve, longest))]);
   }
@@ -54,9 +68,8 @@ class Guard {
   #isRefused = (route, options) => {
     if (route !== "/prompt" || options?.method !== "POST" || typeof options.body !== "string") return false;
     const { prompt, partial_execution_targets: targets } = JSON.parse(options.body);
-    if (!prompt || !(this.id in prompt)) return false; // somebody else's, who may run what they like
-    const isAlone = Array.isArray(targets) && targets.length === 1 && String(targets[0]) === this.id;
-    const passes = isAlone && !this.passed;
+    if (!prompt || !this.ids.some((id) => id in prompt)) return false; // somebody else's, who may run what they like
+    const passes = isSame(targets, this.ids) && !this.passed;
     if (passes) this.passed++;
     else this.refused++;
     this.#tell();

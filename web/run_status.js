@@ -7,6 +7,7 @@
  */
 import { app } from "../../scripts/app.js";
 import { get, on, onNewSocket, tellPage } from "./api.js";
+import { findNode } from "./node_places.js";
 import { keepPromptHeight } from "./prompt_height.js";
 import { untilAnswered } from "./persist.js";
 
@@ -19,6 +20,7 @@ import { untilAnswered } from "./persist.js";
  * @property {number} at unix seconds
  * @property {string} text
  * @property {string} outcome
+ * @property {number} credits of this run
  * @property {number | null} seed of its first task
  * @property {string[]} task_ids
  * @property {Failure | null} failure
@@ -56,6 +58,11 @@ export function showRuns() {
   for (const run of runs.values()) show(run);
 }
 
+/** Whether it was a run of the workflow on the canvas. @param {Run} run */
+export function isShown(run) {
+  return Boolean(run.workflow) && run.workflow === workflowId();
+}
+
 /** Of a node within a subgraph nothing is known: the server knows it by another id. @param {any} node @returns {Run | null} */
 export function runOf(node) {
   if (node.graph && node.graph !== (app.rootGraph ?? app.graph)) return null;
@@ -85,7 +92,8 @@ function keep(run) {
 
 /** @param {Run} run */
 function show(run) {
-  if (run.workflow && run.workflow === workflowId() && run.text) {
+  const elsewhere = findNode(run.node)?.graph !== app.canvas.graph; // within a subgraph another node has this id
+  if (isShown(run) && run.text && !elsewhere) {
     tellPage("progress_text", { nodeId: run.node, text: run.text });
   }
 }

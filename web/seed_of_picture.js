@@ -4,12 +4,12 @@
  * @module
  */
 import { app } from "../../scripts/app.js";
-import { setSeed } from "./canvas.js";
+import { putSeed } from "./canvas.js";
 import { t } from "./i18n.js";
 import { seedName } from "./models.js";
 import { findNode } from "./node_places.js";
 import { toast } from "./toast.js";
-import { widgetOf } from "./widgets.js";
+import { isLinked, widgetOf } from "./widgets.js";
 
 const KEY = "hunyuan_image_3";
 
@@ -18,14 +18,16 @@ export function takeSeeds() {
   const extra = (app.rootGraph ?? app.graph)?.extra;
   const seeds = Object.entries(extra?.[KEY] ?? {});
   if (extra) delete extra[KEY]; // it is of this picture, not of what is made of the workflow next
-  const taken = seeds.filter(([id, seed]) => takeSeed(findNode(id), seed));
-  if (taken.length) toast("info", t("seed_of_picture.title"), t("seed_of_picture.detail"), 10000);
+  const taken = seeds.map(([id, seed]) => ({ node: findNode(id), seed })).filter(({ node, seed }) => takeSeed(node, seed));
+  if (!taken.length) return;
+  const same = taken.every(({ node }) => widgetOf(node, "reuse")?.value === true && !isLinked(node, "prompt"));
+  toast("info", t("seed_of_picture.title"), t(same ? "seed_of_picture.detail" : "seed_of_picture.paid"), 10000);
 }
 
 /** @param {any} node @param {unknown} seed @returns {boolean} whether the node had none of its own */
 function takeSeed(node, seed) {
   const name = seedName(node);
   if (widgetOf(node, name)?.value !== -1 || typeof seed !== "number") return false;
-  setSeed(node, name, seed);
+  putSeed(node, name, seed);
   return true;
 }

@@ -153,6 +153,7 @@ class SettingsForm {
   }
 
   async #save() {
+    if (this.save.hasAttribute("disabled")) return; // Enter a second time, while the first is on its way
     this.#clear();
     if (!this.#check()) return;
     const changes = this.#changes();

@@ -11,7 +11,7 @@ import { t } from "./i18n.js";
 import { openWorkflow, hasWorkflow } from "./open_workflow.js";
 import { runAgain } from "./run_again.js";
 import { toast, toastError } from "./toast.js";
-import { allToInput } from "./upload.js";
+import { useFiles } from "./upload.js";
 
 /** @typedef {import("./task_store.js").Task} Task */
 /**
@@ -74,8 +74,10 @@ export const collectAll = tell(async () => {
 
 /** A Load Image for each image of these tasks. */
 export const useImages = tell(async (/** @type {Task[]} */ tasks) => {
-  addLoadImages(await allToInput(tasks));
-  toast("info", t("toast.on_canvas"), "", 3000);
+  await useFiles(tasks, (files) => {
+    addLoadImages(files);
+    toast("info", t("toast.on_canvas"), "", 3000);
+  });
 });
 
 export const download = tell(downloadImages);
@@ -115,7 +117,7 @@ async function openInTab(task) {
 
 /** @param {Task} task */
 async function putTaskWait(task) {
-  addTaskWait([String(task.task_id)]);
+  addTaskWait([idOf(task)]);
   toast("info", t("toast.on_canvas"), "", 3000);
 }
 

@@ -8,7 +8,6 @@ import { pictureOf, post, uploadImage } from "./api.js";
 /** @typedef {{name: string, ratio: number}} Uploaded what Load Image calls it, and its height by its width */
 
 /**
- * The image counts as used from then on.
  * @param {import("./task_store.js").Task} task
  * @param {number} number which of its images
  * @returns {Promise<Uploaded>} the same content gives the same name
@@ -19,15 +18,34 @@ async function toInput(task, number) {
   const ratio = picture.height / picture.width;
   picture.close();
   const uploaded = await uploadImage(blob, `hunyuan_${name}`);
-  await post(`tasks/${task.id}/used`);
   return { name: uploaded, ratio };
 }
 
-/** All images of these tasks. @param {import("./task_store.js").Task[]} tasks */
-export async function allToInput(tasks) {
+/**
+ * Gives the images of these tasks to nodes; a task counts as used once all of its images have one.
+ * @param {import("./task_store.js").Task[]} tasks
+ * @param {(files: Uploaded[]) => void} place puts what came on the canvas
+ */
+export async function useFiles(tasks, place) {
   const files = [];
+  const used = [];
+  const failures = [];
   for (const task of tasks) {
-    for (let number = 0; number < task.images; number++) files.push(await toInput(task, number));
+    try {
+      files.push(...(await filesOf(task)));
+      used.push(task);
+    } catch (error) {
+      failures.push(error);
+    }
   }
+  if (files.length) place(files);
+  await Promise.all(used.map((task) => post(`tasks/${task.id}/used`)));
+  if (failures.length) throw failures[0];
+}
+
+/** @param {import("./task_store.js").Task} task */
+async function filesOf(task) {
+  const files = [];
+  for (let number = 0; number < task.images; number++) files.push(await toInput(task, number));
   return files;
 }

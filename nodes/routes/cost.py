@@ -42,7 +42,8 @@ def cost(runtime: Runtime, catalogue: Catalogue, nodes: Any, user: str = "") -> 
 
     user: who would run them, where ComfyUI has several.
 
-    nodes: `[{"id", "type", "inputs": {name: value}, "linked": {name: {"type", "inputs"}}}]`. Nothing of it is kept.
+    nodes: `[{"id", "type", "inputs": {name: value}, "linked": {name: {"type", "inputs", "list"}}}]`; list: that it may
+    give several values. Nothing of it is kept.
     """
     if not isinstance(nodes, list) or len(nodes) > MOST_NODES or not all(map(_is_node, nodes)):
         raise Refused(400, "nodes", say('"nodes" must be a list of at most {most} nodes.', most=MOST_NODES))
@@ -77,12 +78,14 @@ def _of_node(runtime: Runtime, family: Family, node: Mapping[str, Any], user: st
         count = _count(family, inputs)
     except (KeyError, HunyuanError):  # linked to something that is only known when it runs
         return NodeCost(len(prompts or [""]), price, at_least=True)
+    several = any(source.get("list") for name, source in linked.items() if name != "prompt" or prompts is None)
     if prompts is None:
-        return NodeCost(count, price, at_least=open_price or linked.get("prompt", {}).get("type") == LIST)
+        several = several or linked.get("prompt", {}).get("type") == LIST
+        return NodeCost(count, price, at_least=open_price or several)
     reused = 0
     if inputs.get("reuse", True) and not set(linked) - {"prompt"}:
         reused = sum(_reused(runtime, family, node, prompt, user) for prompt in prompts)
-    return NodeCost(count * len(prompts), price, reused, open_price)
+    return NodeCost(count * len(prompts), price, reused, open_price or several)
 
 
 def _count(family: Family, inputs: Mapping[str, Any]) -> int:

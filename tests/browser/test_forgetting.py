@@ -31,6 +31,23 @@ def test_one_is_taken_off_and_put_back(tab: Tab) -> None:
     assert tab.errors() == []
 
 
+def test_those_that_went_can_be_put_back_where_one_did_not_go(tab: Tab) -> None:
+    mark = uuid.uuid4().hex[:6]
+    for number in range(3):
+        made(tab, f"bell {number} {mark}")
+    stays = row(tab, f"bell 1 {mark}").get_attribute("data-task")
+    tab.page.route(f"**/hunyuan/tasks/{stays}/forget", lambda route: route.fulfill(status=503, json={}))
+    row(tab, f"bell 0 {mark}").locator(".hunyuan-check").click()
+    row(tab, f"bell 2 {mark}").locator(".hunyuan-look").click(modifiers=["Shift"])
+    tab.page.locator('[data-action="chosen-forget"]').click()
+    tab.page.locator("dialog.hunyuan-dialog").get_by_role("button", name="Remove").click()
+    expect(row(tab, mark)).to_have_count(1)
+    tab.page.unroute(f"**/hunyuan/tasks/{stays}/forget")
+    tab.page.locator('[data-action="chosen-none"]').click()
+    tab.page.get_by_role("button", name="Undo").click()
+    expect(row(tab, mark)).to_have_count(3)
+
+
 def test_several_are_taken_off_and_put_back_on_every_page(tab: Tab, open_tab: TabFactory) -> None:
     mark = uuid.uuid4().hex[:6]
     open_tasks(tab)

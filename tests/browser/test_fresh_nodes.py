@@ -121,6 +121,16 @@ def test_width_and_height_are_seen_only_where_they_count(face_tab: Tab) -> None:
     assert tab.errors() == []
 
 
+def test_a_picture_whose_run_would_cost_is_not_called_free(tab: Tab) -> None:
+    put(tab, {**generate(unheard("no reuse"), seed=-1, reuse=False), "2": save(["1", 0])})
+    saved = {**tab.graph(), "extra": {"hunyuan_image_3": {"1": 4711}}}
+    tab.load(saved)
+    expect(tab.page.get_by_text("Run makes new images with it, for credits.")).to_be_visible()
+
+
+# What the front-end would show in the tab of each open workflow: the types of its nodes.
+_OPEN_STATES = """() => Object.fromEntries(window.app.extensionManager.workflow.openWorkflows.map(each =>
+  [each.path, (each.changeTracker?.activeState?.nodes ?? []).map(node => node.type).sort().join()]))"""
 _DROP = """bytes => {
   const file = new File([Uint8Array.from(atob(bytes), letter => letter.charCodeAt(0))], 'a.png', {type: 'image/png'});
   const transfer = new DataTransfer();
@@ -142,10 +152,14 @@ def test_a_picture_dropped_on_the_page_asks_for_the_same_picture_for_nothing(fac
     seed = tab.server.sandbox.task()["seed"]
 
     tab.again()
+    put(tab, {"1": {"class_type": "EmptyImage", "inputs": {}}, "2": save(["1", 0])})
+    before = tab.page.evaluate(_OPEN_STATES)
     tab.page.evaluate(_DROP, base64.b64encode(file.read_bytes()).decode())
     tab.page.wait_for_function(
         "seed => window.app.graph.getNodeById(1)?.widgets.find(each => each.name === 'seed')?.value === seed", arg=seed
     )
+    after = tab.page.evaluate(_OPEN_STATES)
+    assert {path: after[path] for path in before} == before, "what was open is still what it was"
     with tab.page.expect_response(lambda answer: answer.url.endswith("/prompt")):
         tab.queue()
     until("it ran", lambda: not any(tab.server.get_json("/queue").values()))

@@ -131,6 +131,26 @@ def test_a_picture_is_dragged_into_free_space_and_onto_a_node(face_tab: Tab) -> 
     assert tab.errors() == []
 
 
+def test_what_no_node_got_is_not_used(tab: Tab) -> None:
+    """One file of two is gone: the other one is put on the canvas, and counts alone."""
+    mark = uuid.uuid4().hex[:6]
+    open_tasks(tab)
+    for number in range(2):
+        tab.server.succeeded(tab.server.run(generate(f"globe {number} {mark}", wait=False)))
+    tab.server.sandbox.wait("delivered", 2)
+    for number in range(2):
+        expect(row(tab, f"globe {number} {mark}").locator(".hunyuan-mark")).to_have_count(1)
+    gone = row(tab, f"globe 1 {mark}").get_attribute("data-task")
+    tab.page.route(f"**/hunyuan/tasks/{gone}/image*", lambda route: route.fulfill(status=404, json={}))
+    row(tab, f"globe 0 {mark}").locator(".hunyuan-check").click()
+    row(tab, f"globe 1 {mark}").locator(".hunyuan-look").click(modifiers=["Shift"])
+    tab.page.locator('[data-action="chosen-use"]').click()
+    loaded(tab, 1)
+    expect(row(tab, f"globe 0 {mark}").locator(".hunyuan-mark")).to_have_count(0)
+    expect(row(tab, f"globe 1 {mark}").locator(".hunyuan-mark")).to_have_count(1)
+    tab.page.unroute(f"**/hunyuan/tasks/{gone}/image*")
+
+
 def test_several_are_chosen_and_dragged_or_used_at_once(face_tab: Tab) -> None:
     tab = face_tab
     mark = uuid.uuid4().hex[:6]

@@ -79,7 +79,9 @@ def test_what_was_saved_is_asked_for_anew(tab: Tab) -> None:
     dialog.locator("[data-section=limits] summary").click()
     dialog.get_by_label("Credits a day").fill("5000")
     try:
-        with tab.page.expect_response(lambda answer: "/hunyuan/summary" in answer.url):
+        with tab.page.expect_response(
+            lambda answer: "/hunyuan/summary" in answer.url and answer.request.method == "POST"
+        ):
             dialog.get_by_role("button", name="Save").click()
     finally:
         save(tab.server, credit_limit_per_day=None).raise_for_status()

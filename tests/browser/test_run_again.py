@@ -100,6 +100,26 @@ def test_a_task_of_another_model_is_found_by_it_and_run_again_on_its_own_node(fa
     assert tab.errors() == []
 
 
+def test_pressed_twice_it_asks_once(tab: Tab) -> None:
+    """A second dialog under the first would be a second image for a double click."""
+    found = made(tab, unheard("a kettle"))
+    found.locator('button[data-action="variation"]').evaluate("button => { button.click(); button.click(); }")
+    expect(tab.page.locator("dialog.hunyuan-dialog")).to_have_count(1)
+    tab.settle()
+    expect(tab.page.locator("dialog.hunyuan-dialog")).to_have_count(1)
+    tab.page.keyboard.press("Escape")
+
+
+def test_an_image_without_a_task_id_is_collected_by_our_own(tab: Tab) -> None:
+    """It came inside the create's answer."""
+    tab.server.sandbox.tasks(shape="direct_b64", seconds=0)
+    found = made(tab, unheard("a kettle"))
+    act(found, "wait")
+    ids = "() => window.app.graph.nodes.find(node => node.type === 'HunyuanTaskWait')?.widgets[0].value"
+    tab.page.wait_for_function(ids)
+    assert tab.page.evaluate(ids) == found.get_attribute("data-task")
+
+
 def test_the_same_seed_can_be_taken(face_tab: Tab, found: Locator) -> None:
     tab, sandbox = face_tab, face_tab.server.sandbox
     act(found, "again")

@@ -12,6 +12,7 @@ from tests.browser.conftest import TabFactory
 from tests.kit.browser import Tab
 from tests.kit.faces import Face
 from tests.kit.tasks_page import generate, hard_to_read, open_tasks, picture, put, row, unheard, wait_for_output
+from tests.kit.waiting import until
 
 WORDS = {
     "en": {"retry": "Run again", "show": "Show the node", "limit": "Raise the limit", "task": "Open the task"},
@@ -27,6 +28,11 @@ def notice_after(tab: Tab, **rule: Any) -> Locator:
     notice = tab.page.locator(".hunyuan-notice")
     expect(notice).to_be_visible()
     return notice
+
+
+def change_settings(tab: Tab, **changes: Any) -> None:
+    address, header = f"{tab.server.url}/hunyuan/settings", {"X-Hunyuan": "1"}
+    tab.server.http.post(address, json={"changes": changes}, headers=header, timeout=60).raise_for_status()
 
 
 def test_the_reason_is_seen_at_once_and_a_retry_runs(face_tab: Tab) -> None:
@@ -52,9 +58,41 @@ def test_the_reason_is_seen_at_once_and_a_retry_runs(face_tab: Tab) -> None:
     assert tab.errors() == []
 
 
+def test_a_retry_pays_for_nothing_besides(tab: Tab) -> None:
+    """Two branches: one failed, the other drew a seed, was paid for and would draw another one."""
+    sandbox = tab.server.sandbox
+    sandbox.script(on="create", prompt="fails", task={"fail": "no"})
+    fails, paid = generate(unheard("it fails"), on_failure="block"), generate(unheard("paid"), seed=-1)
+    put(tab, {**fails, "3": paid["1"], "4": {**paid["2"], "inputs": {"images": ["3", 0]}}})
+    tab.queue()
+    notice = tab.page.locator(".hunyuan-notice")
+    expect(notice).to_be_visible()
+    wait_for_output(tab, "4")
+    notice.get_by_role("button", name="Run again").click()
+    wait_for_output(tab, "2")
+    prompts = sorted(task["prompt"].split()[0] for task in sandbox.state()["tasks"])
+    assert prompts == ["it", "it", "paid"]
+    assert tab.errors() == []
+
+
+def test_what_would_draw_and_pay_again_is_not_offered_as_a_retry(tab: Tab) -> None:
+    sandbox = tab.server.sandbox
+    sandbox.script(on="create", prompt="fails", task={"fail": "no"})
+    drawn, edit = generate(unheard("drawn anew"), seed=-1), generate(unheard("it fails"))
+    edit["1"] = {"class_type": "HunyuanEdit", "inputs": {**edit["1"]["inputs"], "image": ["3", 0]}}
+    put(tab, {**edit, "3": drawn["1"]})
+    tab.queue()
+    notice = tab.page.locator(".hunyuan-notice")
+    expect(notice).to_be_visible()
+    expect(notice.get_by_role("button", name="Run again")).to_have_count(0)
+    tab.load_api(generate(unheard("another workflow")), "another")
+    expect(notice).to_have_count(0)
+
+
 def test_a_limit_leads_to_its_setting_and_a_late_task_to_the_list(tab: Tab) -> None:
     tab.server.sandbox.tasks(seconds=None)
     prompt = unheard("late")
+    tab.server.succeeded(tab.server.run(generate(prompt, wait=False)))  # so that its id is known within the second
     put(tab, generate(prompt, timeout_s=1))
     tab.queue()
     notice = tab.page.locator(".hunyuan-notice")
@@ -65,13 +103,7 @@ def test_a_limit_leads_to_its_setting_and_a_late_task_to_the_list(tab: Tab) -> N
     tab.server.sandbox.finish()
     tab.server.sandbox.wait("delivered")
 
-    saved = tab.server.http.post(
-        f"{tab.server.url}/hunyuan/settings",
-        json={"changes": {"credit_limit_per_day": 1}},
-        headers={"X-Hunyuan": "1"},
-        timeout=30,
-    )
-    saved.raise_for_status()
+    change_settings(tab, credit_limit_per_day=1)
     try:
         put(tab, generate(unheard("over the limit")))
         tab.queue()
@@ -81,12 +113,7 @@ def test_a_limit_leads_to_its_setting_and_a_late_task_to_the_list(tab: Tab) -> N
         expect(tab.page.get_by_label("Credits a day")).to_be_focused()
         tab.page.keyboard.press("Escape")
     finally:
-        tab.server.http.post(
-            f"{tab.server.url}/hunyuan/settings",
-            json={"changes": {"credit_limit_per_day": None}},
-            headers={"X-Hunyuan": "1"},
-            timeout=30,
-        ).raise_for_status()
+        change_settings(tab, credit_limit_per_day=None)
 
 
 def test_an_empty_prompt_is_told_as_clearly(open_tab: TabFactory) -> None:
@@ -109,6 +136,25 @@ def test_a_wrong_key_is_asked_for_and_the_run_goes_on_with_the_right_one(tab: Ta
     wait_for_output(tab, "2")
 
 
+def test_enter_pressed_twice_saves_and_runs_once(tab: Tab) -> None:
+    tab.server.sandbox.script(on="create", status=401, code=401, message="Invalid API key")
+    put(tab, generate(unheard("runs once"), seed=-1))
+    tab.queue()
+    dialog = tab.page.locator("dialog.hunyuan-dialog")
+    expect(dialog.get_by_text("The gateway refused the key.")).to_be_visible()
+    dialog.locator("[data-section=limits] summary").click()
+    dialog.get_by_label("Credits a day").fill("5000")
+    before = len(tab.server.sandbox.requests("create"))
+    dialog.locator("form").evaluate("form => { form.requestSubmit(); form.requestSubmit(); }")
+    try:
+        wait_for_output(tab, "2")
+        tab.settle()
+        until("it ran", lambda: not any(tab.server.get_json("/queue").values()))
+        assert len(tab.server.sandbox.requests("create")) == before + 1
+    finally:
+        change_settings(tab, credit_limit_per_day=None)
+
+
 def test_the_next_run_is_priced_before_it_is_sent(tab: Tab) -> None:
     with tab.page.expect_response("**/hunyuan/cost"):  # of the empty canvas
         panel = open_tasks(tab)
@@ -119,6 +165,14 @@ def test_the_next_run_is_priced_before_it_is_sent(tab: Tab) -> None:
     tab.queue()
     wait_for_output(tab, "2", count=3)
     expect(priced).to_contain_text("Run: 0 credits, already paid.")
+    tab.page.evaluate(
+        "() => { window.app.graph.getNodeById(1).widgets.find(each => each.name === 'seed').value = 50; }"
+    )
+    tab.page.evaluate("() => window.app.api.dispatchEvent(new CustomEvent('graphChanged', {detail: null}))")
+    expect(priced).to_contain_text("Run: 75 credits.")
+    tab.page.evaluate("() => { window.app.extensionManager.queueSettings.batchCount = 2; }")
+    expect(priced).to_contain_text("Run: at least 75 credits.")
+    tab.page.evaluate("() => { window.app.extensionManager.queueSettings.batchCount = 1; }")
     tab.page.evaluate("() => { window.app.graph.getNodeById(1).mode = 4; window.app.graph.change(); }")
     tab.page.evaluate("() => window.app.api.dispatchEvent(new CustomEvent('graphChanged', {detail: null}))")
     expect(priced).to_be_hidden()

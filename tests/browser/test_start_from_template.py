@@ -39,12 +39,12 @@ def test_a_template_is_chosen_and_run(tab: Tab) -> None:
     def chosen() -> bool:
         """The dialog is drawn anew when its lists have come, which swallows clicks and what was typed."""
         with suppress(TimeoutError):  # drawn anew just then; or gone, since the template is chosen
-            category.click(timeout=2_000)
-            page.locator(".p-dialog input[type=text]").first.fill("Text to image", timeout=2_000)  # of twelve cards
-            ours.locator("img").click(timeout=2_000)
+            category.click(timeout=10_000)
+            page.locator(".p-dialog input[type=text]").first.fill("Text to image", timeout=10_000)  # of twelve cards
+            ours.locator("img").click(timeout=10_000)
         return bool(page.evaluate(_CHOSEN))
 
-    until("the pack's own template is chosen", chosen)
+    until("the pack's own template is chosen", chosen, seconds=240)
     expect(page.locator(".p-dialog")).to_have_count(0)
     page.evaluate(
         _NEW_SEED, random.randrange(2**31)

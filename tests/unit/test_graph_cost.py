@@ -64,6 +64,14 @@ STORIES: dict[str, tuple[list[Any], tuple[int, bool, int]]] = {
         (25, True, 0),
     ),
     "a linked prompt": ([node(linked={"prompt": {"type": "CLIPTextEncode", "inputs": {}}})], (25, False, 0)),
+    "a list of another pack's": (
+        [node(linked={"prompt": {"type": "Lines", "inputs": {}, "list": True}})],
+        (25, True, 0),
+    ),
+    "a list of images": (
+        [node("HunyuanEdit", linked={"image": {"type": "Folder", "inputs": {}, "list": True}})],
+        (25, True, 0),
+    ),
     "a node of others": ([node("KSampler")], (0, False, 0)),
 }
 
