@@ -128,7 +128,7 @@ class ComfyProcess:
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
-    def start(self, timeout: float = 120, tick: Callable[[float], None] | None = None, port: int = 0) -> None:
+    def start(self, timeout: float = 300, tick: Callable[[float], None] | None = None, port: int = 0) -> None:
         """Start it and wait until it answers; ServerFailed past `timeout` seconds. `tick` is told the seconds.
 
         `port`: for this start, where an open page looks for it.

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.kit.comfy_fixtures import PaidServer, ServerFactory
-from tests.kit.comfy_stories import generate, rows, save, saved, task_wait
+from tests.kit.comfy_stories import rows, save, saved, task_wait
 from tests.kit.routes import post
 
 WORDS = "The prompt is not allowed here"
@@ -77,7 +77,8 @@ def test_in_english_it_reads_as_ever(chinese: PaidServer) -> None:
 
 def test_a_timeout_names_the_task_and_the_seed_in_chinese(chinese: PaidServer) -> None:
     chinese.sandbox.tasks(seconds=60)
-    text = told(chinese, {"1": generate("a slow one", timeout_s=1), "2": save(["1", 0])})
+    chinese.succeeded(chinese.run(saved("a slow one", wait=False)))  # so that its id is known within the second
+    text = told(chinese, saved("a slow one", timeout_s=1))
     assert_chinese(text)
     assert re.search(r"等待超时，1 秒（timeout_s）内没有完成：.*任务 ID：.*积分", text)
 
@@ -102,8 +103,12 @@ def test_a_lost_answer_is_told_in_chinese_with_all_that_is_known(chinese: PaidSe
 
 
 def news_of(server: PaidServer, prompt: str) -> dict[str, Any]:
-    """The last that the page heard of the task."""
-    return dict([each.data for each in server.messages("hunyuan.task") if each.data["prompt"] == prompt][-1])
+    """What the page heard of the task's end, which may come after the prompt's."""
+
+    def heard(message: Any) -> bool:
+        return message.type == "hunyuan.task" and message.data["prompt"] == prompt and message.data["error_code"]
+
+    return dict(server.wait_for(heard, 60, f"the end of {prompt}").data)
 
 
 def test_what_the_list_tells_of_a_task_is_chinese_too(chinese: PaidServer) -> None:

@@ -30,13 +30,13 @@ def narrow(request: pytest.FixtureRequest, comfy_server: ServerFactory) -> PaidS
 
 def assert_core_runs(server: PaidServer) -> None:
     """ComfyUI's own nodes, after whatever was before."""
-    entry = server.run({"1": grey(64, 64), "2": save(["1", 0])}, timeout=20)
+    entry = server.run({"1": grey(64, 64), "2": save(["1", 0])})
     server.succeeded(entry)
     assert server.images(entry, "2")[0].size == (64, 64)
 
 
 def test_a_failure_in_any_letters_stops_nothing_and_is_shown_whole(narrow: PaidServer) -> None:
-    told = narrow.error(narrow.run(saved("no key"), timeout=20))
+    told = narrow.error(narrow.run(saved("no key")))
     assert told is not None
     assert told["exception_type"] == "MissingKeyError"
     assert "未设置 API 密钥" in told["exception_message"]
@@ -45,15 +45,15 @@ def test_a_failure_in_any_letters_stops_nothing_and_is_shown_whole(narrow: PaidS
     narrow.sandbox.script(on="create", prompt="refused", status=400, code=1200, message=WORDS)
     narrow.sandbox.script(on="create", prompt="blocked", status=400, code=1200, message=WORDS)
     with settings(narrow, api_key=narrow.sandbox.key):
-        told = narrow.error(narrow.run(saved("it is refused"), timeout=20))
+        told = narrow.error(narrow.run(saved("it is refused")))
         assert told is not None
         assert (told["exception_type"], WORDS in told["exception_message"]) == ("ModerationError", True)
         assert_core_runs(narrow)
 
-        narrow.succeeded(narrow.run(saved("it is blocked", on_failure="block"), timeout=20))
+        narrow.succeeded(narrow.run(saved("it is blocked", on_failure="block")))
         assert_core_runs(narrow)
 
-        entry = narrow.run(saved("一盏红灯笼 🏮"), timeout=20)
+        entry = narrow.run(saved("一盏红灯笼 🏮"))
         narrow.succeeded(entry)
         assert_drawn(narrow.images(entry, "2")[0], "一盏红灯笼 🏮", 7, (256, 256))
     assert "Logging error" not in narrow.log()

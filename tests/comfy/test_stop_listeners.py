@@ -19,9 +19,9 @@ def test_sigterm_ends_it_whoever_else_listens(comfy_server: ServerFactory, kind:
     server: PaidServer = comfy_server(start=False, environment={**SLOW, "STORY_END_LISTENER": kind})
     buying(server, "somebody else listens", nodes=2)
     if kind == "after":
-        until("it was noticed", lambda: server.http.get(f"{server.url}/story/taken", timeout=5).json())
+        until("it was noticed", lambda: server.http.get(f"{server.url}/story/taken", timeout=60).json())
     server.signal(signal.SIGTERM)
     server.sandbox.release()
-    server.wait_for_end(10)
+    server.wait_for_end(25)  # the system ends it after nine
     assert "the other listener was called" in server.log()
     assert all_written(server, "somebody else listens")

@@ -17,8 +17,9 @@ from tests.kit.waiting import until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
 
-# Python itself takes seconds to end a process with torch in it, which Ctrl+C has always waited for.
-END_WITHIN = {signal.SIGINT: 40.0, signal.SIGTERM: 10.0, signal.SIGHUP: 10.0}
+# Python itself takes seconds to end a process with torch in it, which Ctrl+C has always waited for. The others end it
+# after nine seconds at the latest (tests/unit/test_process_end.py); here a busy machine has time to notice it.
+END_WITHIN = {signal.SIGINT: 60.0, signal.SIGTERM: 25.0, signal.SIGHUP: 25.0}
 SIGNALS = list(END_WITHIN)
 
 
@@ -99,7 +100,7 @@ def test_a_second_signal_ends_it_sooner(slow: PaidServer) -> None:
     slow.signal(signal.SIGTERM)
     until("the first is noticed", lambda: "waiting up to 8 s" in slow.log()[before:])
     slow.signal(signal.SIGTERM)
-    slow.wait_for_end(5)
+    slow.wait_for_end(8)  # instead of nine
     slow.sandbox.release()
 
 
@@ -109,7 +110,7 @@ def test_replaced_by_another_process(slow: PaidServer) -> None:
     with pytest.raises(requests.exceptions.ReadTimeout):  # the route never answers
         slow.http.post(f"{slow.url}/story/replace", timeout=0.5)
     slow.sandbox.release()
-    assert slow.wait_for_end(10) == 0
+    assert slow.wait_for_end(40) == 0
     assert "replaced" in slow.log()
     assert all_written(slow, "replaced")
 

@@ -121,8 +121,11 @@ def made(tab: Tab, prompt: str, **inputs: Any) -> Locator:
     tab.server.succeeded(tab.server.run(generate(prompt, **inputs)))
     found = row(tab, prompt)
     expect(found).to_have_count(1)
+    expect(found.get_by_text("已完成" if tab.face.locale == "zh" else "Done", exact=True)).to_be_visible()
+    expect(found.locator(".hunyuan-mark")).to_have_count(
+        0
+    )  # it was used: no news of it are to come, which draw it anew
     expect_thumbnail(found)
-    expect(found.locator(".hunyuan-mark")).to_have_count(0)  # it was used: no news of it are to come
     return found
 
 
