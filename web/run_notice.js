@@ -79,6 +79,7 @@ function steps(run, { code, money, task_id: task }) {
   const retry = node && UNPAID.includes(money) ? retryOf(run) : null;
   if (node && INPUTS.includes(code)) found.push(step("run.show_node", () => showNode(run.node)));
   else if (retry) found.push(step("run.retry", retry));
+  if (!found.length && node) found.push(step("run.show_node", () => showNode(run.node)));
   found[0]?.classList.add("hunyuan-primary");
   return found;
 }

@@ -10,6 +10,7 @@ import sys
 import time
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -39,8 +40,11 @@ def spent(work, data):
         outcome = type(error).__name__
     return time.process_time() - start, outcome
 best = min(spent(images.decode, good)[0] for _ in range(3))
+def least(work, data):
+    first = spent(work, data)
+    return first if first[0] < 2 * best else min(first, spent(work, data), spent(work, data))
 def each(work):
-    return [[seconds / best, outcome] for seconds, outcome in (spent(work, data) for data in files)]
+    return [[seconds / best, outcome] for seconds, outcome in (least(work, data) for data in files)]
 told, small = each(images.decode), each(lambda data: thumbnail(data, 64))
 at_once, ended = [], []
 threads = [threading.Thread(target=lambda d=data: ended.append(spent(images.decode, d)[1])) for data in files * AT_ONCE]
@@ -218,18 +222,16 @@ def test_a_deadline_ends_a_decode_in_its_midst() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (4000, 4000), dtype=np.uint8)
     data = saved(Image.fromarray(noise), "PNG", compress_level=1)
 
-    def seconds(deadline: float) -> float:
-        start = time.monotonic()
-        decode.read_pixels(data, alpha=False, deadline=deadline)
-        return time.monotonic() - start
+    def work(deadline: float) -> float:
+        """Of this thread's processor: a machine that stalls makes it no longer."""
+        start = time.thread_time()
+        with suppress(errors.NotAnImageError):
+            decode.read_pixels(data, alpha=False, deadline=deadline)
+        return time.thread_time() - start
 
-    whole, cut = seconds(60.0), []
-    for part in (0.0, 0.1):
-        start = time.monotonic()
-        with pytest.raises(errors.NotAnImageError, match=r"PNG file of [0-9,]+ bytes was not decoded within"):
-            seconds(whole * part)
-        cut.append(time.monotonic() - start)
-    assert max(cut) < whole * 0.8
+    with pytest.raises(errors.NotAnImageError, match=r"PNG file of [0-9,]+ bytes was not decoded within"):
+        decode.read_pixels(data, alpha=False, deadline=0.0)
+    assert work(0.0) < work(600.0) * 0.8
 
 
 def test_pictures_with_an_exif_block_are_turned_by_it_and_by_xmp_alike() -> None:
