@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from tests.kit.browser import Tab
-from tests.kit.tasks_page import act, generate, made, open_tasks, put, row, unheard
+from tests.kit.tasks_page import act, generate, made, open_tasks, put, row, tell, unheard
 from tests.kit.waiting import until
 
 # What other packs put around ComfyUI's queue.
@@ -110,6 +110,19 @@ def test_pressed_twice_it_asks_once(tab: Tab) -> None:
     tab.page.keyboard.press("Escape")
 
 
+def test_a_menu_stays_while_news_draw_its_row_anew(tab: Tab) -> None:
+    found = made(tab, unheard("a kettle"))
+    told = tab.server.get_json(f"/hunyuan/tasks/{found.get_attribute('data-task')}")["task"]
+    found.locator('[data-action="more"]').click()
+    menu = tab.page.get_by_role("menu")
+    expect(menu).to_be_visible()
+    tell(tab, [("hunyuan.task", {**told, "seconds": 77.0})])
+    expect(found).to_contain_text("77")
+    expect(menu).to_be_visible()
+    expect(menu.locator('[data-action="workflow"]')).to_have_attribute("aria-disabled", "false")
+    tab.page.keyboard.press("Escape")
+
+
 def test_an_image_without_a_task_id_is_collected_by_our_own(tab: Tab) -> None:
     """It came inside the create's answer."""
     tab.server.sandbox.tasks(shape="direct_b64", seconds=0)
@@ -182,6 +195,7 @@ def test_a_tasks_own_workflow_is_opened_where_comfyui_has_it(face_tab: Tab) -> N
     tab.queue()
     expect(row(tab, prompt)).to_have_attribute("data-state", "collected")
     until("the run is history", lambda: not any(tab.server.get_json("/queue").values()))
+    expect(row(tab, prompt).locator(".hunyuan-mark")).to_have_count(0)  # it was used: no news of it are to come
     tab.page.evaluate("() => window.app.graph.clear()")
     act(row(tab, prompt), "workflow")
     tab.page.wait_for_function(

@@ -31,17 +31,20 @@ _NEW_SEED = """seed => {
 
 def test_a_template_is_chosen_and_run(tab: Tab) -> None:
     page = tab.page
-    tab.command("Comfy.BrowseTemplates")
     category = page.get_by_text("hunyuan-image-3", exact=True).first  # what is chosen is named once more
-
     ours = page.get_by_test_id("template-workflow-01 Text to image")
 
     def chosen() -> bool:
-        """The dialog is drawn anew when its lists have come, which swallows clicks and what was typed."""
-        with suppress(TimeoutError):  # drawn anew just then; or gone, since the template is chosen
-            category.click(timeout=10_000)
-            page.locator(".p-dialog input[type=text]").first.fill("Text to image", timeout=10_000)  # of twelve cards
-            ours.locator("img").click(timeout=10_000)
+        """The dialog is drawn anew when its lists have come, which swallows clicks and texts: then once more."""
+        if not page.locator(".p-dialog").count():
+            tab.command("Comfy.BrowseTemplates")
+        with suppress(TimeoutError):
+            category.click(timeout=5_000)
+            page.locator(".p-dialog input[type=text]").first.fill("Text to image", timeout=5_000)  # of twelve cards
+            ours.locator("img").click(timeout=5_000)
+            page.wait_for_function(_CHOSEN, timeout=5_000)
+        if not page.evaluate(_CHOSEN):
+            page.keyboard.press("Escape")
         return bool(page.evaluate(_CHOSEN))
 
     until("the pack's own template is chosen", chosen, seconds=240)
