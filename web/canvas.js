@@ -5,6 +5,7 @@
 import { app } from "../../scripts/app.js";
 import { bringIntoView, freePlace, seenBox, titleHeight } from "./free_place.js";
 import { t } from "./i18n.js";
+import { rootGraph } from "./node_places.js";
 
 const GAP = 40; // pixels between nodes
 const PICTURE = [320, 400]; // of a node that shows an image: it grows to that anyway
@@ -17,7 +18,7 @@ const AROUND = 150; // what such a node has above and below its image in Nodes 2
 export function addTaskWait(ids) {
   const wait = make("HunyuanTaskWait", { task_ids: ids.join("\n") });
   const preview = make("PreviewImage", {}, 1);
-  join(stand([wait, preview], rootGraph()));
+  join(stand([wait, preview], shownRoot()));
 }
 
 /**
@@ -56,7 +57,7 @@ export function addAgain({ type, inputs, masks }, size) {
     make("ImageToMask", { channel: "red" }),
   ]);
   const made = [...loaders, make(type, inputs), make("PreviewImage", {}, height && width ? height / width : 1)];
-  const nodes = stand(made, rootGraph());
+  const nodes = stand(made, shownRoot());
   const [again, preview] = nodes.slice(-2);
   fixSeed(again);
   for (const [index, name] of Object.keys(masks).entries()) {
@@ -97,8 +98,8 @@ function join([node, preview]) {
 }
 
 /** The outermost graph, shown: nodes are run by their ids there. */
-function rootGraph() {
-  const root = app.rootGraph ?? app.graph;
+function shownRoot() {
+  const root = rootGraph();
   if (app.canvas.graph !== root) app.canvas.setGraph(root);
   return root;
 }

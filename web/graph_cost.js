@@ -4,9 +4,9 @@
  * The page knows what stands in the nodes. What is paid for already, and how many prompts a list holds, the server says.
  * @module
  */
-import { app } from "../../scripts/app.js";
 import { post } from "./api.js";
 import { costOf, isPaid } from "./models.js";
+import { linkOf, rootGraph } from "./node_places.js";
 
 /**
  * @typedef {{name: string, host: any}} Frame a subgraph node that is looked into, and its execution id
@@ -40,7 +40,7 @@ function hasList({ linked }) {
 
 /** Of all that would run. @returns {Promise<Cost>} */
 export function costOfCanvas() {
-  return post("cost", { nodes: inGraph(app.rootGraph ?? app.graph, []) });
+  return post("cost", { nodes: inGraph(rootGraph(), []) });
 }
 
 /** @param {any} graph @param {Frame[]} frames @returns {Sighted[]} */
@@ -88,7 +88,7 @@ function sight(node, frames) {
  * @returns {{node: any, slot: number} | {value: any} | null}
  */
 function origin(graph, link, frames, steps = 0) {
-  const found = graph?.getLink?.(link) ?? graph?.links?.get?.(link) ?? graph?.links?.[link];
+  const found = linkOf(graph, link);
   if (!found || steps > MOST_STEPS) return null;
   if (found.origin_id === FROM_OUTSIDE) return fromOutside(graph, found.origin_slot, frames, steps);
   const node = graph.getNodeById(found.origin_id);

@@ -19,7 +19,6 @@ export class RunCost {
   #asked = 0;
   #timer = 0;
   #ended = new AbortController();
-  #leave = () => {};
   /** @type {any} */
   #summary = null;
 
@@ -29,12 +28,12 @@ export class RunCost {
 
   start() {
     for (const change of CHANGES) on(change, () => this.#soon(), this.#ended.signal);
-    this.#leave = queueSettings()?.$subscribe?.(() => this.#draw()) ?? (() => {});
+    const leave = queueSettings()?.$subscribe?.(() => this.#draw());
+    if (leave) this.#ended.signal.addEventListener("abort", leave);
     this.#soon();
   }
 
   destroy() {
-    this.#leave();
     this.#ended.abort();
     window.clearTimeout(this.#timer);
   }

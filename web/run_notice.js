@@ -30,10 +30,8 @@ const SECTION_OF = {
 const UNPAID = ["not_spent", "refunded", "untouched"];
 const INPUTS = ["invalid_request", "invalid_task_id", "moderation", "rejected", "input_image"]; // to be changed first
 
-/** @type {HTMLElement | null} */
+/** @type {{run: Run, element: HTMLElement} | null} the notice */
 let shown = null;
-/** @type {Run | null} of the notice */
-let told = null;
 
 export function watchFailures() {
   on("hunyuan.run", (/** @type {Run} */ run) => {
@@ -43,7 +41,7 @@ export function watchFailures() {
     else notice(run);
   });
   on("execution_start", close);
-  on("hunyuan.graph", () => told && !isShown(told) && close()); // its steps are about the canvas
+  on("hunyuan.graph", () => shown && !isShown(shown.run) && close()); // its steps are about the canvas
 }
 
 /** @param {Run} run */
@@ -51,8 +49,7 @@ function notice(run) {
   const failure = /** @type {import("./run_status.js").Failure} */ (run.failure);
   const title = (isShown(run) && findNode(run.node)?.title) || "Hunyuan Image 3";
   close();
-  told = run;
-  shown = h(
+  const element = h(
     "aside",
     { class: "hunyuan-notice", role: "alert", "data-code": failure.code },
     h("header", {}, icon("exclamation-circle"), h("strong", {}, title), iconButton("times", t("dialog.close"), close)),
@@ -60,12 +57,13 @@ function notice(run) {
     h("p", { class: "hunyuan-hint" }, t(`run.money.${failure.money}`)),
     h("div", {}, ...steps(run, failure)),
   );
-  document.body.append(shown);
+  document.body.append(element);
+  shown = { run, element };
 }
 
 function close() {
-  shown?.remove();
-  shown = told = null;
+  shown?.element.remove();
+  shown = null;
 }
 
 /** The next steps, the likeliest first. @param {Run} run @param {import("./run_status.js").Failure} failure */
@@ -76,10 +74,9 @@ function steps(run, { code, money, task_id: task }) {
   if (task) found.push(step("run.open_task", () => showTask(task)));
   else if (!UNPAID.includes(money)) found.push(step("run.open_tasks", () => showTask("")));
   const node = isShown(run) ? findNode(run.node) : null;
-  const retry = node && UNPAID.includes(money) ? retryOf(run) : null;
-  if (node && INPUTS.includes(code)) found.push(step("run.show_node", () => showNode(run.node)));
-  else if (retry) found.push(step("run.retry", retry));
-  if (!found.length && node) found.push(step("run.show_node", () => showNode(run.node)));
+  const retry = node && UNPAID.includes(money) && !INPUTS.includes(code) ? retryOf(run) : null;
+  if (retry) found.push(step("run.retry", retry));
+  else if (node && (INPUTS.includes(code) || !found.length)) found.push(step("run.show_node", () => showNode(run.node)));
   found[0]?.classList.add("hunyuan-primary");
   return found;
 }

@@ -2,9 +2,9 @@
  * The retry of a node that failed: what hangs on it runs once more, and nothing with it that would be paid twice.
  * @module
  */
-import { app } from "../../scripts/app.js";
 import { costOfNode } from "./graph_cost.js";
 import { isPaid, seedName } from "./models.js";
+import { findNode, linkOf, rootGraph } from "./node_places.js";
 import { runOnly } from "./run_only.js";
 import { toastError } from "./toast.js";
 import { isLinked, widgetOf } from "./widgets.js";
@@ -15,9 +15,9 @@ import { isLinked, widgetOf } from "./widgets.js";
  * @returns {(() => void) | null}
  */
 export function retryOf(run) {
-  const graph = app.rootGraph ?? app.graph;
-  const failed = graph.getNodeById(run.node) ?? graph.getNodeById(Number(run.node)); // none inside of a subgraph
-  if (!failed || (run.credits && !givesTheSame(failed))) return null;
+  const failed = findNode(run.node);
+  if (failed?.graph !== rootGraph()) return null; // what hangs on one inside of a subgraph is not looked for
+  if (run.credits && !givesTheSame(failed)) return null;
   const outputs = [...reached([failed], followers)].filter((node) => node.constructor.nodeData?.output_node);
   const paid = [...reached(outputs, sources)].filter((node) => node !== failed && costOfNode(node).credits);
   if (!outputs.length || !paid.every(givesTheSame)) return null;
@@ -41,16 +41,11 @@ function reached(nodes, steps) {
 /** @param {any} node */
 function followers(node) {
   const links = (node.outputs ?? []).flatMap((/** @type {any} */ output) => output.links ?? []);
-  return links.map((/** @type {number} */ id) => node.graph.getNodeById(linkOf(node, id)?.target_id));
+  return links.map((/** @type {number} */ id) => node.graph.getNodeById(linkOf(node.graph, id)?.target_id));
 }
 
 /** @param {any} node */
 function sources(node) {
   const links = (node.inputs ?? []).map((/** @type {any} */ input) => input.link).filter((/** @type {any} */ id) => id != null);
-  return links.map((/** @type {number} */ id) => node.graph.getNodeById(linkOf(node, id)?.origin_id));
-}
-
-/** @param {any} node @param {number} id */
-function linkOf(node, id) {
-  return node.graph.getLink?.(id) ?? node.graph.links.get?.(id) ?? node.graph.links[id];
+  return links.map((/** @type {number} */ id) => node.graph.getNodeById(linkOf(node.graph, id)?.origin_id));
 }

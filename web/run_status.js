@@ -7,7 +7,7 @@
  */
 import { app } from "../../scripts/app.js";
 import { get, on, onNewSocket, tellPage } from "./api.js";
-import { findNode } from "./node_places.js";
+import { findNode, rootGraph } from "./node_places.js";
 import { keepPromptHeight } from "./prompt_height.js";
 import { untilAnswered } from "./persist.js";
 
@@ -49,7 +49,7 @@ export function watchRuns() {
 
 /** Gives the canvas an id where it has none, as from a prompt's API file: node 1 of the next such file is another one. */
 export function nameGraph() {
-  const graph = app.rootGraph ?? app.graph;
+  const graph = rootGraph();
   if (graph?.id === NAMELESS) graph.id = window.LiteGraph.uuidv4();
 }
 
@@ -65,7 +65,7 @@ export function isShown(run) {
 
 /** Of a node within a subgraph nothing is known: the server knows it by another id. @param {any} node @returns {Run | null} */
 export function runOf(node) {
-  if (node.graph && node.graph !== (app.rootGraph ?? app.graph)) return null;
+  if (node.graph && node.graph !== rootGraph()) return null;
   return runs.get(keyOf(workflowId(), String(node.id))) ?? null;
 }
 
@@ -104,7 +104,7 @@ function keyOf(workflow, node) {
 }
 
 function workflowId() {
-  return String((app.rootGraph ?? app.graph)?.id ?? "");
+  return String(rootGraph()?.id ?? "");
 }
 
 /** @returns {Run[]} */

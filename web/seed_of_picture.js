@@ -3,11 +3,10 @@
  * it, which nodes/png_info.py has written into the workflow.
  * @module
  */
-import { app } from "../../scripts/app.js";
 import { putSeed } from "./canvas.js";
 import { t } from "./i18n.js";
 import { seedName } from "./models.js";
-import { findNode } from "./node_places.js";
+import { findNode, rootGraph } from "./node_places.js";
 import { toast } from "./toast.js";
 import { isLinked, widgetOf } from "./widgets.js";
 
@@ -15,7 +14,7 @@ const KEY = "hunyuan_image_3";
 
 /** After a workflow was put onto the canvas. */
 export function takeSeeds() {
-  const extra = (app.rootGraph ?? app.graph)?.extra;
+  const extra = rootGraph()?.extra;
   const seeds = Object.entries(extra?.[KEY] ?? {});
   if (extra) delete extra[KEY]; // it is of this picture, not of what is made of the workflow next
   const taken = seeds.map(([id, seed]) => ({ node: findNode(id), seed })).filter(({ node, seed }) => takeSeed(node, seed));
