@@ -29,7 +29,7 @@ def row_from(columns: Mapping[Any, Any]) -> TaskRow:
         urls=tuple(_list(columns["urls"])),
         files=tuple(StoredImage(**file) for file in _list(columns["files"])),
         hidden=bool(columns["hidden"]),
-        error_text=_said(columns["error_text"], columns["error_said"]),
+        error_text=_as_said(columns["error_text"], columns["error_said"]),
     )
 
 
@@ -72,7 +72,7 @@ def storable(text: str) -> str:
     return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
 
 
-def _said(text: str, said: str) -> str:
+def _as_said(text: str, said: str) -> str:
     """The text of a column as it was said, if it is that text: steps that clear it leave how it was said alone.
 
     How it was said is for translations only: where damage got at it, the row is as good without.

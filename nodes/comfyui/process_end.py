@@ -107,11 +107,18 @@ class ProcessEnd:
     def _end_within(self, seconds: float) -> None:
         """Lets the system end the process, should another's listener, thread or teardown hold it up for longer: the
         first signal alone would have ended it at once. Never later than it was said before: a second signal may come
-        while the first is heard. 0: not any more."""
+        while the first is heard."""
         if hasattr(signal, "setitimer"):  # not a thread: Python's last seconds run without them
-            self._latest = min(self._latest, time.monotonic() + seconds) if seconds else math.inf
+            self._latest = min(self._latest, time.monotonic() + seconds)
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
-            signal.setitimer(signal.ITIMER_REAL, max(0.001, self._latest - time.monotonic()) if seconds else 0)
+            signal.setitimer(signal.ITIMER_REAL, max(0.001, self._latest - time.monotonic()))
+
+    def _end_any_time(self) -> None:
+        """Takes the deadline back: the timer would go on in the program that takes the place of this one."""
+        if hasattr(signal, "setitimer"):
+            self._latest = math.inf
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.setitimer(signal.ITIMER_REAL, 0)
 
     def _precede_exec(self) -> None:
         """Puts the end before `os.execv` and `os.execve`, which all of `os.exec*` call.
@@ -126,7 +133,7 @@ class ProcessEnd:
             def end_and_execute(*arguments: Any, **options: Any) -> NoReturn:
                 if os.getpid() == ours:  # not in a fork that becomes another program
                     self._ends.stop()
-                    self._end_within(0)  # never: the timer would go on in the new program
+                    self._end_any_time()
                 execute(*arguments, **options)
 
             return end_and_execute

@@ -44,7 +44,7 @@ def install(server: Any, model_nodes: Iterable[str] = ()) -> None:
 def language() -> str:
     """`zh` or `en`: of the user whose request is answered or whose prompt runs, else of ComfyUI's default user."""
     if _request.get() is not None:
-        return _setting(_asking_user() or "default")
+        return language_of_asker()()
     said = running_extra_data().get(KEY)
     found = said.get("language") if isinstance(said, dict) else None
     return str(found) if found in LANGUAGES else _setting("default")

@@ -78,14 +78,17 @@ def _of_node(runtime: Runtime, family: Family, node: Mapping[str, Any], user: st
         count = _count(family, inputs)
     except (KeyError, HunyuanError):  # linked to something that is only known when it runs
         return NodeCost(len(prompts or [""]), price, at_least=True)
-    several = any(source.get("list") for name, source in linked.items() if name != "prompt" or prompts is None)
+    several = any(_is_list(source) for name, source in linked.items() if name != "prompt" or prompts is None)
     if prompts is None:
-        several = several or linked.get("prompt", {}).get("type") == LIST
         return NodeCost(count, price, at_least=open_price or several)
     reused = 0
     if inputs.get("reuse", True) and not set(linked) - {"prompt"}:
         reused = sum(_reused(runtime, family, node, prompt, user) for prompt in prompts)
     return NodeCost(count * len(prompts), price, reused, open_price or several)
+
+
+def _is_list(source: Mapping[str, Any]) -> bool:
+    return bool(source.get("list")) or source.get("type") == LIST
 
 
 def _count(family: Family, inputs: Mapping[str, Any]) -> int:

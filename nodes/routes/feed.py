@@ -76,7 +76,9 @@ class Feed:
 
         for client, page in self._listening().items():
             if page.viewer.owns(row.user_id):
-                self._server.send_sync(TASK, worded(content, page.language()), client)
+                # Only a failure has anything to translate: the language stands in a file.
+                told = worded(content, page.language()) if content["error_text"] else content
+                self._server.send_sync(TASK, told, client)
 
     def _listening(self) -> dict[str, _Page]:
         """The pages that still have the websocket they asked over; the others are not thought of any more."""

@@ -27,8 +27,10 @@ def in_chinese(text: str) -> str:
 
 def worded(content: Any, lang: str) -> Any:
     """An answer for the page, of lists and objects, with every sentence in it in `en` or `zh`."""
+    if lang != "zh":
+        return content  # as it was said
     if isinstance(content, str):
-        return in_chinese(content) if lang == "zh" else content
+        return in_chinese(content)
     if isinstance(content, Mapping):
         return {name: worded(each, lang) for name, each in content.items()}
     return [worded(each, lang) for each in content] if isinstance(content, (list, tuple)) else content
