@@ -9,8 +9,7 @@ from playwright.sync_api import expect
 
 from tests.kit.browser import Tab
 from tests.kit.comfy_stories import save
-from tests.kit.tasks_page import generate, put, unheard, wait_for_output
-from tests.kit.waiting import until
+from tests.kit.tasks_page import generate, put, unheard, wait_for_output, wait_until_idle
 
 _FRESH = """async () => {
   await window.app.loadGraphData({version: 0.4, nodes: [], links: [], last_node_id: 0, last_link_id: 0});
@@ -162,7 +161,7 @@ def test_a_picture_dropped_on_the_page_asks_for_the_same_picture_for_nothing(fac
     assert {path: after[path] for path in before} == before, "what was open is still what it was"
     with tab.page.expect_response(lambda answer: answer.url.endswith("/prompt")):
         tab.queue()
-    until("it ran", lambda: not any(tab.server.get_json("/queue").values()))
+    wait_until_idle(tab)
     wait_for_output(tab, "2")
     assert tab.server.sandbox.billed == 0, "of the sandbox after it was reset"
     assert tab.errors() == []

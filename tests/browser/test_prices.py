@@ -8,6 +8,7 @@ from typing import Any
 from hunyuan.gateway.models.catalogue import Catalogue
 from hunyuan.gateway.models.family import Family
 from tests.kit.browser import Tab
+from tests.kit.routes import post
 
 _BADGES = """async nodes => {
   const {costOf} = await import('/extensions/hunyuan-image-3/models.js');
@@ -47,9 +48,7 @@ def test_the_badge_and_the_graph_have_one_price(tab: Tab) -> None:
     assert len({credits for credits, _ in badges}) > 10, "the prices differ, so that a wrong one is seen"
     wrong = []
     for each, badge in zip(nodes, badges, strict=True):
-        answer = tab.server.http.post(
-            f"{tab.server.url}/hunyuan/cost", json={"nodes": [each]}, headers={"X-Hunyuan": "1"}, timeout=30
-        ).json()
+        answer = post(tab.server, "cost", {"nodes": [each]}).json()
         if badge != [answer["credits"], answer["at_least"]]:
             wrong.append((each, badge, [answer["credits"], answer["at_least"]]))
     assert wrong == [], "\n".join(map(str, wrong))

@@ -6,8 +6,7 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from tests.kit.browser import Tab
-from tests.kit.tasks_page import act, generate, made, open_tasks, put, row, tell, unheard
-from tests.kit.waiting import until
+from tests.kit.tasks_page import act, generate, made, open_tasks, put, row, tell, unheard, wait_until_idle
 
 # What other packs put around ComfyUI's queue.
 _DROPS = {
@@ -194,7 +193,7 @@ def test_a_tasks_own_workflow_is_opened_where_comfyui_has_it(face_tab: Tab) -> N
     open_tasks(tab)
     tab.queue()
     expect(row(tab, prompt)).to_have_attribute("data-state", "collected")
-    until("the run is history", lambda: not any(tab.server.get_json("/queue").values()))
+    wait_until_idle(tab)  # then the run is history
     expect(row(tab, prompt).locator(".hunyuan-mark")).to_have_count(0)  # it was used: no news of it are to come
     tab.page.evaluate("() => window.app.graph.clear()")
     act(row(tab, prompt), "workflow")

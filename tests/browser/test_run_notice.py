@@ -11,8 +11,18 @@ from devtools.paths import ROOT
 from tests.browser.conftest import TabFactory
 from tests.kit.browser import Tab
 from tests.kit.faces import Face
-from tests.kit.tasks_page import generate, hard_to_read, open_tasks, picture, put, row, unheard, wait_for_output
-from tests.kit.waiting import until
+from tests.kit.routes import save
+from tests.kit.tasks_page import (
+    generate,
+    hard_to_read,
+    open_tasks,
+    picture,
+    put,
+    row,
+    unheard,
+    wait_for_output,
+    wait_until_idle,
+)
 
 WORDS = {
     "en": {"retry": "Run again", "show": "Show the node", "limit": "Raise the limit", "task": "Open the task"},
@@ -28,11 +38,6 @@ def notice_after(tab: Tab, **rule: Any) -> Locator:
     notice = tab.page.locator(".hunyuan-notice")
     expect(notice).to_be_visible()
     return notice
-
-
-def change_settings(tab: Tab, **changes: Any) -> None:
-    address, header = f"{tab.server.url}/hunyuan/settings", {"X-Hunyuan": "1"}
-    tab.server.http.post(address, json={"changes": changes}, headers=header, timeout=60).raise_for_status()
 
 
 def test_the_reason_is_seen_at_once_and_a_retry_runs(face_tab: Tab) -> None:
@@ -103,7 +108,7 @@ def test_a_limit_leads_to_its_setting_and_a_late_task_to_the_list(tab: Tab) -> N
     tab.server.sandbox.finish()
     tab.server.sandbox.wait("delivered")
 
-    change_settings(tab, credit_limit_per_day=1)
+    save(tab.server, credit_limit_per_day=1).raise_for_status()
     try:
         put(tab, generate(unheard("over the limit")))
         tab.queue()
@@ -113,7 +118,7 @@ def test_a_limit_leads_to_its_setting_and_a_late_task_to_the_list(tab: Tab) -> N
         expect(tab.page.get_by_label("Credits a day")).to_be_focused()
         tab.page.keyboard.press("Escape")
     finally:
-        change_settings(tab, credit_limit_per_day=None)
+        save(tab.server, credit_limit_per_day=None).raise_for_status()
 
 
 def test_an_empty_prompt_is_told_as_clearly(open_tab: TabFactory) -> None:
@@ -149,10 +154,10 @@ def test_enter_pressed_twice_saves_and_runs_once(tab: Tab) -> None:
     try:
         wait_for_output(tab, "2")
         tab.settle()
-        until("it ran", lambda: not any(tab.server.get_json("/queue").values()))
+        wait_until_idle(tab)
         assert len(tab.server.sandbox.requests("create")) == before + 1
     finally:
-        change_settings(tab, credit_limit_per_day=None)
+        save(tab.server, credit_limit_per_day=None).raise_for_status()
 
 
 def test_the_next_run_is_priced_before_it_is_sent(tab: Tab) -> None:

@@ -49,9 +49,8 @@ def test_a_template_is_chosen_and_run(tab: Tab) -> None:
 
     until("the pack's own template is chosen", chosen, seconds=240)
     expect(page.locator(".p-dialog")).to_have_count(0)
-    page.evaluate(
-        _NEW_SEED, random.randrange(2**31)
-    )  # another test of this ComfyUI may have paid for the template's own
+    # Another test of this ComfyUI may have paid for the template's own seed.
+    page.evaluate(_NEW_SEED, random.randrange(2**31))
     panel = open_tasks(tab)
     page.get_by_role("button", name="Run", exact=True).first.click()
     tab.page.wait_for_function(

@@ -10,6 +10,7 @@ from typing import Any
 from playwright.sync_api import Locator, expect
 
 from tests.kit.browser import Tab
+from tests.kit.waiting import until
 
 expect.set_options(timeout=60_000)  # milliseconds; a shared machine may be slow for seconds
 
@@ -121,12 +122,16 @@ def made(tab: Tab, prompt: str, **inputs: Any) -> Locator:
     tab.server.succeeded(tab.server.run(generate(prompt, **inputs)))
     found = row(tab, prompt)
     expect(found).to_have_count(1)
-    expect(found.get_by_text("已完成" if tab.face.locale == "zh" else "Done", exact=True)).to_be_visible()
-    expect(found.locator(".hunyuan-mark")).to_have_count(
-        0
-    )  # it was used: no news of it are to come, which draw it anew
+    expect(found).to_have_attribute("data-state", "collected")
+    # It was used: no news of it are to come, which draw it anew.
+    expect(found.locator(".hunyuan-mark")).to_have_count(0)
     expect_thumbnail(found)
     return found
+
+
+def wait_until_idle(tab: Tab) -> None:
+    """Nothing of ComfyUI's queue runs or waits: every prompt is history."""
+    until("the queue is empty", lambda: not any(tab.server.get_json("/queue").values()))
 
 
 def totals(session: str, as_of: int, undelivered: int, **changes: Any) -> dict[str, Any]:
