@@ -21,7 +21,7 @@ from .comfyui.prompt_origin import running_user
 from .comfyui.submitter import is_page, submitter
 from .input_values import MAX_TASK_IDS, choice, flag, split_ids, text, whole
 from .requests import Prepared
-from .runtime import Runtime, ready_runtime, runtime
+from .runtime import Runtime, not_to_keep, runtime
 from .schema import BLOCK, MAX_TIMEOUT_S, RAISE
 from .status.reporting import Outcome, info_json, size_notes
 from .status.run_events import tell_failure
@@ -63,9 +63,9 @@ async def create_and_collect(run: Run, build: Callable[[Runtime], Prepared]) -> 
     try:
         prepared, handles = await _submit(here, build, Options(context, run.reuse, run.timeout_s))
     except HunyuanError as error:
-        return _failed(here, run, context, [error])
+        return _failed(run, [error])
     if prepared.seed_given == -1:
-        here.again[context.node_id] += 1
+        not_to_keep()[context.node_id] += 1
     seeds = [request.seed for request, _ in prepared.requests]
     prices = [request.credits for request, _ in prepared.requests]
     outcomes = await _wait_for(here, context, handles, seeds, prices, run.wait)
@@ -121,7 +121,7 @@ async def collect_by_id(run: Run, task_ids: str) -> io.NodeOutput:
             )
         handles = [_attach(here, each, options) for each in ids]
     except HunyuanError as error:
-        return _failed(here, run, context, [error])
+        return _failed(run, [error])
     outcomes = await _wait_for(here, context, handles, [None] * len(handles), [0] * len(handles), wait=True)
     return await _finish(here, run, context, outcomes, [])
 
@@ -138,14 +138,9 @@ def _attach(here: Runtime, task_id: str, options: Options) -> Handle:
 def run_mark(seed: int | None) -> str:
     """What ComfyUI compares between runs: changes where the cached output must not be used again.
 
-    That is for seed -1 (also a linked one), after a failure that `block` or a partial success let pass, and before the
-    runtime is built.
+    That is for seed -1 (also a linked one), and after a failure that `block` or a partial success let pass.
     """
-    if seed == -1:
-        return secrets.token_hex(8)
-    here = ready_runtime()
-    # Where there is no runtime, it may be that none can be built: what the node gives then must not be kept.
-    return secrets.token_hex(8) if here is None else str(here.again[_node_id()])
+    return secrets.token_hex(8) if seed == -1 else str(not_to_keep()[_node_id()])
 
 
 def _node_id() -> str:
@@ -193,9 +188,9 @@ async def _finish(
         if not isinstance(error, HunyuanError):
             raise error
     if failures and len(failures) == len(outcomes):
-        return _failed(here, run, context, [error for error in failures if isinstance(error, HunyuanError)])
+        return _failed(run, [error for error in failures if isinstance(error, HunyuanError)])
     if failures and run.reuse:
-        here.again[context.node_id] += 1  # the next run tries what failed, and takes the rest as it is
+        not_to_keep()[context.node_id] += 1  # the next run tries what failed, and takes the rest as it is
     ids = "\n".join(outcome.task_id for outcome in outcomes if outcome.task_id)
     if not run.wait:
         from comfy_execution.graph import ExecutionBlocker
@@ -265,7 +260,7 @@ def previews(here: Runtime, rows: Sequence[TaskRow]) -> tuple[list[str], list[st
     return shown, notes
 
 
-def _failed(here: Runtime, run: Run, context: RunContext, errors: Sequence[HunyuanError]) -> io.NodeOutput:
+def _failed(run: Run, errors: Sequence[HunyuanError]) -> io.NodeOutput:
     """Everything failed: stops the prompt, or with `block` only what hangs on this node."""
     error = errors[0]
     others = len(errors) - 1
@@ -278,8 +273,6 @@ def _failed(here: Runtime, run: Run, context: RunContext, errors: Sequence[Hunyu
         else:
             more = say("{n} more failed{which}.", n=others, which=which)
         error = error.but(do=together(error.do, more))
-    if run.on_failure == BLOCK:
-        here.again[context.node_id] += 1  # ComfyUI keeps a blocked output like any other: the next run must try again
     return _refused(run, error)
 
 
@@ -289,4 +282,5 @@ def _refused(run: Run, error: HunyuanError) -> io.NodeOutput:
     error = error.but(translation=translate(error))
     if run.on_failure != BLOCK:
         raise error
+    not_to_keep()[_node_id()] += 1  # ComfyUI keeps a blocked output like any other: the next run must try again
     return io.NodeOutput(None, None, None, None, block_execution=str(error))

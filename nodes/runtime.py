@@ -57,7 +57,6 @@ class Runtime:
     runner: TaskRunner
     boards: Boards
     listeners: list[Callable[[TaskRow], None]] = field(default_factory=list)
-    again: Counter[str] = field(default_factory=Counter)  # node id → runs whose cached output must not be used
     _stopped: bool = False
 
     @property
@@ -114,6 +113,7 @@ class Holder:
         self._closed = False
         self.process_end = ProcessEnd(self)
         self.last_runs = LastRuns()
+        self.not_to_keep: Counter[str] = Counter()
 
     @property
     def ready(self) -> Runtime | None:
@@ -161,6 +161,11 @@ def get_runtime() -> Runtime:
 def ready_runtime() -> Runtime | None:
     """The runtime if it is already built; never blocks."""
     return _holder().ready
+
+
+def not_to_keep() -> Counter[str]:
+    """Node id → its runs so far whose output ComfyUI must not give again from its cache. Also without a runtime."""
+    return _holder().not_to_keep
 
 
 async def runtime() -> Runtime:

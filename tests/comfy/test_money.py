@@ -221,6 +221,15 @@ def test_a_blocked_failure_is_tried_again_at_the_next_run(comfy: PaidServer) -> 
     assert comfy.sandbox.billed == 2
 
 
+def test_what_ran_before_all_was_loaded_comes_out_of_the_cache_as_well(comfy_server: ServerFactory) -> None:
+    server: PaidServer = comfy_server(environment={"STORY_IMPORT_SECONDS": "3"})
+    workflow = saved("the first of the day")
+    server.succeeded(server.run(workflow))
+    again = server.run(workflow)
+    server.succeeded(again)
+    assert "2" in next(data["nodes"] for kind, data in again["status"]["messages"] if kind == "execution_cached")
+
+
 def test_a_blocked_task_wait_is_tried_again_at_the_next_run(comfy: PaidServer) -> None:
     comfy.sandbox.tasks(seconds=None)
     ids = text_of(comfy.run({"1": generate("waited too briefly", wait=False), "2": show(["1", 2])}), "2")

@@ -105,18 +105,22 @@ def test_ordinary_texts_stay() -> None:
         assert settings.redact(text).replace("***", "test") == text
 
 
-TWICE = 2  # of what grows as the text does
+def growth(settings: Settings, text: str) -> float:
+    """How many times as long a text takes as a quarter of it: the least of three pairs.
+
+    A machine that becomes slower between the two only adds to it."""
+    return min(spent(settings, text) / spent(settings, text[: len(text) // 4]) for _ in range(3))
 
 
 def spent(settings: Settings, text: str) -> float:
-    """Seconds of the processor, at least so many that they can be compared."""
-    start = time.process_time()
+    """Seconds of this thread, at least so many that they can be compared."""
+    start = time.thread_time()
     settings.redact(text)
-    return max(0.02, time.process_time() - start)
+    return max(0.02, time.thread_time() - start)
 
 
 @pytest.mark.long
-def test_four_megabytes_cost_four_times_as_much_as_one() -> None:
+def test_two_megabytes_cost_four_times_as_much_as_half_of_one() -> None:
     """Also a text that is made to cost."""
     full = Settings(
         api_key=KEY,
@@ -125,13 +129,13 @@ def test_four_megabytes_cost_four_times_as_much_as_one() -> None:
         journal_url="postgresql://me:a-long-password@db/hunyuan",
         http_upload_headers={"Authorization": "Bearer 0123456789abcdefghij"},
     )
-    letters = "".join(random.Random(1).choices('abcdef0123456789 %\\&\n"', k=4 * 2**20))
-    for text in (letters, KEY[:-1] * (2**22 // len(KEY)), " " * 2**22, "%25" * 2**20, "s \n" * 2**20, "&#" * 2**21):
-        assert spent(full, text) < TWICE * 4 * spent(full, text[: len(text) // 4]), text[:20]
+    letters = "".join(random.Random(1).choices('abcdef0123456789 %\\&\n"', k=2**21))
+    for text in (letters, KEY[:-1] * (2**21 // len(KEY)), " " * 2**21, "%25" * 2**19, "s \n" * 2**19, "&#" * 2**20):
+        assert growth(full, text) < 2 * 4, text[:20]
 
 
 @pytest.mark.long
-def test_many_keys_in_four_megabytes_are_all_redacted() -> None:
-    text = "".join(f"{way(KEY)}\n\n{'x' * 3000}\n" for _ in range(35) for way in WAYS.values())
-    assert SETTINGS.redact(text).count("***") >= 35 * len(WAYS)
-    assert spent(SETTINGS, text) < TWICE * 4 * spent(SETTINGS, text[: len(text) // 4])
+def test_many_keys_in_two_megabytes_are_all_redacted() -> None:
+    text = "".join(f"{way(KEY)}\n\n{'x' * 3000}\n" for _ in range(18) for way in WAYS.values())
+    assert SETTINGS.redact(text).count("***") >= 18 * len(WAYS)
+    assert growth(SETTINGS, text) < 2 * 4

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import urllib.request
 
-from . import end_listeners, slow_journal
+from . import cold_disk, end_listeners, slow_journal
 
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -67,6 +67,6 @@ class StoryValue:
         return (value,)
 
 
-__all__ = ["NODE_CLASS_MAPPINGS", "end_listeners", "slow_journal"]
+__all__ = ["NODE_CLASS_MAPPINGS", "cold_disk", "end_listeners", "slow_journal"]
 
 NODE_CLASS_MAPPINGS = {"StoryFreeze": StoryFreeze, "StoryLines": StoryLines, "StoryValue": StoryValue}
