@@ -7,11 +7,11 @@ import { on } from "./api.js";
 import { isWaiting } from "./models.js";
 
 const LINE = "$$node-text-preview"; // ComfyUI's widget for it
-const LEAST = 5; // pixels that are worth a change
+const LEAST = 2; // pixels that are worth a change
 // The line comes some frames after the event, and takes its share of each pixel that the node grows by; Nodes 2.0 draw
 // a node higher than its size says where the line needs it, and the size has to get there first.
 const LOOKS = 10;
-const BETWEEN = 6; // frames until a new size is drawn
+const BETWEEN = 6; // frames from the canvas to the boxes on it
 
 /** @type {Map<string, {node: any, height: number}>} node id → how high its prompt box was when the run began */
 const before = new Map();
@@ -34,13 +34,22 @@ export function keepPromptHeight() {
 
 /** @param {any} node @param {number} height of its box before */
 async function giveBack(node, height) {
+  const least = node.size[1];
   for (let look = 0; look < LOOKS; look++) {
-    await frames(BETWEEN);
+    await drawn(node);
     const box = boxOf(node);
     if (!box || !node.graph) return;
     const lost = height - box.offsetHeight;
-    if (lost >= LEAST) node.setSize([node.size[0], node.size[1] + lost]);
+    if (Math.abs(lost) >= LEAST) node.setSize([node.size[0], Math.max(least, node.size[1] + lost)]);
   }
+}
+
+/** Waits until the node's size is what its boxes have: a new size alone makes no canvas draw. @param {any} node */
+async function drawn(node) {
+  node.setDirtyCanvas(true, true);
+  do await frames(1);
+  while (app.canvas.dirty_canvas);
+  await frames(BETWEEN);
 }
 
 /** @param {number} count */

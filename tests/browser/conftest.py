@@ -19,6 +19,7 @@ from tests.kit.comfy_fixtures import PaidServer, ServerFactory
 from tests.kit.comfy_fixtures import comfy_server as comfy_server
 from tests.kit.comfy_fixtures import session_servers as session_servers
 from tests.kit.faces import FACES, Face
+from tests.kit.known_durations import remember_quick_tasks
 
 TabFactory = Callable[..., Tab]
 SIZE: ViewportSize = {"width": 1440, "height": 900}
@@ -49,9 +50,11 @@ def face_server(session_servers: ServerFactory) -> Callable[[str], PaidServer]:
     def server(frontend: str) -> PaidServer:
         if frontend not in started:
             root = frontend_root(frontend)
-            started[frontend] = session_servers(frontend_root=root)
+            started[frontend] = one = session_servers(frontend_root=root, start=False)
+            remember_quick_tasks(one.state_directory)
+            one.start()
             example = comfyui_path() / "input" / "example.png"  # as every installation has it
-            shutil.copyfile(example, started[frontend].input_directory / example.name)
+            shutil.copyfile(example, one.input_directory / example.name)
         return started[frontend]
 
     return server
