@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from contextlib import suppress
 
 from playwright.sync_api import TimeoutError, expect
 
@@ -31,24 +30,32 @@ _NEW_SEED = """seed => {
 
 def test_a_template_is_chosen_and_run(tab: Tab) -> None:
     page = tab.page
-    category = page.get_by_text("hunyuan-image-3", exact=True).first  # what is chosen is named once more
-    ours = page.get_by_test_id("template-workflow-01 Text to image")
+    dialog = page.locator(".p-dialog")
+    category = dialog.get_by_text("hunyuan-image-3", exact=True).first  # what is chosen is named once more
+    ours = dialog.get_by_test_id("template-workflow-01 Text to image")  # not its picture: ComfyUI may drop that
+
+    late: list[str] = []
 
     def chosen() -> bool:
         """The dialog is drawn anew when its lists have come, which swallows clicks and texts: then once more."""
-        if not page.locator(".p-dialog").count():
+        if not dialog.count():
             tab.command("Comfy.BrowseTemplates")
-        with suppress(TimeoutError):
+        try:
             category.click(timeout=5_000)
-            page.locator(".p-dialog input[type=text]").first.fill("Text to image", timeout=5_000)  # of twelve cards
-            ours.locator("img").click(timeout=5_000)
+            dialog.locator("input[type=text]").first.fill("Text to image", timeout=5_000)  # of twelve cards
+            ours.click(timeout=5_000)
             page.wait_for_function(_CHOSEN, timeout=5_000)
+        except TimeoutError as error:
+            late.append(str(error))
         if not page.evaluate(_CHOSEN):
             page.keyboard.press("Escape")
         return bool(page.evaluate(_CHOSEN))
 
-    until("the pack's own template is chosen", chosen, seconds=240)
-    expect(page.locator(".p-dialog")).to_have_count(0)
+    try:
+        until("the pack's own template is chosen", chosen, seconds=240)
+    except AssertionError as never:
+        raise AssertionError(f"{late[-3:]}, in dialogs that say {dialog.all_inner_texts()}") from never
+    expect(dialog).to_have_count(0)
     # Another test of this ComfyUI may have paid for the template's own seed.
     page.evaluate(_NEW_SEED, random.randrange(2**31))
     panel = open_tasks(tab)
