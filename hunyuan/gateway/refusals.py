@@ -6,6 +6,7 @@ for 1200 (moderation), 1401 (invalid parameter), 1402 (input not reachable) and 
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -27,6 +28,7 @@ from ..errors import (
     UnreadableAnswerError,
 )
 from ..http.retry_after import retry_after
+from ..limits import LONGEST_RETRY_AFTER
 from ..sentences import Sentence, say, together
 from . import answers
 
@@ -227,6 +229,13 @@ def _out_of_credits(reply: Reply, number: int) -> GatewayError:
     )
 
 
+def _wait_asked(reply: Reply) -> str:
+    """The wait that is kept to, in whole seconds: never less than what was asked, unless that is too long."""
+    if not reply.retry_after:
+        return ""
+    return say("It asks to wait {seconds:.0f} seconds.", seconds=math.ceil(min(reply.retry_after, LONGEST_RETRY_AFTER)))
+
+
 def _by_number(reply: Reply, number: int) -> GatewayError:
     if number == 403 and reply.json is None:
         return unreadable(
@@ -243,11 +252,10 @@ def _by_number(reply: Reply, number: int) -> GatewayError:
             do=say("Check the key in the settings (or HUNYUAN_API_KEY) against your account at the gateway."),
         )
     if number == 429:
-        wait = say("It asks to wait {seconds:.0f} seconds.", seconds=reply.retry_after) if reply.retry_after else ""
         return _made(
             RateLimitedError,
             reply,
-            together(say("The gateway takes no more requests at the moment (429)."), wait),
+            together(say("The gateway takes no more requests at the moment (429)."), _wait_asked(reply)),
             do=say("Wait, or lower max_in_flight in the settings."),
         )
     if number == 413:

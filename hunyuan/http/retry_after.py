@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Mapping
+from datetime import timezone
 from email.utils import parsedate_to_datetime
+
+_FARTHEST_CLOCK = 86400.0  # seconds between the server's clock and ours; a Date farther off is a mistake
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     """Seconds that `Retry-After` asks to wait, from seconds or an HTTP date; None without a usable one.
 
-    now: unix seconds, used for a date where the answer has no Date of its own.
+    now: unix seconds, used for a date where the answer has no usable Date of its own.
     """
     given = {name.lower(): value.strip() for name, value in headers.items()}
     text = given.get("retry-after", "")
     if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", text):
         return float(text)
+    until = _unix_seconds(text)
+    if until is None:
+        return None
+    theirs = _unix_seconds(given.get("date", ""))  # the gateway's clock, not ours
+    if theirs is not None and abs(theirs - now) <= _FARTHEST_CLOCK:
+        now = theirs
+    return max(0.0, until - now)
+
+
+def _unix_seconds(text: str) -> float | None:
+    """The moment of an HTTP date, in any of its three forms; None for anything else."""
     try:
-        until = parsedate_to_datetime(text).timestamp()
+        moment = parsedate_to_datetime(text)
+        if moment.tzinfo is None:  # C's asctime names no zone; HTTP's dates are all in UTC
+            moment = moment.replace(tzinfo=timezone.utc)
+        return moment.timestamp()
     except (TypeError, ValueError, OverflowError):
         return None
-    with contextlib.suppress(TypeError, ValueError, OverflowError):
-        now = parsedate_to_datetime(given.get("date", "")).timestamp()  # the gateway's clock, not ours
-    return max(0.0, until - now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import traceback
 from typing import Any
 
@@ -285,6 +286,8 @@ NOW = 1_767_225_600.0  # 2026-01-01 00:00:00 UTC
             5.0,
         ),
         ({"Retry-After": "Thu, 01 Jan 2026 00:00:30 GMT", "Date": "rubbish"}, 30.0),
+        ({"Retry-After": "Thu, 01 Jan 2026 00:00:30 GMT", "Date": "Thu, 01 Jan 1970 00:00:00 GMT"}, 30.0),
+        ({"Retry-After": "Thu, 01 Jan 2026 00:00:30 GMT", "Date": "Sat, 03 Jan 2026 00:00:00 GMT"}, 30.0),
         ({}, None),
         ({"Retry-After": ""}, None),
         ({"Retry-After": "soon"}, None),
@@ -295,6 +298,33 @@ NOW = 1_767_225_600.0  # 2026-01-01 00:00:00 UTC
 )
 def test_retry_after(headers: dict[str, str], seconds: float | None) -> None:
     assert retry_after(headers, NOW) == seconds
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"Retry-After": "Thu Jan  1 00:00:30 2026"}, 30.0),  # as C's asctime writes it
+        ({"Retry-After": "Thu, 01 Jan 2026 00:00:30 -0000"}, 30.0),
+        ({"Retry-After": "Thu Jan  1 01:00:05 2026", "Date": "Thu Jan  1 01:00:00 2026"}, 5.0),
+        ({"Retry-After": "Thu, 01 Jan 2026 01:00:05 GMT", "Date": "Thu Jan  1 01:00:00 2026"}, 5.0),
+    ],
+)
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="Windows cannot change a process' time zone")
+def test_a_date_without_a_zone_is_utc(headers: dict[str, str], seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("TZ", "XXX+5")
+        time.tzset()
+        found = retry_after(headers, NOW)
+    time.tzset()
+    assert found == seconds
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [("12", "12 seconds"), ("0.3", "1 seconds"), ("12.2", "13 seconds"), ("901", "900 seconds"), ("9" * 9, "900 sec")],
+)
+def test_the_wait_that_is_told_is_the_wait_that_is_kept(asked: str, told: str) -> None:
+    assert f"It asks to wait {told}" in str(error_of(read_create, 429, documented(429), **{"Retry-After": asked}))
 
 
 def test_retry_after_is_on_the_errors() -> None:
