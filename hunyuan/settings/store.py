@@ -290,7 +290,8 @@ def _plain(value: Any) -> Any:
 
 
 def _close_to_others(path: Path, mode: int) -> None:
-    """Takes the group's and the others' rights away where there are any (POSIX; Windows has none of them)."""
+    """Takes the group's and the others' rights away where there are any and they can be (POSIX; Windows has none)."""
     if os.name == "posix" and stat.S_IMODE(mode) & 0o077:
-        with contextlib.suppress(PermissionError):  # somebody else's file, mounted here: theirs to close
+        # Somebody else's file, or one on a read-only mount: theirs to close. What we write is made with 0600 anyway.
+        with contextlib.suppress(OSError):
             os.chmod(path, stat.S_IMODE(mode) & 0o700)

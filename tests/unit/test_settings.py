@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import stat
@@ -164,6 +165,42 @@ def test_file_and_folder_are_closed_to_others(path: Path) -> None:
     path.chmod(0o644)
     path.write_text(json.dumps({"model": "by-hand"}))
     assert store.load().model == "by-hand"
+    assert mode_of(path) == 0o600
+
+
+@pytest.mark.posix
+@pytest.mark.parametrize("why", [errno.EROFS, errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.EIO])
+def test_a_file_whose_rights_cannot_be_changed_is_read_all_the_same(
+    path: Path, why: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a read-only mount: a container's configuration, open to others."""
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"model": "by-hand"}))
+    path.chmod(0o644)
+
+    def refuse(*given: Any, **more: Any) -> None:
+        raise OSError(why, os.strerror(why))
+
+    monkeypatch.setattr(os, "chmod", refuse)
+    assert store_at(path).load().model == "by-hand"
+    assert store_at(path).public()["model"]["value"] == "by-hand"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+
+
+@pytest.mark.posix
+def test_a_key_is_written_into_a_closed_file_also_where_rights_cannot_be_changed(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.parent.mkdir(parents=True)
+    path.write_text("{}")
+    path.chmod(0o644)
+
+    def refuse(*given: Any, **more: Any) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(os, "chmod", refuse)
+    store_at(path).save({"api_key": KEY})
+    assert store_at(path).load().api_key == KEY
     assert mode_of(path) == 0o600
 
 
