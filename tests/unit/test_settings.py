@@ -99,6 +99,20 @@ def test_save_is_seen_at_once_also_by_another_store(path: Path) -> None:
         f"api_key\uff1a{KEY}",
         f"API Key\n{KEY}\n",
         f"\u5bc6\u94a5\uff1a{KEY}\u3002",
+        f"Bearer{KEY}",  # a password field drops the line break between them
+        f"API Key{KEY}",
+        f"Authorization:Bearer{KEY}",
+        f"Authorization=Bearer%20{KEY}",
+        f"{KEY}.",
+        f"({KEY})",
+        f"({KEY}).",
+        f'("{KEY}."),',
+        f"**{KEY}**",
+        f"* {KEY}",
+        f"{KEY}\\n",
+        f"{KEY}\\",
+        f"\uff08{KEY}\uff09",
+        f'{{"Authorization": "Bearer {KEY}"}}',
     ],
 )
 def test_a_key_is_taken_out_of_what_is_pasted_with_it(path: Path, pasted: str) -> None:
@@ -121,6 +135,11 @@ def test_a_key_is_taken_out_of_what_is_pasted_with_it(path: Path, pasted: str) -
         ("aio_********", "shortened"),
         (f"{KEY[:8]}\u2022\u2022\u2022\u2022{KEY[-4:]}", "shortened"),
         (f'"{KEY}', "quote"),
+        (f"***{KEY}***", "shortened"),
+        (f"{KEY}..", "sign"),
+        (f"{KEY}$", "sign"),
+        (f"__{KEY}__", "sign"),  # what of it is Markdown's cannot be told
+        (f"-{KEY}", "sign"),
         ("Bearer", "only"),
         ("aio_ключ", "outside ASCII"),
         ("sk other\nkey", "line break"),
@@ -138,6 +157,47 @@ def test_keys_of_a_store_lose_quotes_and_blanks_too(path: Path) -> None:
     store = store_at(path)
     store.save({"s3_access_key": ' "AKIA5ECRET"\n', "s3_secret_key": "\u201cs3/5ecret+key==\u201d"})
     assert (store.load().s3_access_key, store.load().s3_secret_key) == ("AKIA5ECRET", "s3/5ecret+key==")
+
+
+@pytest.mark.parametrize(
+    "key", ["sk-1.2/3+4=", "gw_aio_1.", "(odd)", "(foo)aio_1", "eyJh.eyJz.s_-", "aio_a.b", "aio_ab=="]
+)
+def test_keys_of_another_form_stay_as_they_are(path: Path, key: str) -> None:
+    store = store_at(path)
+    store.save({"api_key": key})
+    assert store.load().api_key == key
+
+
+@pytest.mark.parametrize("name", ["s3_access_key", "s3_secret_key"])
+@pytest.mark.parametrize(
+    "secret",
+    ["pass;", "abc,", "<abc>", "a b", "p'ss", "abc...def", "a://b", "***", "Bearer x", "'a'b'", '"x', "(x).", "a\\n"],
+)
+def test_a_secret_of_a_store_stays_as_it_is(path: Path, secret: str, name: str) -> None:
+    store = store_at(path)
+    for pasted in (secret, f" {secret}\r\n", f"\ufeff\u00a0{secret}\u200b"):
+        store.save({name: pasted})
+        assert getattr(store.load(), name) == secret
+        assert getattr(store_at(path.with_name("none"), **{variable(name): pasted}).load(), name) == secret
+
+
+@pytest.mark.parametrize(
+    ("pasted", "reason"),
+    [
+        ("abc\ndef", "line break"),
+        ("abc\rdef", "line break"),
+        ("abc\tdef", "control character"),
+        ("abc\x7fdef", "control character"),
+        ("клю", "outside ASCII"),
+        ("\"'abc'\"", "quote"),  # which of them are its own cannot be told
+        ("x" * 1025, "1024"),
+    ],
+)
+def test_a_secret_that_cannot_be_sent_is_refused_with_the_reason(path: Path, pasted: str, reason: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        store_at(path).save({"s3_secret_key": pasted})
+    assert reason in str(caught.value)
+    assert "def" not in str(caught.value)
 
 
 def test_unchanged_settings_are_not_built_again(path: Path) -> None:
