@@ -16,7 +16,7 @@ import urllib3.exceptions
 
 from ..addresses import Address, parse
 from ..errors import AnswerLostError, DownloadError, HunyuanError, TooLargeError
-from ..sentences import say
+from ..sentences import changed, say
 from ..settings.store import Settings
 from .address_guard import AddressGuard
 from .decompression import CODINGS, leniently, unpacked
@@ -111,7 +111,18 @@ class RequestsTransport:
 
     def _exchange(self, call: Call) -> Exchange:
         """The answer; raises TransportError, UnsafeAddressError under a guard, TooLargeError for a download."""
-        route = choose(call.address, self._settings())
+        settings = self._settings()
+        try:
+            outcome = self._outcome(call, settings)
+        except HunyuanError as failure:
+            outcome = failure
+        if isinstance(outcome, HunyuanError):
+            # Raised here, outside any except: a foreign exception behind it would carry the request's headers.
+            raise _without_secrets(outcome, settings.redact)
+        return outcome
+
+    def _outcome(self, call: Call, settings: Settings) -> Exchange | HunyuanError:
+        route = choose(call.address, settings)
         call.proxy, call.ca_source = route.proxy, route.ca_source
         if call.proxy and call.guard is not None:
             _check_by_name(call.address, call.guard, self._resolve)
@@ -121,9 +132,6 @@ class RequestsTransport:
             outcome = self._attempt(call.again(), route.ca)
         if isinstance(outcome, AnswerLostError):
             outcome.status, outcome.body = call.status, b"".join(call.got)
-        if isinstance(outcome, HunyuanError):
-            # Raised here, outside any except: a foreign exception behind it would carry the request's headers.
-            raise outcome
         return outcome
 
     def _attempt(self, call: Call, ca: str) -> Exchange | HunyuanError:
@@ -156,6 +164,12 @@ class RequestsTransport:
         finally:
             timer.cancel()
             current_call.reset(token)
+
+
+def _without_secrets(failure: HunyuanError, redact: Callable[[str], str]) -> HunyuanError:
+    """The same failure, no secret in what it quotes: a key that was entered as an address is a host's name, too."""
+    words = {name: changed(getattr(failure, name), redact) for name in ("what", "why", "do")}
+    return failure.but(**words)
 
 
 def _prepared(call: Call) -> requests.PreparedRequest:

@@ -21,6 +21,7 @@ Rule = Callable[[Any], Any]
 UPLOAD_WAYS = ("remembered", "s3", "http", "data")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~\-]+")
 _MODEL = re.compile(r"[\w.\-/:]{1,100}", re.ASCII)
+_KEY = re.compile(r"aio_[A-Za-z0-9_\-]{8,}")  # the form of the gateway's keys (vendor's docs)
 _MAX_S3_LINK_SECONDS = 604_800  # the S3 API's limit for signed links (signature version 4)
 
 
@@ -64,6 +65,21 @@ def _key(clean: Callable[[str], str]) -> Rule:
         return clean(value)
 
     return rule
+
+
+def _keyless(rule: Rule) -> Rule:
+    """For a field that pages and messages show: a key that was pasted into it is refused, and not repeated."""
+
+    def checked(value: Any) -> Any:
+        texts = value if isinstance(value, (list, tuple)) else [value]
+        if any(isinstance(text, str) and _KEY.search(text) for text in texts):
+            raise SettingsError(
+                say("it looks like an API key."),
+                do=say("Enter the key as api_key (or HUNYUAN_API_KEY) and nowhere else."),
+            )
+        return rule(value)
+
+    return checked
 
 
 def _whole(least: int, most: int) -> Rule:
@@ -240,8 +256,8 @@ def _model(value: Any) -> str:
 
 RULES: dict[str, Rule] = {
     "api_key": _key(clean_key),
-    "base_url": _base_url,
-    "model": _model,
+    "base_url": _keyless(_base_url),
+    "model": _keyless(_model),
     "max_in_flight": _whole(1, 64),
     "credit_limit_per_day": _whole(0, 10**9),
     "credit_limit_per_session": _whole(0, 10**9),
@@ -250,10 +266,10 @@ RULES: dict[str, Rule] = {
     "results_store": _one_of("folder", "s3"),
     "journal_url": _optional(_journal_url),
     "journal_prompts": _one_of("text", "hash"),
-    "proxy": _optional(_proxy),
+    "proxy": _optional(_keyless(_proxy)),
     "ca_file": _text,
-    "allowed_hosts": _hosts,
-    "allowed_origins": _origins,
+    "allowed_hosts": _keyless(_hosts),
+    "allowed_origins": _keyless(_origins),
     "administrators": lambda value: tuple(_listed(value)),
     "upload_order": _upload_order,
     "upload_format": _one_of("jpeg", "png", "webp"),

@@ -273,7 +273,17 @@ def _public(name: str, value: Any, origin: Origin) -> dict[str, Any]:
             shown["problem"] = problem.message
             if name in _ADDRESSES:  # refused perhaps for the password in it
                 shown["value"] = without_user(str(value))
+            if name not in SECRET_FIELDS:  # refused perhaps for the key in it
+                listed = isinstance(shown["value"], list)
+                shown["value"] = [*map(_keyless, shown["value"])] if listed else _keyless(shown["value"])
     return shown
+
+
+def _keyless(value: Any) -> Any:
+    """What may be shown of a value that cannot be used: everything of a key's form in it is masked."""
+    if isinstance(value, str):
+        return redact(value, ())
+    return value if isinstance(value, (int, float)) else type(value).__name__
 
 
 def _shown(name: str, value: Any) -> Any:

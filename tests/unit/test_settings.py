@@ -479,6 +479,28 @@ def test_a_password_in_an_address_is_never_shown(path: Path, name: str, scheme: 
     assert not [text for text in told if "pr0xy" in text or "5ecret" in text]
 
 
+@pytest.mark.parametrize("written", ["{}", "https://{}", "http://{}:8080/x", "x-{}.example", "{}@gateway.example"])
+@pytest.mark.parametrize("name", ["base_url", "model", "proxy", "allowed_hosts", "allowed_origins"])
+def test_a_key_in_the_wrong_field_is_refused_and_never_shown(path: Path, name: str, written: str) -> None:
+    value = written.format(KEY)
+    told = [json.dumps(store_at(path, **{variable(name): value}).public())]
+    for use in (store_at(path, **{variable(name): value}).load, lambda: store_at(path).save({name: value})):
+        with pytest.raises(SettingsError) as caught:
+            use()
+        assert "key" in str(caught.value)
+        told.append("".join(traceback.format_exception(caught.value)))
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({name: [value, [value]] if name.startswith("allowed") else value}))  # by hand
+    told.append(json.dumps(store_at(path).public()))
+    assert "problem" in store_at(path).public()[name]
+    assert not [text for text in told if KEY[4:] in text or KEY[4:].lower() in text]
+
+
+@pytest.mark.parametrize(("name", "value"), [("model", "aio_v2"), ("base_url", "https://studio_aio.example")])
+def test_what_only_begins_like_a_key_is_taken(path: Path, name: str, value: str) -> None:
+    assert getattr(store_at(path, **{variable(name): value}).load(), name) == value
+
+
 def test_an_address_with_an_at_sign_in_its_path_is_shown_whole(path: Path) -> None:
     address = "https://files.example/@me/up"
     assert store_at(path, HUNYUAN_HTTP_UPLOAD_URL=address).public()["http_upload_url"]["value"] == address

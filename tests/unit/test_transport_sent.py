@@ -27,6 +27,7 @@ from hunyuan.errors import (
 )
 from hunyuan.http.requests_transport import RequestsTransport
 from hunyuan.http.transport import Exchange
+from hunyuan.sentences import Sentence
 from hunyuan.settings.store import Settings
 from tests.kit.http_servers import (
     Authority,
@@ -96,6 +97,19 @@ def test_name_unknown() -> None:
     assert type(failure) is DnsError
     assert failure.sent is False
     assert name in str(failure)
+
+
+@pytest.mark.parametrize("where", ["address", "proxy"])
+def test_a_key_that_is_a_hosts_name_is_not_told(where: str) -> None:
+    """Names are told in small letters, and so was the key."""
+    key = "sk-Other-Form-5ecret.invalid"
+    settings = Settings(api_key=key, proxy="" if where == "address" else f"http://{key.lower()}:1")
+    host = key.lower() if where == "address" else "gateway.invalid"
+    failure = failure_of(lambda: post(f"http://{host}:1/", settings=settings))
+    assert failure.sent is False
+    assert key.lower() not in f"{failure} {failure!r} {vars(failure)}".lower()
+    assert isinstance(failure.what, Sentence)  # it can still be said in Chinese
+    assert "The " in failure.what and "***" in failure.what
 
 
 def test_no_connection_in_time() -> None:
