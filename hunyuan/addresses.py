@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
@@ -68,6 +69,19 @@ def parse(url: str) -> Address:
     rest = url.split("://", 1)[1][len(parts.netloc) :].split("#", 1)[0]
     target = _NOT_ASCII.sub(lambda match: quote(match[0]), rest)
     return Address(scheme, host, port or _DEFAULT_PORTS[scheme], target if target.startswith("/") else f"/{target}")
+
+
+def compared_host(host: str) -> str:
+    """A host as it is compared with another: ASCII, lower case, without the dot that may end a name. Never raises."""
+    with suppress(UnicodeError):  # what no DNS can know stays as it is
+        host = host if ":" in host else host.encode("idna").decode("ascii")
+    return host.lower().removesuffix(".")
+
+
+def compared_place(place: str) -> str:
+    """The same for `host` or `host:port`; an IPv6 address stands in brackets."""
+    host, colon, port = ("", "", place) if place.startswith("[") else place.partition(":")
+    return f"{compared_host(host)}{colon}{port.lower()}"
 
 
 def _split(url: str) -> tuple[SplitResult, str, int | None] | None:

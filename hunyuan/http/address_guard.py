@@ -6,7 +6,7 @@ import ipaddress
 import re
 from collections.abc import Collection
 
-from ..addresses import parse
+from ..addresses import compared_host, compared_place, parse
 from ..errors import UnsafeAddressError
 from ..sentences import say
 
@@ -93,11 +93,12 @@ class AddressGuard:
 
     def __init__(self, base_url: str, allowed_hosts: Collection[str] = ()) -> None:
         gateway = parse(base_url)
-        self._gateway = (gateway.host, gateway.port)
-        self._allowed = frozenset(host.strip("[]") if ":" not in host.strip("[]") else host for host in allowed_hosts)
+        self._gateway = (compared_host(gateway.host), gateway.port)
+        self._allowed = frozenset(map(compared_place, allowed_hosts)) - {""}
 
     def is_exempt(self, host: str, port: int) -> bool:
         """Whether this host and port may be reached at any address: the gateway's own, or one the user allowed."""
+        host = compared_host(host)
         bracketed = f"[{host}]" if ":" in host else host
         names = {host, bracketed, f"{bracketed}:{port}"}
         return (host, port) == self._gateway or not names.isdisjoint(self._allowed)

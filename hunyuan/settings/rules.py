@@ -178,23 +178,24 @@ def _listed(value: Any) -> list[str]:
 
 
 def _hosts(value: Any) -> tuple[str, ...]:
-    hosts = _listed(value)
-    for host in hosts:
-        try:
-            parts = urlsplit(f"//{host}")
-            usable = (
-                parts.netloc == host
-                and bool(parts.hostname)
-                and "@" not in host
-                and (parts.port is None or parts.port > 0)
-            )
-        except ValueError:
-            usable = False
-        if not usable:
-            raise SettingsError(
-                say("expected hosts such as images.example or 10.0.0.5:9000, got {got!r}.", got=host[:100])
-            )
-    return tuple(hosts)
+    return tuple(map(_host, _listed(value)))
+
+
+def _host(text: str) -> str:
+    """`host` or `host:port` as it is compared with a link's."""
+    if "*" in text:
+        raise SettingsError(say("each host must be named in full, without *, got {got!r}.", got=text[:100]))
+    place = addresses.compared_place(text)
+    try:
+        parts = urlsplit(f"//{place}")
+        usable = parts.netloc == place and bool(parts.hostname) and "@" not in place
+        usable = usable and (parts.port is None or parts.port > 0)
+        (parts.hostname or "").encode("idna")  # no name has an empty part, or one of more than 63 characters
+    except ValueError:
+        usable = False
+    if not usable:
+        raise SettingsError(say("expected hosts such as images.example or 10.0.0.5:9000, got {got!r}.", got=text[:100]))
+    return place
 
 
 def _origins(value: Any) -> tuple[str, ...]:

@@ -161,6 +161,29 @@ def test_gateway_is_exempt_at_its_own_port_only() -> None:
         assert "allowed_hosts" in str(caught.value)
 
 
+@pytest.mark.parametrize("allowed", ["b\u00fccket.example", "B\u00dcCKET.example.", "xn--bcket-kva.example"])
+@pytest.mark.parametrize("link", ["b\u00fccket.example", "xn--BCKET-kva.example."])
+@pytest.mark.parametrize("port", ["", ":81"])
+def test_an_allowed_host_is_known_however_it_is_written(allowed: str, link: str, port: str) -> None:
+    guard = AddressGuard("https://gateway.example", (f"{allowed}{port}",))
+    address = parse(f"http://{link}{port}/a.png")
+    guard.check(address.host, address.port, "10.0.0.5")
+    with pytest.raises(UnsafeAddressError):
+        guard.check(f"other.{address.host}", address.port, "10.0.0.5")
+
+
+def test_the_gateway_is_itself_with_a_dot_at_its_end_too() -> None:
+    AddressGuard("http://gw.example.:81").check("gw.example", 81, "10.0.0.5")
+    AddressGuard("http://gw.example:81").check("gw.example.", 81, "10.0.0.5")
+
+
+def test_what_is_no_host_is_never_allowed_and_breaks_nothing() -> None:
+    guard = AddressGuard("https://gateway.example", ("a..b", "", ".", ":", "x" * 64))
+    for host in ("c..d", "", ".", "y" * 64):
+        with pytest.raises(UnsafeAddressError):
+            guard.check(host, 80, "10.0.0.5")
+
+
 def test_allowed_hosts_with_and_without_a_port() -> None:
     guard = AddressGuard("https://gateway.example", ("nas.local", "10.0.0.5:9000", "[fd00::1]", "[fd00::2]:81"))
     for host, port, address in (

@@ -300,6 +300,12 @@ def mode_of(path: Path) -> int:
         ("allowed_hosts", "http://x.example"),
         ("allowed_hosts", ["a/b"]),
         ("allowed_hosts", 5),
+        ("allowed_hosts", "*"),
+        ("allowed_hosts", "*.cos.example"),
+        ("allowed_hosts", ["cos.example", "a*.example:81"]),
+        ("allowed_hosts", ".cos.example"),
+        ("allowed_hosts", "cos..example"),
+        ("allowed_hosts", "."),
         ("allowed_origins", "comfy.example"),
         ("allowed_origins", "https://comfy.example/path"),
         ("allowed_origins", "*"),
@@ -333,6 +339,13 @@ def test_bad_values_are_refused_and_nothing_is_written(path: Path, name: str, va
     assert store.load().model == "before"
 
 
+def test_a_star_among_the_hosts_is_named(path: Path) -> None:
+    with pytest.raises(SettingsError) as caught:
+        store_at(path).save({"allowed_hosts": "nas.local, *.cos.example"})
+    assert "*.cos.example" in str(caught.value)
+    assert "in full" in str(caught.value)
+
+
 def test_no_value_of_any_kind_breaks_a_rule(path: Path) -> None:
     """Half of a character, which a file cannot hold; lists within lists, deeper than Python likes to go; no number."""
     nested: Any = "x"
@@ -359,6 +372,16 @@ def test_no_value_of_any_kind_breaks_a_rule(path: Path) -> None:
         ("proxy", "", ""),
         ("max_in_flight", " 12 ", 12),
         ("allowed_hosts", "A.example, 10.0.0.5:9000 [fd00::1]", ("a.example", "10.0.0.5:9000", "[fd00::1]")),
+        (
+            "allowed_hosts",
+            "B\u00fccket.example, nas., NAS.local.:81",
+            ("xn--bcket-kva.example", "nas", "nas.local:81"),
+        ),
+        (
+            "allowed_hosts",
+            "xn--bcket-kva.example \u6587\u4ef6\u3002example",
+            ("xn--bcket-kva.example", "xn--5nqy36c.example"),
+        ),
         (
             "allowed_origins",
             "HTTPS://Comfy.example:443/, http://pc.fritz.box:8188",
