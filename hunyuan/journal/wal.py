@@ -13,12 +13,14 @@ import sys
 from contextlib import closing, suppress
 from pathlib import Path
 
-# Linux' names (proc_pid_mountinfo(5)) of what several machines may have mounted, and of Windows' drives in WSL (9p).
+# Linux' names (proc_pid_mountinfo(5)) of what several machines may have mounted: network and cluster file systems, the
+# host's folders in a virtual machine or a container, and Windows' drives in WSL (9p).
 _NETWORK = frozenset({
-    "9p", "afs", "beegfs", "ceph", "cifs", "davfs", "drvfs", "glusterfs", "gpfs", "lustre", "nfs", "nfs4", "smb3",
-    "smbfs", "fuse.ceph-fuse", "fuse.gcsfuse", "fuse.glusterfs", "fuse.juicefs", "fuse.rclone", "fuse.s3fs",
-    "fuse.sshfs",
+    "9p", "afs", "beegfs", "ceph", "cifs", "davfs", "drvfs", "fakeowner", "gfs2", "glusterfs", "gpfs", "lustre", "nfs",
+    "nfs4", "ocfs2", "prl_fs", "smb2", "smb3", "smbfs", "vboxsf", "virtiofs", "vmhgfs",
 })  # fmt: skip
+# Most programs behind FUSE show another machine's files, and new ones come. These encrypt a folder of this machine.
+_LOCAL_FUSE = frozenset({"fuse.encfs", "fuse.gocryptfs"})
 _MOUNTS = Path("/proc/self/mountinfo")
 
 
@@ -40,7 +42,8 @@ def network_file_system(folder: Path, mounts: str) -> str:
         mounted = place.split(" ")[4].encode().decode("unicode_escape") if place.count(" ") >= 4 else ""
         if mounted and len(mounted) >= longest and folder.is_relative_to(mounted):  # a later one hides an earlier one
             found, longest = rest.split(" ")[0], len(mounted)
-    return found if found in _NETWORK else ""
+    of_a_program = found == "fuse" or (found.startswith("fuse.") and found not in _LOCAL_FUSE)
+    return found if of_a_program or found in _NETWORK else ""
 
 
 def _network_drive(folder: Path) -> str:

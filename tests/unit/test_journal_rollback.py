@@ -137,6 +137,27 @@ def test_network_drives_are_known_by_name(folder: str, expected: str) -> None:
     assert network_file_system(Path(folder), MOUNTS) == expected
 
 
+@pytest.mark.posix
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("fuse.onedriver", "fuse.google-drive-ocamlfuse", "fuse.dropbox", "fuse.goofys", "fuse.mount-s3"),
+        *("fuse.blobfuse2", "fuse.davfs2", "fuse.s3ql", "fuse.moosefs", "fuse.grpcfuse", "fuse.sshfs", "fuse"),
+        *("fuse.nobody-knows-it", "virtiofs", "fakeowner", "vboxsf", "vmhgfs", "smb2", "ocfs2", "gfs2"),
+    ],
+)
+def test_what_others_may_have_mounted_too_counts_as_a_network_drive(kind: str) -> None:
+    assert network_file_system(Path("/data/user"), f"22 1 0:25 / /data rw - {kind} there rw") == kind
+
+
+@pytest.mark.posix
+@pytest.mark.parametrize(
+    "kind", ["ext4", "xfs", "btrfs", "overlay", "fuseblk", "ntfs3", "fuse.gocryptfs", "fuse.encfs"]
+)
+def test_what_only_this_machine_has_is_no_network_drive(kind: str) -> None:
+    assert network_file_system(Path("/data/user"), f"22 1 0:25 / /data rw - {kind} there rw") == ""
+
+
 def test_trying_leaves_nothing(tmp_path: Path) -> None:
     assert why_not_wal(tmp_path / "journal.sqlite3") == ""
     assert list(tmp_path.iterdir()) == []
