@@ -291,13 +291,13 @@ class AuthenticationError(GatewayError):
 
 
 class OutOfCreditsError(GatewayError):
-    """The account has no credits left: 402, or a 400, 403 or 429 that says so."""
+    """The account has no credits left: 402, or another refusal that says so."""
 
     code = "out_of_credits"
 
 
 class UnknownTaskError(GatewayError):
-    """404 for a task: the gateway does not know this id (any more)."""
+    """404, or another refusal that says so, for a task: the gateway does not know this id (any more)."""
 
     code = "unknown_task"
 

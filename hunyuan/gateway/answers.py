@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 from . import json_bytes, status_words
@@ -117,7 +117,7 @@ def task_id(root: Json) -> str:
 
 def named_in_refusal(root: Json) -> str:
     """The id of the task that a refusal names, wherever: under `error` as well, as `running_task_id` and the like."""
-    errors = [error for value in _errors(root) if (error := as_object(value)) is not None]
+    errors = _error_objects(root)
     places = [*task_records(root), *errors]
     places += [inner for error in errors for inner in map(as_object, error.values()) if inner is not None]
     return _first_id(value for place in places for key, value in place.items() if fold(key).endswith(_TASK_ID_KEYS))
@@ -236,13 +236,25 @@ def _message(value: object, depth: int = 0) -> str:
 
 def code(root: Json) -> str:
     """The error code: the error's own, else the task's, else the envelope's; empty for a success or none."""
-    errors = [error for value in _errors(root) if (error := as_object(value)) is not None]
-    for record in (*errors, *task_records(root)):
-        for _, value in _fields(record, _CODE_KEYS):
+    return next(_codes((*_error_objects(root), *task_records(root)), _CODE_KEYS), "")
+
+
+def codes(root: Json) -> list[str]:
+    """Every error code that the answer has, those of OpenAI's `error.type` too."""
+    errors = _error_objects(root)
+    return [*_codes((*errors, *task_records(root)), _CODE_KEYS), *_codes(errors, ("type",))]
+
+
+def _codes(records: Iterable[Json], keys: tuple[str, ...]) -> Iterator[str]:
+    for record in records:
+        for _, value in _fields(record, keys):
             text = str(value).strip() if isinstance(value, int | str) and not isinstance(value, bool) else ""
             if text and not _is_success(text):
-                return text[:40]
-    return ""
+                yield text[:40]
+
+
+def _error_objects(root: Json) -> list[Json]:
+    return [error for value in _errors(root) if (error := as_object(value)) is not None]
 
 
 def _is_success(text: str) -> bool:

@@ -18,7 +18,7 @@ from ..settings.store import Settings
 from ..task_ids import check_given_id
 from . import answers
 from .answer_images import odd_images
-from .refusals import Reply, refused, unreadable
+from .refusals import Reply, is_out_of_credits, refused, unreadable
 from .status_words import state_of
 
 _REFUSALS = ("401", "402", "403", "404", "429")  # of the question, not of the task
@@ -73,6 +73,9 @@ def read_create(
     root = _accepted(reply)
     found = _read(reply, root, request_inputs, base_url)
     task_id = _usable(answers.task_id(root) or answers.id_in_pieces(body))  # wherever it stands
+    failed = not isinstance(found, TaskStatus) or found.state is TaskState.FAILED
+    if failed and not task_id and is_out_of_credits(reply):
+        raise refused(reply)
     if isinstance(found, TaskStatus):
         if found.state is TaskState.FAILED and task_id and state_of(answers.status_word(root)) is not TaskState.FAILED:
             found = TaskStatus(TaskState.SUBMITTED)  # only inferred: the task itself is asked

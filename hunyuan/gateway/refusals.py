@@ -6,6 +6,7 @@ for 1200 (moderation), 1401 (invalid parameter), 1402 (input not reachable) and 
 
 from __future__ import annotations
 
+import html
 import math
 import re
 import time
@@ -31,12 +32,14 @@ from ..http.retry_after import retry_after
 from ..limits import LONGEST_RETRY_AFTER
 from ..sentences import Sentence, say, together
 from . import answers
+from .credit_words import says_no_credits
 
 _UPSTREAM_CODES = ("1200", "1401", "1402", "5004")
 _CODE_IN_WORDS = re.compile(r"\b(?:code|error)\W{0,3}(1200|1401|1402|5004)\b", re.IGNORECASE)
 _LONGEST_WORDS, _LONGEST_BODY = 400, 600  # characters quoted
 _SIGNATURE = re.compile(r"(https?://[^\s\"'<>?]+)\?[^\s\"'<>]+")
 _INLINE = re.compile(r"(data:[\w./+\-]{0,60}[^,\"']{0,40},)?[A-Za-z0-9+/_\-]{200,}={0,2}")
+_TITLE = re.compile(r"<title[^>]*>([^<]{1,400})", re.IGNORECASE)
 _BEARER = re.compile(r"\b(bearer\s+)[^\s\"',]+", re.IGNORECASE)
 # ComfyUI's page opens comfy.org's login or shop for errors with these words, whoever said them.
 _DIALOG_WORDS = (
@@ -44,22 +47,13 @@ _DIALOG_WORDS = (
     ("Payment Required: Please add credits", "payment required, please top up"),
 )
 
-# Out of credits is said in many ways, and not only with 402. Gateways' codes, then words, English and Chinese.
-_NO_CREDITS_CODES = frozenset(
-    {"insufficient_user_quota", "insufficient_quota", "insufficient_credits", "insufficient_credit"}
-    | {"insufficient_balance", "insufficient_funds", "out_of_credits", "billing_hard_limit_reached"}
-)
-_NO_CREDITS_WORDS = re.compile(
-    r"insufficient[ _](\w+[ _]){0,2}(credit|balance|fund|quota|point)"
-    r"|not enough (\w+ ){0,2}(credit|balance|fund|quota|point)"
-    r"|(credits?|balance|funds|quota|points) (\w+ ){0,2}(insufficient|not enough|exhausted|used up)"
-    r"|\b(no|out of) (\w+ )?credits\b|exceeded your current quota|payment required"
-    r"|(余额|额度|积分|配额|点数)\s*(不足|已用完|已耗尽|已用尽)|欠费",
+# A poll is told in many ways that its task is not there, and by few with 404.
+_NO_SUCH_TASK = re.compile(
+    r"(task|prediction|job|record)(\b|_|id|info).{0,40}"
+    r"(not[ _]?(be[ _])?(found|exist)|n['\u2019]t exist|is null|expired)"
+    r"|\b(no such|unknown|invalid|no|cannot find|can't find)[ _](the[ _])?(task|prediction|job|record)"
+    r"|record not found|任务.{0,20}(不存在|未找到|无效)|(找不到|未找到|无效).{0,6}任务|任務.{0,20}(不存在|無效)",
     re.IGNORECASE,
-)
-# A 429 with these words is over in a while, whatever it calls its quota.
-_SOON_AGAIN = re.compile(
-    r"\b(per|this|a) (second|minute|hour|day)\b|rate limit|retry (in|after)|requests? too (fast|often)", re.IGNORECASE
 )
 
 Failure = TypeVar("Failure", bound=GatewayError)
@@ -82,8 +76,14 @@ class Reply:
 
     @cached_property
     def words(self) -> str:
-        """The gateway's own words, safe to show."""
-        return self.shown(answers.words(self.json), _LONGEST_WORDS) if self.json else ""
+        """The gateway's own words, safe to show; of what is no JSON object a short text, or a page's title."""
+        if self.json is not None:
+            return self.shown(answers.words(self.json), _LONGEST_WORDS)
+        text = self.body[:20_000].decode("utf-8", "replace").strip()
+        if is_page(self):
+            title = _TITLE.search(text)
+            text = html.unescape(title[1]) if title else ""
+        return self.shown(text.strip('"'), _LONGEST_WORDS) if len(text) <= _LONGEST_WORDS else ""
 
     @cached_property
     def code(self) -> str:
@@ -91,6 +91,8 @@ class Reply:
         code = answers.code(self.json) if self.json else ""
         if code in _UPSTREAM_CODES:
             return code
+        if self.json is None:
+            return ""  # a page's "Error 1200" is of whoever stands before the gateway
         if match := _CODE_IN_WORDS.search(self.words):
             return match[1]
         return "1402" if "unable to access the provided media url" in self.words.lower() else self.shown(code, 40)
@@ -139,12 +141,12 @@ def refused(reply: Reply) -> GatewayError:
     """The error for an answer that is not about a task: by upstream's code, else HTTP's status, else the code."""
     if reply.code in _UPSTREAM_CODES:
         return _upstream(reply)
-    number = reply.status if reply.status >= 300 else int(reply.code) if re.fullmatch(r"\d{1,6}", reply.code) else 0
+    number = _number(reply)
     if 300 <= number < 400 and reply.status >= 300:
         return _redirected(reply)
-    if number == 402 or _is_out_of_credits(reply, number):
+    if is_out_of_credits(reply):
         return _out_of_credits(reply, number)
-    if number in (401, 403, 404, 408, 413, 429):
+    if number in (401, 403, 404, 408, 410, 413, 429):
         return _by_number(reply, number)
     if 500 <= number < 600 or 5000 <= number < 6000 or number == 499:
         return _server(reply, number)
@@ -161,12 +163,12 @@ def refused(reply: Reply) -> GatewayError:
 
 
 def _what_it_is(reply: Reply) -> Sentence:
-    if _is_page(reply):
+    if is_page(reply):
         return say("it is a web page (HTML) instead of JSON; a login page, a firewall or a wrong address answers so")
     return say("it is not JSON") if reply.body.strip() else say("it is empty")
 
 
-def _is_page(reply: Reply) -> bool:
+def is_page(reply: Reply) -> bool:
     return reply.body[:2000].lstrip()[:1] == b"<" or (reply.json is None and "html" in reply.content_type.lower())
 
 
@@ -210,14 +212,15 @@ def _upstream(reply: Reply) -> GatewayError:
     return _rejected(reply, 1401)
 
 
-def _is_out_of_credits(reply: Reply, number: int) -> bool:
-    """Whether a refusal means that the account is empty. A 5xx may speak of the gateway's own account upstream."""
-    if number not in (0, 400, 403, 429) or reply.json is None:
-        return False
-    if reply.code.lower() in _NO_CREDITS_CODES:
-        return True
-    said = reply.words
-    return bool(_NO_CREDITS_WORDS.search(said)) and not (number == 429 and _SOON_AGAIN.search(said))
+def is_out_of_credits(reply: Reply) -> bool:
+    """Whether a refusal means that the account is empty."""
+    codes = answers.codes(reply.json) if reply.json is not None else ()
+    return says_no_credits(_number(reply), codes, reply.words)
+
+
+def _number(reply: Reply) -> int:
+    """HTTP's status, or of a success the code in the body; 0 where that is no number."""
+    return reply.status if reply.status >= 300 else int(reply.code) if re.fullmatch(r"\d{1,6}", reply.code) else 0
 
 
 def _out_of_credits(reply: Reply, number: int) -> GatewayError:
@@ -266,17 +269,17 @@ def _by_number(reply: Reply, number: int) -> GatewayError:
             why=say("Input images sent inline make it large."),
             do=say("Set up an upload way (settings: S3 or HTTP upload), or lower upload_max_side."),
         )
-    if number == 404 and not reply.is_create and _is_page(reply):
+    if number in (404, 410) and not reply.is_create and is_page(reply):
         return unreadable(reply, _what_it_is(reply))  # a proxy's page says nothing of the task
-    return _not_found(reply) if number == 404 else _server(reply, number)
+    return _not_found(reply, number) if number in (404, 410) else _server(reply, number)
 
 
-def _not_found(reply: Reply) -> GatewayError:
+def _not_found(reply: Reply, number: int) -> GatewayError:
     if reply.is_create:
         return _made(
             RejectedRequestError,
             reply,
-            say("The gateway knows no such address or model (404)."),
+            say("The gateway knows no such address or model ({number}).", number=number),
             do=say(
                 "Check the base URL and the model in the settings; what the other models' nodes send is "
                 "corrected in models.json in the pack's folder of the user directory."
@@ -285,7 +288,7 @@ def _not_found(reply: Reply) -> GatewayError:
     return _made(
         UnknownTaskError,
         reply,
-        say("The gateway does not know this task (404)."),
+        say("The gateway does not know this task ({number}).", number=number),
         why=say("The id is wrong, belongs to another account, or the task is too old."),
         do=say("Check the id, the API key and the base URL."),
     )
@@ -306,9 +309,8 @@ def _server(reply: Reply, number: int) -> ServerError:
 def _rejected(reply: Reply, number: int) -> GatewayError:
     if reply.json is None:
         return unreadable(reply, _what_it_is(reply))
-    said = reply.words.lower()
-    if not reply.is_create and re.search(r"\b(task|prediction)\b.{0,40}\bnot (be )?(found|exist)|no such task", said):
-        return _not_found(reply)
+    if not reply.is_create and any(map(_NO_SUCH_TASK.search, (reply.words, *answers.codes(reply.json)))):
+        return _not_found(reply, number)
     return _made(
         RejectedRequestError,
         reply,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from urllib.parse import urlsplit
 
 from ..errors import (
     DownloadError,
@@ -91,7 +92,8 @@ async def _fetch_one(job: Job, row: TaskRow, index: int, url: str) -> tuple[Stor
             seen[type(error)] += 1
             waited = job.clock.monotonic() - since
             decision = after_download(error, seen[type(error)], tools.chance(), since=waited)
-            await job.pause_after_429(error)
+            if urlsplit(url).netloc == urlsplit(tools.settings().base_url).netloc:  # a file server's says nothing of it
+                await job.pause_after_429(error)
             job.asked = job.asked or isinstance(error, DownloadError)  # the gateway's link was tried, to no good
             # The sweeper comes back to it; a file that is no image is seldom one a moment later.
             tries = 1 if isinstance(error, NotAnImageError) else ALONE_TRIES

@@ -22,6 +22,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
 # Polls that go out in any second, of all tasks together, whatever the gateway says of their progress: so many, or so
 # many for each task in flight where that is more. 200 tasks of 2 s in 16 slots take 17 polls a second to be noticed.
 POLLS_A_SECOND, POLLS_A_SLOT = 4, 3
+RECALLED = 30.0  # seconds since a pause ended in which its words still say what is waited for
 FORGOTTEN_AFTER = 120.0  # seconds since a pause ended after which the next 429 is a first one
 
 
@@ -104,7 +105,7 @@ class Limiter:
         self._polls: deque[tuple[float, int]] = deque()  # of the last second: monotonic seconds, tasks in flight then
         self._crowd: tuple[int, float] | None = None  # the journal's count where it is full, and since when the oldest
         self.slots: set[Slot] = set()  # nodes read it from their own threads
-        self.refusal: str | None = None  # the gateway's words at the last 429, until a create is accepted
+        self._refusal: str | None = None  # the gateway's words at the last 429, until a create is accepted
         self.in_flight = 0
         self.waiting = 0  # for a slot; counted, since nodes read it from their own threads while the queue changes
 
@@ -144,6 +145,11 @@ class Limiter:
         """Seconds until anything is sent again after a 429 (0 if not paused)."""
         return max(0.0, self._paused_until - self._clock.monotonic())
 
+    @property
+    def refusal(self) -> str | None:
+        """The gateway's words at a 429 that lasts; None where what waits waits for something else."""
+        return self._refusal if self.now - self._paused_until <= RECALLED else None
+
     async def acquire(self, group: Group, *, first: bool = False) -> Slot:
         """Waits for a slot; cancelling the wait gives up the place. first: before all who wait."""
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -181,7 +187,7 @@ class Limiter:
 
     def throttled(self, retry_after: float | None, words: str = "") -> None:
         """The gateway said 429: everybody pauses, and fewer may be in flight. One narrowing a pause."""
-        self.refusal = words
+        self._refusal = words
         if self.paused_for <= 0:
             if self.now - self._paused_until > FORGOTTEN_AFTER:
                 self._refusals = 0
@@ -198,7 +204,7 @@ class Limiter:
     def accepted(self) -> None:
         """A create went through: after as many as the width allows, it widens by one."""
         self._refusals = 0
-        self.refusal = None
+        self._refusal = None
         if self._narrowed is None:
             return
         self._accepted += 1

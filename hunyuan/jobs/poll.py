@@ -7,7 +7,15 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 
-from ..errors import AnswerTooLargeError, AuthenticationError, HunyuanError, Money, SettingsError, UnknownTaskError
+from ..errors import (
+    AnswerTooLargeError,
+    AuthenticationError,
+    HunyuanError,
+    Money,
+    RejectedRequestError,
+    SettingsError,
+    UnknownTaskError,
+)
 from ..journal.record_errors import error_of_row
 from ..journal.records import TaskRow
 from ..limits import MOST_LINKS, SLOT_PATIENCE
@@ -148,7 +156,8 @@ def _how_known(job: Job, row: TaskRow | None) -> Known:
 
 async def _told(job: Job, row: TaskRow | None, error: HunyuanError, then: Next, age: float) -> HunyuanError:
     """What is raised where no further poll follows. A task that is gone is still counted, and not asked for again."""
-    if not isinstance(error, UnknownTaskError) or row is None or then is Next.AGAIN:
+    missing = isinstance(error, UnknownTaskError) or type(error) is RejectedRequestError
+    if not missing or row is None or then is Next.AGAIN:
         return error
     if _how_known(job, row) is Known.AS_ANOTHER_KEYS:
         return AuthenticationError(

@@ -22,6 +22,7 @@ from ..errors import (
     NotAnImageError,
     OutOfCreditsError,
     RateLimitedError,
+    RejectedRequestError,
     ServerError,
     SettingsError,
     TransportError,
@@ -98,6 +99,9 @@ def after_poll(error: HunyuanError, attempt: int, phase: float, *, age: float, k
     """A poll failed so for the attempt-th time in a row. age: seconds since the create."""
     if isinstance(error, UnknownTaskError):
         return _after_missing(attempt, phase, age, known)
+    if type(error) is RejectedRequestError and error.gateway_code != "1401":  # that one is of the task's own inputs
+        again = known is Known.AS_OURS and age < MISSING_GRACE  # a missing task is refused in many words
+        return Decision(Next.AGAIN, backoff(attempt, phase, longest=MISSING_GAP)) if again else Decision(Next.REPORT)
     if isinstance(error, AuthenticationError | OutOfCreditsError):
         return Decision(Next.REPORT)
     if isinstance(error, RateLimitedError):

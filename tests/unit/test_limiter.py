@@ -165,6 +165,16 @@ async def test_the_words_of_a_429_are_kept_until_a_create_is_accepted(clock: Vir
 
 
 @on_virtual_time
+async def test_the_words_of_a_429_that_is_long_over_are_no_reason(clock: VirtualClock) -> None:
+    limiter = Limiter(clock, lambda: 8)
+    limiter.throttled(20, "Slow down")
+    await clock.sleep(45)
+    recently = limiter.refusal
+    await clock.sleep(10)
+    assert (recently, limiter.refusal) == ("Slow down", None)
+
+
+@on_virtual_time
 async def test_who_waits_can_tell_for_whom(clock: VirtualClock) -> None:
     limiter = Limiter(clock, lambda: 2)
     told = [limiter.crowd]

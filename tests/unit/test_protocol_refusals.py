@@ -134,6 +134,15 @@ def test_poll_of_a_task_nobody_knows() -> None:
         (200, envelope(404)),
         (400, envelope(400, "Task not found")),
         (200, envelope(1401, "The task does not exist, it was not found")),
+        (410, documented(410)),
+        (400, envelope("task_not_exist", "task_not_exist")),
+        (400, envelope(400, "任务不存在")),
+        (400, envelope(400, "task doesn't exist")),
+        (400, envelope(400, "Invalid task id")),
+        (400, envelope(400, "No task with this id")),
+        (400, envelope(400, "record not found")),
+        (422, envelope(422, "taskId not found")),
+        (200, envelope(422, "recordInfo is null")),
     ):
         assert type(error_of(read_task, status, body)) is UnknownTaskError, body
 
@@ -154,8 +163,8 @@ def test_page_of_a_proxy_says_nothing_of_the_task() -> None:
         (200, b"\xff\xfe\x00", "not JSON"),
         (200, b'"text"', "not JSON"),
         (200, b"null", "not JSON"),
-        (200, b"{}", "it"),
-        (200, {"code": 200, "message": "success", "data": None}, "it"),
+        (200, b"{}", "it "),
+        (200, {"code": 200, "message": "success", "data": None}, "it "),
         (200, {"code": 777, "message": "Odd"}, "Odd"),
         (200, {"success": False, "message": "Odd"}, "Odd"),
         (200, {"error": "Odd"}, "Odd"),
@@ -234,7 +243,31 @@ EMPTY = [
     (429, documented("insufficient_quota", "You exceeded your current quota, please check your plan.")),
     (429, envelope(429, "exceeded your current quota")),
     (400, envelope(400, "Your account balance is insufficient")),
-    (400, envelope(400, "You do not have enough credits: not enough credits")),
+    (400, envelope(400, "You do not have enough credits")),
+    (400, envelope(400, "You don't have enough credits.")),
+    (400, envelope(400, "Your credit balance is too low to access the API")),
+    (403, documented(403, "User is locked. Reason: Exhausted balance. Top up your balance.")),
+    (400, envelope(400, "You have used all your credits")),
+    (400, envelope(400, "You have run out of credit")),
+    (400, envelope(400, "user quota exceeded")),
+    (400, envelope(400, "Your remaining credits (3) are not enough")),
+    (400, envelope(400, "余额不够")),
+    (400, envelope(400, "积分不够，请充值")),
+    (403, documented(403, "额度用尽")),
+    (403, documented(403, "账户余额已不足")),
+    (403, documented(403, "餘額不足")),
+    (403, documented("InsufficientBalance", "no")),
+    (400, documented("INSUFFICIENT-CREDITS", "no")),
+    (400, documented("Arrearage", "Access denied")),
+    (403, {"error": {"type": "insufficient_user_quota", "message": "no", "code": ""}}),
+    (401, documented(401, "Insufficient credits")),
+    (404, documented(404, "insufficient balance")),
+    (422, documented(422, "Insufficient credits")),
+    (200, envelope(1102, "Insufficient credits")),
+    (200, envelope(50001, "Insufficient credits")),
+    (400, b"Insufficient credits. Please top up."),
+    (403, b'"insufficient_user_quota: insufficient quota"'),
+    (429, b"You exceeded your current quota"),
     (402, b""),
     (402, HTML),
     (200, envelope("insufficient_credits", "Top up")),
@@ -258,6 +291,16 @@ def test_out_of_credits_however_it_is_said(status: int, body: Any) -> None:
         (429, documented(429, "Quota exceeded: 2 images per minute"), RateLimitedError),
         (429, documented(429, "Too many requests, your quota is exhausted, retry in 20 s"), RateLimitedError),
         (429, documented(429, "Rate limit reached"), RateLimitedError),
+        (429, documented(429, "Quota exhausted, please try again later"), RateLimitedError),
+        (429, documented(429, "Insufficient quota, try again in a few seconds"), RateLimitedError),
+        (429, documented(429, "每分钟额度不足"), RateLimitedError),
+        (429, documented(429, "当前分组请求过多，配额不足，请稍后再试"), RateLimitedError),
+        (429, documented("insufficient_quota", "Rate limit reached"), RateLimitedError),
+        (400, documented(400, "There is insufficient reference points in the image"), RejectedRequestError),
+        (400, documented(400, "Image has insufficient focal points"), RejectedRequestError),
+        (400, documented(400, "prompt: 'movie poster with no end credits' is not allowed"), RejectedRequestError),
+        (400, documented(400, 'prompt rejected: "a shop sign saying out of credits"'), RejectedRequestError),
+        (400, documented(400, "Refused; no credits were charged"), RejectedRequestError),
         (403, documented(403, "This key may not use the model"), AuthenticationError),
         (401, documented(401, "Invalid key; no credits are charged"), AuthenticationError),
         (400, documented(400, "The prompt is too long"), RejectedRequestError),
@@ -267,6 +310,31 @@ def test_out_of_credits_however_it_is_said(status: int, body: Any) -> None:
 )
 def test_what_only_sounds_like_an_empty_account(status: int, body: Any, kind: type[GatewayError]) -> None:
     assert type(error_of(read_create, status, body)) is kind
+
+
+def test_an_empty_account_is_told_in_the_place_of_a_task_too() -> None:
+    for body in (
+        {"code": 0, "message": "Insufficient credits", "data": None},
+        {"code": 402, "message": "Insufficient credits", "data": {"status": "FAILED"}},
+    ):
+        error = error_of(read_create, 200, body)
+        assert (type(error), error.money) == (OutOfCreditsError, Money.NOT_SPENT), body
+
+
+def test_the_words_of_a_429_are_kept_whatever_they_stand_in() -> None:
+    page = b"<html><head><title>Too many requests &amp; no end</title></head><body>...</body></html>"
+    for body, words in (
+        (b"Too many requests, slow down", "Too many requests, slow down"),
+        (b'"slow down"', "slow down"),
+        (page, "Too many requests & no end"),
+    ):
+        error = error_of(read_create, 429, body)
+        assert (type(error), error.words) == (RateLimitedError, words)
+        assert words in str(error)
+
+
+def test_a_page_with_a_code_of_its_own_is_none_of_upstreams() -> None:
+    assert error_of(read_create, 502, b"<title>Error 1200: too many</title>").gateway_code == ""
 
 
 # -- Retry-After ---------------------------------------------------------------------------------------

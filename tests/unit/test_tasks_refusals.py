@@ -93,6 +93,30 @@ async def test_a_429_to_the_polls_is_told_in_the_timeout_too(rig: Rig) -> None:
     assert error.money is Money.SPENT
 
 
+@story({"on": "poll", "status": 400, "code": 400, "message": "Try another question", "times": 5}, task={"seconds": 60})
+async def test_a_poll_that_is_refused_right_after_the_create_is_not_the_end(rig: Rig) -> None:
+    """Gateways that do not know a task yet say so in words that nobody can list."""
+    assert (await rig.collected(rig.submit(1, timeout_s=300)[0])).paid
+    assert rig.billed == 1
+
+
+@story({"on": "poll", "status": 400, "code": 400, "message": "Try another question", "times": "always"})
+async def test_a_poll_that_is_refused_for_long_says_that_the_task_is_paid(rig: Rig) -> None:
+    error = await rig.failure(rig.submit(1, timeout_s=600)[0])
+    assert isinstance(error, errors.RejectedRequestError)
+    assert rig.clock.monotonic() >= 120
+    assert error.money is Money.MAYBE_SPENT
+    assert "asks for this task once more" in error.do
+    assert [row.state.is_attachable for row in rig.rows()] == [True]
+
+
+@story({"on": "download", "status": 429, "message": "file server", "times": 3}, results_url="http://files.test")
+async def test_a_429_of_a_file_server_stops_no_create(rig: Rig) -> None:
+    handle = rig.submit(1, timeout_s=300)[0]
+    assert (await rig.collected(handle)).paid
+    assert rig.limiter.width == 8
+
+
 @story(refuses(), latency=0.1)
 async def test_a_429_pauses_before_its_slot_goes_to_the_next(rig: Rig) -> None:
     rig.submit(*range(40), timeout_s=100)

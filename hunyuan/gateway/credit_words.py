@@ -1,0 +1,50 @@
+"""Whether a refusal means that the account is empty: gateways say it with many codes and words, not only with 402."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from .answers import fold
+
+# As fold() gives them: `insufficient_user_quota`, `InsufficientBalance`, `OUT-OF-CREDITS`.
+_CODES = frozenset(
+    {"insufficientuserquota", "insufficientquota", "insufficientcredits", "insufficientcredit", "insufficientbalance"}
+    | {"insufficientfunds", "outofcredits", "nocredits", "creditsexhausted", "billinghardlimitreached", "arrearage"}
+)
+_HELD = r"(?:credits?|balance|funds?|quota|(?:account|user|api|credit) points)"  # what an account has
+_FEW = r"(?:\(?\w+\)? ){0,3}"  # words between
+_WORDS = re.compile(
+    rf"\binsufficient[ _](?:\w+[ _]){{0,2}}{_HELD}\b"
+    rf"|(?:\bnot|n['\u2019]t) (?:have |got )?(?:enough|sufficient) (?:\w+ ){{0,2}}{_HELD}\b"
+    rf"|\b{_HELD} {_FEW}(?:insufficient|(?:not|n['\u2019]t) (?:enough|sufficient)|too low|exhausted|used up|depleted)\b"
+    rf"|\bexhausted (?:your |the )?(?:\w+ )?{_HELD}\b|\bused (?:up )?all (?:of )?(?:your|the) (?:\w+ )?{_HELD}\b"
+    # "No credits were charged" says the contrary.
+    r"|\bno (?:more |remaining |available )?credits\b(?! (?:are|were|was|is|will|have|has)\b)"
+    r"|\bout of (?:api )?credits?\b(?! cards?\b)|exceeded your current quota|payment required"
+    r"|(?:余额|餘額|额度|額度|积分|積分|配额|配額|点数|點數)\s*[已经經]{0,2}\s*(?:不足|不够|不夠|用完|耗尽|耗盡|用尽|用盡|用光)"
+    r"|欠费|欠費",
+    re.IGNORECASE,
+)
+_OVERDRAWN = re.compile(r"\bquota (?:has been |is |was )?exceeded\b", re.IGNORECASE)  # of a rate too, beside a 429
+# A 429 with these words is over in a while, whatever it calls its quota.
+_SOON_AGAIN = re.compile(
+    r"\b(?:per|this|a) (?:second|minute|hour|day)\b|rate limit|requests? too (?:fast|often|many)|too many requests"
+    r"|\b(?:re)?try (?:again )?(?:in|after|later|shortly)\b"
+    r"|稍后|稍後|每(?:秒|分钟|分鐘|小时|小時|天)|请求过多|請求過多|频繁|頻繁",
+    re.IGNORECASE,
+)
+# What stands in quotation marks is mostly the user's own prompt.
+_QUOTED = re.compile(r"\"[^\"]*\"|(?<!\w)'[^']*'(?!\w)|\u201c[^\u201d]*\u201d|\u2018[^\u2019]*\u2019(?!\w)|「[^」]*」")
+
+
+def says_no_credits(number: int, codes: Iterable[str], words: str) -> bool:
+    """number: HTTP's status or the body's code, 0 for none. A 5xx may speak of the gateway's own account upstream."""
+    if 499 <= number < 600 or 5000 <= number < 6000:
+        return False
+    if number == 429 and _SOON_AGAIN.search(words):
+        return False
+    if number == 402 or any(fold(code) in _CODES for code in codes):
+        return True
+    said = _QUOTED.sub(" ", words)
+    return bool(_WORDS.search(said)) or (number != 429 and bool(_OVERDRAWN.search(said)))
