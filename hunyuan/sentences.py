@@ -96,4 +96,10 @@ def changed(text: str, change: Callable[[str], str]) -> str:
 
 
 def _value(value: object) -> Value:
-    return value if isinstance(value, (int, float, Sentence, Sentences)) else str(value)
+    if isinstance(value, (Sentence, Sentences)):
+        return value
+    try:
+        shown = str(value)
+    except (ValueError, OverflowError):  # Python writes no whole number of more than 4300 digits
+        return say("a value too long to show")
+    return value if isinstance(value, (int, float)) else shown

@@ -22,7 +22,10 @@ _ID_LENGTH = 6  # characters from which a word with a digit in it is surely an i
 
 
 def whole(name: str, value: object, least: int | None = None, most: int | None = None) -> int:
-    """An integer, also of a float without a fraction. Raises InvalidRequestError, for a boolean as well."""
+    """An integer, also of a float without a fraction.
+
+    Raises InvalidRequestError, for a boolean and for more digits than Python writes as well.
+    """
     number = _integer(value)
     low, high = least is not None, most is not None
     if number is None or (low and number < least) or (high and number > most):  # type: ignore[operator]
@@ -46,10 +49,14 @@ def whole(name: str, value: object, least: int | None = None, most: int | None =
 def _integer(value: object) -> int | None:
     if type(value).__name__ in ("bool", "bool_"):  # Python's and numpy's
         return None
-    if isinstance(value, Integral):
-        return int(value)
-    if isinstance(value, Real) and float(value).is_integer():
-        return int(float(value))
+    try:
+        if isinstance(value, Integral):
+            str(value)  # raises where it has too many digits for any message, file or request
+            return int(value)
+        if isinstance(value, Real) and float(value).is_integer():
+            return int(float(value))
+    except (ValueError, OverflowError):
+        return None
     return None
 
 
@@ -104,12 +111,19 @@ def described(value: object) -> str:
     if isinstance(value, dict):
         return say("a LATENT") if "samples" in value else say("a dict")
     if isinstance(value, (bool, Real)):
-        return _short(str(value))
+        return _number(value)
     shape = getattr(value, "shape", None)
     kind = type(value).__name__
     return (
         say("a {kind}", kind=kind) if shape is None else say("a {kind} of shape {shape}", kind=kind, shape=list(shape))
     )
+
+
+def _number(value: object) -> str:
+    try:
+        return _short(str(value))
+    except (ValueError, OverflowError):  # Python writes no whole number of more than 4300 digits
+        return say("a number too long to show")
 
 
 def _short(shown: str) -> str:

@@ -67,7 +67,7 @@ def characters_verdict(prompt: str | None) -> Verdict:
 
 def fault_verdict(title: str, fault: Fault) -> Verdict:
     """The sentence for what a model does not take (see gateway/models)."""
-    shown = _short(fault.got) if isinstance(fault.got, str) else str(fault.got)
+    shown = _short(fault.got) if isinstance(fault.got, str) else fault.got
     values = {"title": title, "shown": shown, "input": fault.input, "got": fault.got, "most": fault.most}
     return _said(_of_fault(fault, values))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -29,6 +31,21 @@ def test_anything_else_is_refused_by_name_with_the_bounds(given: Any) -> None:
     with pytest.raises(errors.InvalidRequestError) as caught:
         values.whole("width", given, 256, 1536)
     assert caught.value.what.startswith("width must be a whole number of 256 to 1536, got ")
+
+
+HUGE = [10**5000, -(10**5000), Fraction(10**400), Fraction(10**5000), Fraction(10**5000, 3)]
+
+
+@pytest.mark.parametrize("given", HUGE, ids=["int", "negative", "fraction", "long fraction", "in thirds"])
+@pytest.mark.parametrize("bounds", [(256, 1536), (-1, None), (None, None)])
+def test_a_number_that_python_cannot_show_is_refused_by_name_too(given: Any, bounds: tuple[int | None, ...]) -> None:
+    for read in (partial(values.whole, least=bounds[0], most=bounds[1]), values.flag, values.text):
+        with pytest.raises(errors.InvalidRequestError) as caught:
+            read("width", given)
+        assert caught.value.what.startswith("width must be ")
+        assert len(caught.value.what) < 200
+    with pytest.raises(errors.InvalidRequestError):
+        values.choice("width", given, ["a", "b"])
 
 
 def test_a_64_bit_seed_keeps_every_digit() -> None:

@@ -172,3 +172,14 @@ def test_hunyuan_itself_is_an_entry() -> None:
     assert CATALOGUE.get("hunyuan-image-3") is HUNYUAN
     assert HUNYUAN not in list(CATALOGUE.others)
     assert HUNYUAN.credits("hunyuan-image-3", {}) == 25
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_number_that_python_cannot_show_is_refused_by_name(key: str) -> None:
+    family = CATALOGUE.get(key)
+    assert family is not None
+    for each in family.parameters:
+        if each.kind in ("number", "seed") and each.most is None:
+            continue  # the node's own check refuses it
+        with pytest.raises(InvalidRequestError, match=f"{each.name} of .* too long to show"):
+            request_of(key, values={each.name: 10**5000})
