@@ -18,6 +18,7 @@ MAX_TASK_IDS = 200  # of one Hunyuan Image 3 Task Wait
 _SHOWN = 60  # characters of a value in a message
 _BETWEEN = re.compile(r"[\s,;，、；]+")
 _NEW_URL = re.compile(r"([\s,;，、；]+)(?=(?:https?://|data:image/))", re.IGNORECASE)
+_MARKS = " \t,;，、；"  # around a URL, none of them its own
 _ID_LENGTH = 6  # characters from which a word with a digit in it is surely an id of its own
 
 
@@ -152,7 +153,8 @@ def split_urls(given: str) -> list[str]:
     """URLs: one a line, or after commas or blanks where another one begins.
 
     A comma inside a URL is its own. After a bare comma "https://" begins a new one, except in a URL that already holds
-    another ("?of=https://a,https://b"): there it may be the query's.
+    another ("?of=https://a,https://b"): there it may be the query's. What stands behind a URL after a blank is no part
+    of it and comes by itself, for the check of URLs to refuse by name.
     """
     found: list[str] = []
     for line in given.splitlines():
@@ -160,6 +162,16 @@ def split_urls(given: str) -> list[str]:
         urls = [pieces[0]]
         for mark, piece in zip(pieces[1::2], pieces[2::2], strict=True):
             own = not re.search(r"\s", mark) and urls[-1].count("://") > 1
-            urls[-1:] = [f"{urls[-1]}{mark}{piece}"] if own else [urls[-1], piece]
-        found += [url.strip(" \t,;，、；") for url in urls]
+            urls[-1:] = [f"{urls[-1]}{mark}{piece}"] if own else [urls[-1] + mark[0].strip(), piece]
+        for url in urls:
+            # A data: URI may hold blanks, and so may the name of a file, which is shown whole where it is refused.
+            words = url.split(maxsplit=1) if is_url(url, "https://") else [url]
+            found += [_without_marks(word) for word in words]
     return [url for url in found if url]
+
+
+def _without_marks(url: str) -> str:
+    """Without the marks around it. A semicolon at the end of a URL that holds others ("...;sig=abc;") is its own."""
+    bare = url.strip(_MARKS)
+    behind = url.lstrip(_MARKS)[len(bare) :]
+    return f"{bare};" if behind.startswith(";") and ";" in bare and is_url(bare, "https://") else bare

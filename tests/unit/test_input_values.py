@@ -90,6 +90,7 @@ def test_task_ids_are_parted_where_that_is_sure(given: str, found: list[str]) ->
 
 A, B = "https://a.example/1.png", "HTTPS://b.example/2.png"
 COMMAS = "https://a.example/resize,w_300,h_200/1.png?x-oss-process=image/resize,w_300"
+SIGNED = "https://a.example/1.png;v=2;sig=abc;"
 DATA = "data:image/png;base64,iVBORw0KGgo="
 
 
@@ -106,7 +107,16 @@ DATA = "data:image/png;base64,iVBORw0KGgo="
         (f"{DATA},{DATA}\n{DATA} {A}", [DATA, DATA, DATA, A]),
         (f"https://p.example/?of={A},{A}", [f"https://p.example/?of={A},{A}"]),
         (f"https://p.example/?of={A}, {A}", [f"https://p.example/?of={A}", A]),
-        ("https://a.example/my image.png", ["https://a.example/my image.png"]),
+        ("https://a.example/my image.png", ["https://a.example/my", "image.png"]),
+        (f"{A} and {B}", [A, "and", B]),
+        (f"{A}, or else {B} please.", [A, "or else", B, "please."]),
+        (f"{A}　{B}，　，{DATA}　，{A}", [A, B, DATA, A]),
+        (r"C:\My pictures\1.png", [r"C:\My pictures\1.png"]),
+        ("data:image/png;base64,iVBO Rw0K Ggo=", ["data:image/png;base64,iVBO Rw0K Ggo="]),
+        (SIGNED, [SIGNED]),
+        (f" {SIGNED}, \n{SIGNED}，{A};\n{DATA};", [SIGNED, SIGNED, A, DATA]),
+        (f"{SIGNED} and {A};", [SIGNED, "and", A]),
+        (f"{SIGNED} {A}; {B}", [SIGNED, A, B]),
         ("file:///etc/passwd", ["file:///etc/passwd"]),
         (" \n,", []),
     ],
