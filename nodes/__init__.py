@@ -97,7 +97,6 @@ def hook_into(server: Any, catalogue: Catalogue) -> None:
 
     make_lenient()
     holder = Holder()
-    server.hunyuan = holder
     prompt_origin.install(server, [family.node for family in catalogue.others])
     queue_faults.install(server, _tell_refusal)
     handlers.register(server, holder.get, catalogue)
@@ -108,6 +107,7 @@ def hook_into(server: Any, catalogue: Catalogue) -> None:
         threading.Thread(target=_start, args=(holder,), name="hunyuan-start", daemon=True).start()
 
     server.app.on_startup.append(on_startup)
+    server.hunyuan = holder  # last: by this another copy knows that this one serves
 
 
 def _tell_refusal(client: str, workflow: str, faults: Mapping[str, str]) -> None:

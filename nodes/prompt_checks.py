@@ -16,6 +16,7 @@ from ..hunyuan.errors import InvalidRequestError, InvalidTaskIdError
 from ..hunyuan.limits import MAX_INPUT_IMAGES, MAX_PROMPT_CHARACTERS, MAX_SIDE, MIN_SIDE
 from ..hunyuan.models import ImageSize, check_task_id
 from ..hunyuan.sentences import Sentence, say
+from .comfyui.consoles import NEVER_RAISES
 from .comfyui.prompt_origin import language
 from .comfyui.queue_faults import note_fault
 from .input_values import MAX_TASK_IDS, is_url, split_ids, split_urls
@@ -198,8 +199,13 @@ def _said(sentence: Sentence) -> str:
 
 
 def _is_printable(text: str) -> bool:
-    """Whether the process's own streams can take it: ComfyUI prints it as it stands, and breaks where they cannot."""
+    """Whether the process's own streams can take it: ComfyUI prints it as it stands, and breaks where they cannot.
+
+    They can, where they have been made lenient; another pack may have put a strict one in their place since.
+    """
     for stream in (sys.stdout, sys.stderr):
+        if getattr(stream, "errors", None) in NEVER_RAISES:
+            continue
         try:
             text.encode(getattr(stream, "encoding", None) or "utf-8")
         except UnicodeEncodeError:
