@@ -280,4 +280,7 @@ def _compose(directory: Path) -> Runtime:
 
 def _notify(listeners: list[Callable[[TaskRow], None]], row: TaskRow) -> None:
     for listener in list(listeners):
-        listener(row)
+        try:
+            listener(row)
+        except Exception:  # what somebody could not be told is no failure of the task
+            LOG.warning("News of a task could not be told.", exc_info=True)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import timezone
 from email.utils import parsedate_to_datetime
 
-_FARTHEST_CLOCK = 86400.0  # seconds between the server's clock and ours; a Date farther off is a mistake
+_LONGEST = 86400.0  # seconds that a Date makes believable; a longer wait is a wrong Date
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
@@ -22,10 +22,9 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     until = _unix_seconds(text)
     if until is None:
         return None
-    theirs = _unix_seconds(given.get("date", ""))  # the gateway's clock, not ours
-    if theirs is not None and abs(theirs - now) <= _FARTHEST_CLOCK:
-        now = theirs
-    return max(0.0, until - now)
+    theirs = _unix_seconds(given.get("date", ""))  # the gateway's clock, not ours, which may be a year off
+    wait = until - now if theirs is None or until - theirs > _LONGEST else until - theirs
+    return max(0.0, wait)
 
 
 def _unix_seconds(text: str) -> float | None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from urllib.parse import urlsplit
 
+from .. import addresses
 from ..errors import (
     DownloadError,
     HunyuanError,
     JournalError,
     LinkDeadError,
     NotAnImageError,
+    RateLimitedError,
     UnknownTaskError,
     UnreadableAnswerError,
 )
@@ -44,7 +45,10 @@ async def fetch(job: Job, finished: Finished) -> Stored:
             await job.note(finished.row, job.tools.journal.mark_lost, error.what)
         raise
     row = await job.note(finished.row, job.tools.journal.mark_collected, [stored for stored, _ in got])
-    await job.background.blocking(job.tools.results.evict)
+    try:
+        await job.background.blocking(job.tools.results.evict)
+    except (OSError, HunyuanError) as error:  # the image that was paid for is there
+        job.tools.warn(f"Old results could not be removed: {error}")
     return Stored(row, tuple(decoded for _, decoded in got))
 
 
@@ -74,6 +78,7 @@ async def load(job: Job, row: TaskRow) -> Stored | Left:
 async def keep_inline(job: Job) -> None:
     """Where a job ends with an image that is only in memory, the journal takes it: no id could fetch it again."""
     while job.only_here is not None:
+        job.is_keeping = True
         row, status = job.only_here
         try:
             await job.note(row, job.tools.journal.mark_succeeded, status.images, None)
@@ -92,7 +97,7 @@ async def _fetch_one(job: Job, row: TaskRow, index: int, url: str) -> tuple[Stor
             seen[type(error)] += 1
             waited = job.clock.monotonic() - since
             decision = after_download(error, seen[type(error)], tools.chance(), since=waited)
-            if urlsplit(url).netloc == urlsplit(tools.settings().base_url).netloc:  # a file server's says nothing of it
+            if isinstance(error, RateLimitedError) and _is_the_gateways(job, url):
                 await job.pause_after_429(error)
             job.asked = job.asked or isinstance(error, DownloadError)  # the gateway's link was tried, to no good
             # The sweeper comes back to it; a file that is no image is seldom one a moment later.
@@ -106,6 +111,12 @@ async def _fetch_one(job: Job, row: TaskRow, index: int, url: str) -> tuple[Stor
             await job.clock.sleep(decision.delay)
             if isinstance(error, LinkDeadError):
                 url = await _fresh_link(job, row, index, url)
+
+
+def _is_the_gateways(job: Job, url: str) -> bool:
+    """Whether a link is to the gateway itself: a file server's 429 says nothing of what the gateway takes."""
+    link, gateway = addresses.parse(url), addresses.parse(job.tools.settings().base_url)
+    return (link.host, link.port) == (gateway.host, gateway.port)
 
 
 async def _fresh_link(job: Job, row: TaskRow, index: int, url: str) -> str:
@@ -135,5 +146,8 @@ def _download(job: Job, row: TaskRow, index: int, url: str) -> tuple[StoredImage
     link = "" if url.startswith("data:") else url
     stored = tools.results.store(row.storage_id, index, data, decoded.mime, link)
     if link and decoded.opaque:
-        tools.sources.remember(f"pixels:{decoded.digest}", link)
+        try:
+            tools.sources.remember(f"pixels:{decoded.digest}", link)
+        except JournalError as unwritten:  # the image matters more than that it need not be uploaded again
+            tools.warn(f"The link of an image could not be remembered: {unwritten.what}")
     return stored, decoded

@@ -37,7 +37,7 @@ async def run(job: Job, by_row: dict[str, Job]) -> Stored | Left:
                 return end
             if job.row is not None:
                 by_row.pop(job.row.id, None)
-            job.start_over(reuse=end is not Left.LOST)
+            job.start_over()
     except (Exception, asyncio.CancelledError):
         await keep_inline(job)
         raise
@@ -119,15 +119,22 @@ async def _find_by_id(job: Job, task_id: str) -> Accepted:
     return Accepted(row, status=status)
 
 
+def _gone(job: Job, row: TaskRow) -> Left | None:
+    """Whether the request begins anew, as the row that was followed is no task any more."""
+    if row.is_dropped:
+        return Left.TAKEN_BACK
+    return Left.LOST if row.lost_at is not None and job.request is not None else None
+
+
 async def _follow(job: Job, accepted: Accepted) -> Accepted | Left:
     """Waits while another living process has the task in hand; takes it over when that one died."""
     journal, row, looked = job.tools.journal, accepted.row, -CLAIM_GAP
     while row.state is not TaskState.COLLECTED:
-        if row.is_dropped:
-            return Left.TAKEN_BACK
-        if row.state in (TaskState.FAILED, TaskState.UNKNOWN):
+        if row.state in (TaskState.FAILED, TaskState.UNKNOWN) and not row.is_dropped:
             raise error_of_row(row)
-        if row.is_set_aside:
+        if gone := _gone(job, row):
+            return gone
+        if row.is_set_aside or row.lost_at is not None:
             break  # whoever has it in hand does not ask
         now = job.clock.monotonic()
         if now - looked >= CLAIM_GAP and row.state.is_open:

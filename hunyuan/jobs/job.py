@@ -10,7 +10,7 @@ import asyncio
 import math
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..errors import HunyuanError, JournalError, Money, RateLimitedError, TaskFailedError
@@ -96,6 +96,7 @@ class Job:
     heard_at: float | None = None  # monotonic seconds at the gateway's last usable word of the task
     trouble: HunyuanError | None = None  # what its last poll failed with
     failure: BaseException | None = None  # what it ended with
+    is_keeping: bool = False  # on its way out, with an image that goes to the journal first
     asked: bool = False  # whether the gateway has answered for it at all, be it that there is no such task
 
     @property
@@ -217,11 +218,10 @@ class Job:
         """Nothing of it is at the gateway: nodes may leave."""
         self.row, self.paid, self.phase = None, False, Phase.QUEUED
 
-    def start_over(self, *, reuse: bool) -> None:
-        """The task no longer exists; the request begins from the start."""
+    def start_over(self) -> None:
+        """The task no longer exists; the request begins from the start. Another process may have begun it anew."""
         if not isinstance(self.wanted, Requested):
             raise TaskFailedError(say("This task was taken back before it was sent."), money=Money.NOT_SPENT)
-        self.wanted = replace(self.wanted, reuse=self.wanted.reuse and reuse)
         self.row, self.answered, self.task_id, self.created_at = None, None, None, None
         self.paid, self.phase = False, Phase.LOOKING
 

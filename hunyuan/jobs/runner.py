@@ -115,7 +115,7 @@ class TaskRunner:
         """Ends what can go on at the next start. An image that came without a task id is written down by its job."""
         self.sweeper.stop()
         for job in self._jobs - self._sent_off:
-            if job.only_here or not job.must_finish:
+            if (job.only_here and not job.is_keeping) or not job.must_finish:
                 self._sent_off.add(job)
                 job.leave()
 

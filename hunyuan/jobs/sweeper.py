@@ -41,6 +41,7 @@ class Sweeper:
         self._hopeless: set[str] = set()
         self._rounds: asyncio.Task[None] | None = None
         self._complaint = ""
+        self._account = ""  # of the key when the settings were last readable
 
     @property
     def _clock(self) -> Clock:
@@ -73,12 +74,11 @@ class Sweeper:
 
     async def _show_life(self) -> None:
         """Heartbeat, and what dead processes left about to be sent."""
-        blocking, journal, account = (
-            self._tools.background.blocking,
-            self._tools.journal,
-            self._tools.settings().account,
-        )
-        await blocking(journal.heartbeat, account)
+        blocking, journal = self._tools.background.blocking, self._tools.journal
+        try:
+            self._account = self._tools.settings().account
+        finally:  # a worker whose settings cannot be read lives all the same
+            await blocking(journal.heartbeat, self._account)
         for row in await blocking(journal.recover):
             self._tools.on_change(row)
 

@@ -345,12 +345,19 @@ class Journal:
 
         self.workers.note_beat(self._db.write(work, money=Money.UNTOUCHED))
 
+    def _take_kept(self, row_id: str, task_id: str) -> bool:
+        """Writes down a task's id that was kept beside the journal; whether it stands in the journal now."""
+        if self.get(row_id) is None:  # of another journal: no writer is held up for it every few seconds
+            return False
+        row = self.mark_submitted(row_id, task_id)
+        return row is not None and row.task_id == task_id
+
     def recover(self) -> list[TaskRow]:
         """`intended` rows of dead workers become `unknown` (sent or not, nobody knows), unless their task id was kept
         on this machine; returns the unknown ones. At start and every now and then. Durable."""
         self._write_pending()
         try:
-            self._pending_ids.flush(self.mark_submitted)
+            self._pending_ids.flush(self._take_kept)
         except OSError as failure:
             what = say("The task ids kept in {folder} cannot be read.", folder=self._db.directory)
             raise _folder_fails(what, failure, Money.UNTOUCHED) from failure

@@ -69,11 +69,12 @@ class PendingIds:
                 failures.append(failure)
         raise failures[0]
 
-    def flush(self, write: Callable[[str, str], object]) -> None:
-        """Hand every id of every worker of this machine to `write`, then remove its file.
+    def flush(self, write: Callable[[str, str], bool]) -> None:
+        """Hand every id of every worker of this machine to `write`, and remove the file of what it has in the journal.
 
-        What `write` raises leaves the rest where it is. An id may be handed over twice. A file that cannot be read as
-        one of these stays, for somebody to look at.
+        An id of another journal (the address was changed, or a row was lost) waits until that one is back. What `write`
+        raises leaves the rest where it is. An id may be handed over twice. A file that cannot be read as one of these
+        stays, for somebody to look at.
         """
         for file in self._files():
             try:
@@ -83,8 +84,8 @@ class PendingIds:
                 continue  # another process was faster
             except (ValueError, KeyError, TypeError, InvalidTaskIdError):
                 continue
-            write(row_id, task_id)
-            file.unlink(missing_ok=True)
+            if write(row_id, task_id):
+                file.unlink(missing_ok=True)
 
     def _files(self) -> Iterator[Path]:
         for directory in (self._directory, *filter(_is_ours_alone, self._last_resorts)):

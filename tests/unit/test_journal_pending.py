@@ -32,6 +32,16 @@ def impatient(directory: Path, worker: str = "worker-1", clock: HandClock | None
     return open_journal(directory, worker, clock, busy_seconds=0.05)
 
 
+def into(found: dict[str, str]) -> Callable[[str, str], bool]:
+    """A journal that takes every id."""
+
+    def write(row_id: str, task_id: str) -> bool:
+        found[row_id] = task_id
+        return True
+
+    return write
+
+
 def test_a_task_id_outlives_its_process_when_the_database_is_away(tmp_path: Path) -> None:
     clock = HandClock()
     journal = impatient(tmp_path, "ended", clock)
@@ -75,10 +85,11 @@ def test_an_id_that_another_process_keeps_while_the_ids_are_written_is_not_lost(
     pending, written = PendingIds(tmp_path), {}
     pending.add("row1", "n1")
 
-    def write(row_id: str, task_id: str) -> None:
+    def write(row_id: str, task_id: str) -> bool:
         written[row_id] = task_id
         if row_id == "row1":
             PendingIds(tmp_path).add("row2", "n2")
+        return True
 
     pending.flush(write)
     pending.flush(write)
@@ -88,9 +99,9 @@ def test_an_id_that_another_process_keeps_while_the_ids_are_written_is_not_lost(
 
 def test_an_id_that_an_earlier_version_kept_is_written(tmp_path: Path) -> None:
     (tmp_path / "owed-row1.json").write_text('{"row_id": "row1", "task_id": "n1"}')
-    written: list[tuple[str, str]] = []
-    PendingIds(tmp_path).flush(lambda row_id, task_id: written.append((row_id, task_id)))
-    assert written == [("row1", "n1")]
+    written: dict[str, str] = {}
+    PendingIds(tmp_path).flush(into(written))
+    assert written == {"row1": "n1"}
     assert list(tmp_path.iterdir()) == []
 
 
@@ -188,11 +199,11 @@ def test_a_folder_that_somebody_else_may_have_put_there_is_not_believed(tmp_path
         memory.mkdir()
         memory.chmod(0o777)
     (memory / "pending-row1.json").write_text('{"row_id": "row1", "task_id": "n1"}')
-    told: list[str] = []
+    told: dict[str, str] = {}
     pending = PendingIds(tmp_path / "file" / "no folder", last_resorts=(memory,))
     (tmp_path / "file").write_text("in the way")
-    pending.flush(lambda row_id, task_id: told.append(task_id))
-    assert told == []
+    pending.flush(into(told))
+    assert told == {}
     with pytest.raises(OSError, match="Not a directory"):
         pending.add("row2", "n2")
 
@@ -207,11 +218,12 @@ def test_a_file_system_that_never_writes_in_place_gives_the_spares_room(tmp_path
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return os.write(handle, data)
 
-    pending, found = PendingIds(tmp_path, last_resorts=(), write=write), {}
+    found: dict[str, str] = {}
+    pending = PendingIds(tmp_path, last_resorts=(), write=write)
     pending.make_room(8)
     for number in range(8):
         pending.add(f"row{number}", f"n{number}")
-    pending.flush(lambda row_id, task_id: found.update({row_id: task_id}))
+    pending.flush(into(found))
     assert found == {f"row{number}": f"n{number}" for number in range(8)}
 
 
@@ -270,3 +282,33 @@ def test_a_429_pauses_all_workers_of_the_account(tmp_path: Path) -> None:
     clock.now += 20
     assert isinstance(begin(second, limits=limits), Begun)
     assert second.survey(ACCOUNT).paused_for == 0
+
+
+def journal_files(folder: Path) -> list[Path]:
+    return [file for file in folder.glob("journal.sqlite3*") if file.is_file()]
+
+
+def test_an_id_of_another_journal_waits_until_that_one_is_back(tmp_path: Path) -> None:
+    """Whoever sees the database fail sets another one, or none, and later the first again."""
+    folder, aside = tmp_path / "here", tmp_path / "aside"
+    folder.mkdir()
+    journal = impatient(folder, "ended")
+    row = begun(journal)
+    with away(folder), pytest.raises(JournalError):
+        journal.mark_submitted(row.id, "n1_hunyuan3")
+    journal.close()
+    aside.mkdir()
+    for file in journal_files(folder):
+        file.rename(aside / file.name)
+    other = impatient(folder, "on another journal")
+    other.recover()
+    other.close()
+    assert len(list(folder.glob("pending-*"))) == 1
+    for file in journal_files(folder):
+        file.unlink()
+    for file in journal_files(aside):
+        file.rename(folder / file.name)
+    later = impatient(folder, "later")
+    later.recover()
+    assert fresh(later, row).task_id == "n1_hunyuan3"
+    assert list(folder.glob("pending-*")) == []

@@ -355,7 +355,7 @@ NOW = 1_767_225_600.0  # 2026-01-01 00:00:00 UTC
         ),
         ({"Retry-After": "Thu, 01 Jan 2026 00:00:30 GMT", "Date": "rubbish"}, 30.0),
         ({"Retry-After": "Thu, 01 Jan 2026 00:00:30 GMT", "Date": "Thu, 01 Jan 1970 00:00:00 GMT"}, 30.0),
-        ({"Retry-After": "Thu, 01 Jan 2026 00:00:30 GMT", "Date": "Sat, 03 Jan 2026 00:00:00 GMT"}, 30.0),
+        ({"Retry-After": "Thu, 01 Jan 2026 00:00:30 GMT", "Date": "Sat, 03 Jan 2026 00:00:00 GMT"}, 0.0),
         ({}, None),
         ({"Retry-After": ""}, None),
         ({"Retry-After": "soon"}, None),

@@ -12,6 +12,7 @@ import pytest
 from hunyuan import errors
 from hunyuan.journal.journal import Journal
 from hunyuan.models import StoredImage, TaskState
+from hunyuan.sentences import say
 from hunyuan.settings.store import Settings
 from hunyuan.storage.results import ResultStore
 from sandbox.odd_bodies import spoiled
@@ -195,6 +196,45 @@ async def test_an_image_that_came_inside_the_answer_and_lost_its_file_is_created
     rig.results.path_of(again.row.files[0]).unlink()
     gone = await rig.failure(rig.attach(again.row.storage_id))
     assert isinstance(gone, errors.DownloadError)
+
+
+@story(latency=1.0)
+async def test_an_image_that_is_gone_is_created_anew_once_by_two_processes(rig: Rig) -> None:
+    first = await rig.collected(rig.submit(5)[0])
+    rig.results.path_of(first.row.files[0]).unlink()
+    rig.gateway.script.add({"on": "download", "number": 1, "times": "always", "status": 410})
+    other = rig.another()
+    one = rig.submit(5)[0]
+    await rig.clock.sleep(30)
+    two = other.submit(5)[0]
+    assert (await rig.collected(one)).images
+    assert (await other.collected(two)).images
+    assert rig.billed == 2
+
+
+@story(task={"shape": "direct_b64"})
+async def test_the_end_waits_for_an_image_that_the_journal_is_about_to_take(rig: Rig) -> None:
+    tools, store = rig.runner.tools, FullStore(rig.results)
+    failing = FailingJournal(rig.journal, "mark_succeeded", times=3)
+    rig.runner.tools = replace(tools, results=cast(ResultStore, store), journal=cast(Journal, failing))
+    rig.submit(5)
+    await rig.until(lambda: failing.times < 3, within=30)
+    await rig.end(forced=False)
+    (row,) = rig.rows()
+    assert row.state is TaskState.SUCCEEDED
+    assert row.urls[0].startswith("data:image/")
+
+
+@story
+async def test_an_image_is_given_although_nothing_can_be_cleared_away_or_remembered(rig: Rig) -> None:
+    def fails(*_: object) -> None:
+        raise errors.JournalError(say("The journal is locked."))
+
+    rig.results.evict = fails  # type: ignore[assignment]
+    rig.runner.tools.sources.remember = fails  # type: ignore[assignment]
+    got = await rig.collected(rig.submit(5)[0])
+    assert got.images[0].digest == "a lighthouse|5"
+    assert len([text for text in rig.warnings if "locked" in text]) == 2
 
 
 @pytest.mark.parametrize("kind", ["html", "garbage", "bomb"])

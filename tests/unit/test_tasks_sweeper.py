@@ -323,3 +323,23 @@ async def test_settings_that_break_meanwhile_are_told_and_lose_nothing(rig: Rig,
     again = await asyncio.gather(*map(rig.collected, rig.submit(5, 6)))
     assert {each.images[0].digest for each in again} == {"a lighthouse|5", "a lighthouse|6"}
     assert rig.billed == 2
+
+
+@story
+async def test_a_worker_whose_settings_cannot_be_read_lives_all_the_same(rig: Rig) -> None:
+    """Others would take its creates for lost, and its tasks over."""
+    beats: list[str] = []
+    heartbeat = rig.journal.heartbeat
+
+    def beat(account: str = "") -> None:
+        beats.append(account)
+        heartbeat(account)
+
+    rig.journal.heartbeat = beat  # type: ignore[method-assign]
+    rig.runner.start_sweeper()
+    await rig.clock.sleep(1)
+    rig.runner.sweeper._tools = replace(rig.runner.tools, settings=lambda: cast(Settings, Unreadable()))
+    before = len(beats)
+    await rig.clock.sleep(60)
+    assert len(beats) - before >= 6
+    assert set(beats) == {rig.settings.account}
