@@ -50,6 +50,7 @@ async def _from_request_to_images(job: Job, by_row: dict[str, Job]) -> Stored | 
         return accepted
     holder = by_row.setdefault(accepted.row.id, job)
     if holder is not job:
+        await keep_inline(job)  # for whoever follows the row
         holder.take_over_handles(job)
         return Left.JOINED
     while True:

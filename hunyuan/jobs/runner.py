@@ -160,7 +160,7 @@ class TaskRunner:
                     continue
                 wanted = Requested(request, inputs, options.reuse, counts=fingerprint in new)
                 job = Job(self.tools, options.context, wanted, first=handle)
-                self._by_fingerprint[fingerprint] = job
+                self._by_fingerprint.setdefault(fingerprint, job)  # a new image takes no running task's place
                 self._start(job, handle)
 
     async def _check_limits(self, prints: Sequence[str], prices: Sequence[int], options: Options) -> set[str]:

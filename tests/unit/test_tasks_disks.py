@@ -225,6 +225,34 @@ async def test_the_end_waits_for_an_image_that_the_journal_is_about_to_take(rig:
     assert row.urls[0].startswith("data:image/")
 
 
+@story(task={"shape": "direct_b64"}, latency=1.0, settings={"max_in_flight": 1})
+async def test_a_new_image_that_is_given_up_hides_no_task_that_runs(rig: Rig) -> None:
+    """Who asks for the same joins the one whose answer may be all there is of the image."""
+    first = rig.submit(5)[0]
+    await rig.clock.sleep(0.3)
+    given_up = rig.submit(5, reuse=False, node="8")[0]
+    await rig.clock.sleep(0.1)
+    given_up.detach()
+    await rig.clock.sleep(0.1)
+    joined = rig.submit(5, node="9", timeout_s=60)[0]
+    assert (await rig.collected(first)).paid
+    assert not (await rig.collected(joined)).paid
+    assert rig.billed == 1
+
+
+@story({"on": "download", "number": 1, "times": "always", "status": 410})
+async def test_nobody_waits_for_a_task_that_another_process_found_to_be_lost(rig: Rig) -> None:
+    other = rig.another()
+    rig.submit(5)
+    await rig.until(lambda: [row.state for row in rig.rows()] == [TaskState.SUCCEEDED], within=30)
+    followed = other.submit(5)[0]
+    await rig.clock.sleep(1)
+    rig.journal.mark_lost(rig.rows()[0].id, "gone")
+    began = rig.clock.monotonic()
+    assert (await other.collected(followed)).paid
+    assert rig.clock.monotonic() - began < 30
+
+
 @story
 async def test_an_image_is_given_although_nothing_can_be_cleared_away_or_remembered(rig: Rig) -> None:
     def fails(*_: object) -> None:
