@@ -28,7 +28,7 @@ class Sentence(str):
     def each(self, change: Callable[[str], str]) -> Sentence:
         """The same with every text in it changed."""
         values = {
-            name: changed(value, change) if isinstance(value, str) else value for name, value in self.values.items()
+            name: _changed(value, change) if isinstance(value, str) else value for name, value in self.values.items()
         }
         return Sentence(self.template, values)
 
@@ -46,7 +46,7 @@ class Sentences(str):
 
     def each(self, change: Callable[[str], str]) -> Sentences:
         """The same with every text in it changed."""
-        return Sentences(changed(part, change) for part in self.parts)
+        return Sentences(_changed(part, change) for part in self.parts)
 
 
 def say(template: str, /, **values: object) -> Sentence:
@@ -90,8 +90,7 @@ def respelled(spelling: Spelled) -> str:
     return Sentences(map(respelled, spelling)) if isinstance(spelling, list) else spelling
 
 
-def changed(text: str, change: Callable[[str], str]) -> str:
-    """The text with `change` made of its values, each by itself, and of words that are nobody's sentence."""
+def _changed(text: str, change: Callable[[str], str]) -> str:
     return text.each(change) if isinstance(text, (Sentence, Sentences)) else change(text)
 
 

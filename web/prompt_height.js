@@ -34,13 +34,13 @@ export function keepPromptHeight() {
 
 /** @param {any} node @param {number} height of its box before */
 async function giveBack(node, height) {
-  const least = node.size[1];
+  const smallest = node.size[1];
   for (let look = 0; look < LOOKS; look++) {
     await drawn(node);
     const box = boxOf(node);
     if (!box || !node.graph) return;
     const lost = height - box.offsetHeight;
-    if (Math.abs(lost) >= LEAST) node.setSize([node.size[0], Math.max(least, node.size[1] + lost)]);
+    if (Math.abs(lost) >= LEAST) node.setSize([node.size[0], Math.max(smallest, node.size[1] + lost)]);
   }
 }
 

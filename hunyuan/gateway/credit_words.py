@@ -39,9 +39,7 @@ _QUOTED = re.compile(r"\"[^\"]*\"|(?<!\w)'[^']*'(?!\w)|\u201c[^\u201d]*\u201d|\u
 
 
 def says_no_credits(number: int, codes: Iterable[str], words: str) -> bool:
-    """number: HTTP's status or the body's code, 0 for none. A 5xx may speak of the gateway's own account upstream."""
-    if 499 <= number < 600 or 5000 <= number < 6000:
-        return False
+    """number: HTTP's status or the body's code, 0 for none; of no failure of the server."""
     if number == 429 and _SOON_AGAIN.search(words):
         return False
     if number == 402 or any(fold(code) in _CODES for code in codes):

@@ -80,7 +80,7 @@ class Reply:
         if self.json is not None:
             return self.shown(answers.words(self.json), _LONGEST_WORDS)
         text = self.body[:20_000].decode("utf-8", "replace").strip()
-        if is_page(self):
+        if _is_page(self):
             title = _TITLE.search(text)
             text = html.unescape(title[1]) if title else ""
         return self.shown(text.strip('"'), _LONGEST_WORDS) if len(text) <= _LONGEST_WORDS else ""
@@ -148,7 +148,7 @@ def refused(reply: Reply) -> GatewayError:
         return _out_of_credits(reply, number)
     if number in (401, 403, 404, 408, 410, 413, 429):
         return _by_number(reply, number)
-    if 500 <= number < 600 or 5000 <= number < 6000 or number == 499:
+    if _is_the_servers(number):
         return _server(reply, number)
     if 400 <= number < 500 or 1000 <= number < 2000:
         return _rejected(reply, number)
@@ -163,12 +163,12 @@ def refused(reply: Reply) -> GatewayError:
 
 
 def _what_it_is(reply: Reply) -> Sentence:
-    if is_page(reply):
+    if _is_page(reply):
         return say("it is a web page (HTML) instead of JSON; a login page, a firewall or a wrong address answers so")
     return say("it is not JSON") if reply.body.strip() else say("it is empty")
 
 
-def is_page(reply: Reply) -> bool:
+def _is_page(reply: Reply) -> bool:
     return reply.body[:2000].lstrip()[:1] == b"<" or (reply.json is None and "html" in reply.content_type.lower())
 
 
@@ -213,14 +213,19 @@ def _upstream(reply: Reply) -> GatewayError:
 
 
 def is_out_of_credits(reply: Reply) -> bool:
-    """Whether a refusal means that the account is empty."""
+    """Whether a refusal means that the account is empty. A 5xx may speak of the gateway's own account upstream."""
+    number = _number(reply)
     codes = answers.codes(reply.json) if reply.json is not None else ()
-    return says_no_credits(_number(reply), codes, reply.words)
+    return not _is_the_servers(number) and says_no_credits(number, codes, reply.words)
 
 
 def _number(reply: Reply) -> int:
     """HTTP's status, or of a success the code in the body; 0 where that is no number."""
     return reply.status if reply.status >= 300 else int(reply.code) if re.fullmatch(r"\d{1,6}", reply.code) else 0
+
+
+def _is_the_servers(number: int) -> bool:
+    return 499 <= number < 600 or 5000 <= number < 6000
 
 
 def _out_of_credits(reply: Reply, number: int) -> GatewayError:
@@ -269,7 +274,7 @@ def _by_number(reply: Reply, number: int) -> GatewayError:
             why=say("Input images sent inline make it large."),
             do=say("Set up an upload way (settings: S3 or HTTP upload), or lower upload_max_side."),
         )
-    if number in (404, 410) and not reply.is_create and is_page(reply):
+    if number in (404, 410) and not reply.is_create and _is_page(reply):
         return unreadable(reply, _what_it_is(reply))  # a proxy's page says nothing of the task
     return _not_found(reply, number) if number in (404, 410) else _server(reply, number)
 

@@ -16,7 +16,7 @@ import urllib3.exceptions
 
 from ..addresses import Address, parse
 from ..errors import AnswerLostError, DownloadError, HunyuanError, TooLargeError
-from ..sentences import changed, say
+from ..sentences import say
 from ..settings.store import Settings
 from .address_guard import AddressGuard
 from .decompression import CODINGS, leniently, unpacked
@@ -168,8 +168,7 @@ class RequestsTransport:
 
 def _without_secrets(failure: HunyuanError, redact: Callable[[str], str]) -> HunyuanError:
     """The same failure, no secret in what it quotes: a key that was entered as an address is a host's name, too."""
-    words = {name: changed(getattr(failure, name), redact) for name in ("what", "why", "do")}
-    return failure.but(**words)
+    return failure.but(what=redact(failure.what), why=redact(failure.why), do=redact(failure.do))
 
 
 def _prepared(call: Call) -> requests.PreparedRequest:

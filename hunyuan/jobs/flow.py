@@ -121,9 +121,11 @@ async def _find_by_id(job: Job, task_id: str) -> Accepted:
 
 
 def _gone(job: Job, row: TaskRow) -> Left | None:
-    """Whether the request begins anew, as the row that was followed is no task any more."""
+    """Whether the request begins anew, as the row is no task any more. Raises what the task failed with."""
     if row.is_dropped:
         return Left.TAKEN_BACK
+    if row.state in (TaskState.FAILED, TaskState.UNKNOWN):
+        raise error_of_row(row)
     return Left.LOST if row.lost_at is not None and job.request is not None else None
 
 
@@ -131,8 +133,6 @@ async def _follow(job: Job, accepted: Accepted) -> Accepted | Left:
     """Waits while another living process has the task in hand; takes it over when that one died."""
     journal, row, looked = job.tools.journal, accepted.row, -CLAIM_GAP
     while row.state is not TaskState.COLLECTED:
-        if row.state in (TaskState.FAILED, TaskState.UNKNOWN) and not row.is_dropped:
-            raise error_of_row(row)
         if gone := _gone(job, row):
             return gone
         if row.is_set_aside or row.lost_at is not None:

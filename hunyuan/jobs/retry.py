@@ -100,8 +100,9 @@ def after_poll(error: HunyuanError, attempt: int, phase: float, *, age: float, k
     if isinstance(error, UnknownTaskError):
         return _after_missing(attempt, phase, age, known)
     if type(error) is RejectedRequestError and error.gateway_code != "1401":  # that one is of the task's own inputs
-        again = known is Known.AS_OURS and age < MISSING_GRACE  # a missing task is refused in many words
-        return Decision(Next.AGAIN, backoff(attempt, phase, longest=MISSING_GAP)) if again else Decision(Next.REPORT)
+        if _is_fresh(age, known):  # a missing task is refused in many words
+            return Decision(Next.AGAIN, backoff(attempt, phase, longest=MISSING_GAP))
+        return Decision(Next.REPORT)
     if isinstance(error, AuthenticationError | OutOfCreditsError):
         return Decision(Next.REPORT)
     if isinstance(error, RateLimitedError):
@@ -114,9 +115,13 @@ def after_poll(error: HunyuanError, attempt: int, phase: float, *, age: float, k
     return Decision(Next.REPORT)
 
 
+def _is_fresh(age: float, known: Known) -> bool:
+    """Whether the gateway may not know the task yet that it has accepted."""
+    return known is Known.AS_OURS and age < MISSING_GRACE
+
+
 def _after_missing(attempt: int, phase: float, age: float, known: Known) -> Decision:
-    young = known is Known.AS_OURS and age < MISSING_GRACE
-    if known is not Known.BY_NAME and (young or attempt <= MISSING_TRIES):
+    if known is not Known.BY_NAME and (_is_fresh(age, known) or attempt <= MISSING_TRIES):
         return Decision(Next.AGAIN, backoff(attempt, phase, longest=MISSING_GAP))
     return Decision(Next.REPORT if known is Known.AS_OURS and age < MISSING_KEPT else Next.GONE)
 

@@ -7,10 +7,11 @@ a part of it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from ..errors import SettingsError
 from ..sentences import say
+from .redaction import KEY_START
 
 _LONGEST = 1024  # characters
 _INVISIBLE = re.compile(r"[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
@@ -35,20 +36,19 @@ _BEHIND = re.compile(
     r"(?:\\[nrt]|%0[ad]|%20|(?<!\.)\.|[)\]}*\\,;:!?|&\uff09\u3011\u3002\uff0c\uff1b\uff01\uff1f])+\Z", re.IGNORECASE
 )
 _SHORTENED = re.compile(r"\*{3}|\.{3}|[\u2026\u2022\u25cf\u00b7]")
-_START = "aio_"  # of the gateway's keys (vendor's docs)
-_SIGNS_AROUND = re.compile(rf"[\W_]+{_START}|{_START}.*[^\w\-+/=]\Z", re.DOTALL)
+_SIGNS_AROUND = re.compile(rf"[\W_]+{KEY_START}|{KEY_START}.*[^\w\-+/=]\Z", re.DOTALL)
 _AGAIN = say("Copy the key again, all of it and nothing else.")
 
 
 def clean_key(text: str) -> str:
     """The key by itself; empty for a blank text. Raises SettingsError for what cannot be told."""
     key = _peeled(text, _one_less)
-    if key.count(_START) == 1 and len(key) <= _LONGEST and not _SHORTENED.search(key):
+    if key.count(KEY_START) == 1 and len(key) <= _LONGEST and not _SHORTENED.search(key):
         inner = _peeled(key, _one_less_glued)
-        key = inner if inner.startswith(_START) else key  # another gateway's key may hold it in the middle
+        key = inner if inner.startswith(KEY_START) else key  # another gateway's key may hold it in the middle
     if re.fullmatch(rf"bearer|{_NAME}", key, re.IGNORECASE):
         raise SettingsError(say("it is only the word that stands before a key."), do=_AGAIN)
-    if key.count(_START) > 1:
+    if key.count(KEY_START) > 1:
         raise SettingsError(say("it holds two keys."), do=say("Copy one of them."))
     if reason := _why_no_key(key) or _why_not_sent(key):
         raise SettingsError(reason, do=_AGAIN)
@@ -60,18 +60,18 @@ def clean_secret(text: str) -> str:
 
     Raises SettingsError for what cannot be sent, or where the quotes may be the secret's own.
     """
-    secret = _unquoted(_INVISIBLE.sub("", text).strip())
+    secret = _unquoted(_INVISIBLE.sub("", text).strip(), _SECRETS_PAIRS)
     reason = _why_not_sent(secret)
-    if not reason and _unquoted(secret) != secret:
+    if not reason and _unquoted(secret, _SECRETS_PAIRS) != secret:
         reason = say("it holds a quote.")
     if reason:
         raise SettingsError(reason, do=_AGAIN)
     return secret
 
 
-def _unquoted(text: str) -> str:
+def _unquoted(text: str, pairs: Collection[str]) -> str:
     """Without the one pair of quotes around it."""
-    paired = len(text) > 1 and text[0] + text[-1] in _SECRETS_PAIRS and text[0] not in text[1:-1]
+    paired = len(text) > 1 and text[0] + text[-1] in pairs and text[0] not in text[1:-1]
     return text[1:-1].strip() if paired else text
 
 
@@ -87,9 +87,7 @@ def _bare(text: str) -> str:
     """Without blanks, quotes and list signs around it."""
     text = _BLANK.sub(" ", _INVISIBLE.sub("", text)).strip()
     while True:
-        less = text.rstrip(_AFTER)
-        if len(less) > 1 and less[0] + less[-1] in _PAIRS and less[0] not in less[1:-1]:
-            less = less[1:-1].strip()
+        less = _unquoted(text.rstrip(_AFTER), _PAIRS)
         if less == text:
             return text
         text = less

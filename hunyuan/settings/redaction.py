@@ -20,7 +20,8 @@ from urllib.parse import quote
 MASK = "***"
 SHORTEST = 4  # characters; anything shorter would turn every text into stars
 _SHORTEST_DISGUISED = 8  # a short secret in other letters, or split, is too often an ordinary word
-_KEY_LIKE = re.compile(r"aio_[A-Za-z0-9_\-]+")  # the form of the gateway's keys (vendor's docs)
+KEY_START = "aio_"  # of the gateway's keys (vendor's docs)
+_KEY_LIKE = re.compile(rf"{KEY_START}[A-Za-z0-9_\-]+")
 # What may stand between a secret's letters: blanks of all kinds, what is not seen, and blanks as JSON writes them.
 _BETWEEN = (
     r"(?:[\s\x00-\x1f\x7f-\xa0\u00ad\u034f\u061c\u115f\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]"

@@ -15,13 +15,14 @@ from .. import addresses
 from ..errors import SettingsError, UnsafeAddressError
 from ..sentences import say
 from .pasted_keys import clean_key, clean_secret
+from .redaction import KEY_START
 
 Rule = Callable[[Any], Any]
 
 UPLOAD_WAYS = ("remembered", "s3", "http", "data")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~\-]+")
 _MODEL = re.compile(r"[\w.\-/:]{1,100}", re.ASCII)
-_KEY = re.compile(r"aio_[A-Za-z0-9_\-]{8,}")  # the form of the gateway's keys (vendor's docs)
+_KEY = re.compile(rf"{KEY_START}[A-Za-z0-9_\-]{{8,}}")
 _MAX_S3_LINK_SECONDS = 604_800  # the S3 API's limit for signed links (signature version 4)
 
 

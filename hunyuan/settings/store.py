@@ -275,11 +275,11 @@ def _public(name: str, value: Any, origin: Origin) -> dict[str, Any]:
                 shown["value"] = without_user(str(value))
             if name not in SECRET_FIELDS:  # refused perhaps for the key in it
                 listed = isinstance(shown["value"], list)
-                shown["value"] = [*map(_keyless, shown["value"])] if listed else _keyless(shown["value"])
+                shown["value"] = [*map(_without_key, shown["value"])] if listed else _without_key(shown["value"])
     return shown
 
 
-def _keyless(value: Any) -> Any:
+def _without_key(value: Any) -> Any:
     """What may be shown of a value that cannot be used: everything of a key's form in it is masked."""
     if isinstance(value, str):
         return redact(value, ())

@@ -377,7 +377,7 @@ def test_retry_after(headers: dict[str, str], seconds: float | None) -> None:
         ({"Retry-After": "Thu, 01 Jan 2026 01:00:05 GMT", "Date": "Thu Jan  1 01:00:00 2026"}, 5.0),
     ],
 )
-@pytest.mark.skipif(not hasattr(time, "tzset"), reason="Windows cannot change a process' time zone")
+@pytest.mark.posix  # Windows cannot change a process' time zone
 def test_a_date_without_a_zone_is_utc(headers: dict[str, str], seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as elsewhere:
         elsewhere.setenv("TZ", "XXX+5")
