@@ -7,7 +7,7 @@ import binascii
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote, unquote, urljoin
 
@@ -29,40 +29,55 @@ _ODD_KEYS = ("failreason",)  # where some gateways put the link of a success
 _MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"BM")
 _MIMES = ("image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp")
 _ABSOLUTE = re.compile(r"https?://[^\s/?#\\]+(?:[/?#]|$)", re.IGNORECASE)
-# From the root, from another host, or the plain path of an image file.
-_RELATIVE = re.compile(
-    r"//[^\s/]+/.|/(?!9j/)[^\s/]|[\w\-][^\s:?#]*\.(?:png|jpe?g|webp|gif|avif|bmp)(?:\?|$)", re.IGNORECASE
-)
+_FILE_END = r"\.(?:png|jpe?g|webp|gif|avif|bmp)(?:[?#]|$)"
+# Relative links: the path of an image file, blanks and all; from the root, from another host, from where one is; and
+# any other path, which is no MIME type and no "n/a".
+_FILE = re.compile(rf"(?://[^\s/]+/|(?:\.{{0,2}}/)*)[^\s:?#/.][^:?#]*{_FILE_END}", re.IGNORECASE)
+_ROOTED = re.compile(r"//[^\s/]+/.|/(?!9j/)[^\s/]|(?:\.{1,2}/)+[^\s/]")
+_PATH = re.compile(r"(?!(?:image|text|audio|video|application)/[\w.+\-]+$|n/a$)[^\s:?#/]+/\S+$", re.IGNORECASE)
 _LONGEST_RELATIVE = 4096  # characters
-_API = "/api/"  # below the base URL: where tasks are asked for, no image
+_LINK_KEY = re.compile(r"url|image|img|^outputs?$|^results$")  # keys whose text can only be a link
+_IN_A_LIST = "images"  # the key that a list's texts count as having: lists hold results, whatever they are called
+# Where the gateway is asked for tasks and creates them: no image, unless it is a file there.
+_API = re.compile(
+    r"(?:https?://[^/?#]*|[^?#]*/(?:api|v\d+))/(?:tasks|predictions|images/generations)(?:[/?#]|$)"
+    rf"(?![^?#]*{_FILE_END})",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
 class _Search:
-    """What is looked for. echoes: the request's inputs in all their spellings. base_url: the gateway's, "" if unknown.
-    relative: whether links that are joined to it count."""
+    """What is looked for, and where. echoes: the request's inputs in all their spellings. base_url: the gateway's, ""
+    if unknown. relative: whether links that are joined to it count. has_state: see images(). key: the folded key that a
+    text stands under."""
 
     echoes: frozenset[str]
     base_url: str = ""
     relative: bool = False
+    has_state: bool = True
+    key: str = ""
 
 
-def images(root: Mapping[str, Any], request_inputs: Collection[str], base_url: str = "") -> tuple[str, ...]:
+def images(
+    root: Mapping[str, Any], request_inputs: Collection[str], base_url: str = "", *, has_state: bool = True
+) -> tuple[str, ...]:
     """URLs and `data:` URIs of the finished images, in order, each once; never one of the request's inputs.
 
     Relative links are joined to base_url where one is given; what a URL may not hold is escaped, the rest stays as it
-    is, byte for byte: a signature may cover it.
+    is, byte for byte: a signature may cover it. has_state: whether the answer says how the task stands; where it does
+    not, a path alone says too little, and only image files under keys of links are joined.
     """
-    echoes = _echoes(request_inputs)
-    whole = _in_object(root, _Search(echoes, base_url), 0)
-    found = whole or (_in_object(root, _Search(echoes, base_url, relative=True), 0) if base_url else [])
+    search = _Search(_echoes(request_inputs), base_url, has_state=has_state)
+    whole = _in_object(root, search, 0)
+    found = whole or (_in_object(root, replace(search, relative=True), 0) if base_url else [])
     return tuple(dict.fromkeys(found))
 
 
 def odd_images(record: Mapping[str, Any], request_inputs: Collection[str], base_url: str = "") -> tuple[str, ...]:
     """Links of a success in fields of a record that are there for its failure."""
     search = _Search(_echoes(request_inputs), base_url, relative=bool(base_url))
-    found = [value for key, value in record.items() if re.sub(r"[_\-]", "", key.lower()) in _ODD_KEYS]
+    found = [value for key, value in record.items() if _folded(key) in _ODD_KEYS]
     return tuple(dict.fromkeys(link for value in found for link in _in_value(value, search, 0)))
 
 
@@ -79,17 +94,23 @@ def _forms(text: str) -> Iterator[str]:
 
 def _in_object(record: Mapping[str, Any], search: _Search, depth: int) -> list[str]:
     """The images under the surest key that has any: an object names the same image in several ways."""
-    by_key = {re.sub(r"[_\-]", "", key.lower()): value for key, value in record.items()}
+    by_key: dict[str, list[Any]] = {}  # `imageUrl` may be empty beside an `image_url` that is not
+    for key, value in record.items():
+        by_key.setdefault(_folded(key), []).append(value)
     order = [*_RESULT_KEYS, *_IMAGE_KEYS]
     if "prompt" in by_key:
         order.remove(_REQUEST_IMAGES)
         if not any(key in by_key for key in _RESULT_KEYS):  # an empty `outputs` says that there is none
             order.append(_REQUEST_IMAGES)
     for key in order:
-        found = _in_value(by_key.get(key), search, depth + 1)
-        if found:
-            return found
+        for value in by_key.get(key, ()):
+            if found := _in_value(value, replace(search, key=key), depth + 1):
+                return found
     return []
+
+
+def _folded(key: str) -> str:
+    return re.sub(r"[_\-]", "", key.lower())
 
 
 def _in_value(value: object, search: _Search, depth: int) -> list[str]:
@@ -98,6 +119,7 @@ def _in_value(value: object, search: _Search, depth: int) -> list[str]:
     if isinstance(value, dict):
         return _in_object(value, search, depth)
     if isinstance(value, list):
+        search = replace(search, key=_IN_A_LIST)
         return [image for item in value for image in _in_value(item, search, depth + 1)]
     if isinstance(value, str):
         inside = _unpacked(value)
@@ -114,12 +136,18 @@ def _in_text(text: str, search: _Search) -> list[str]:
     if mime:
         return [f"data:{mime};base64,{text}"]
     link = _link(text, search)
-    api = bool(search.base_url) and link.startswith(f"{search.base_url}{_API}")
-    return [link] if link and not api and not _is_echo(link, search) else []
+    return [link] if link and not _is_api(link, search) and not _is_echo(link, search) else []
 
 
 def _is_echo(text: str, search: _Search) -> bool:
     return text in search.echoes or unquote(text[:8192]) in search.echoes
+
+
+def _is_api(link: str, search: _Search) -> bool:
+    """Whether a link leads to the gateway's own API, by http or https."""
+    host = search.base_url.partition("://")[2].partition("/")[0].lower()
+    at_gateway = bool(host) and link.partition("://")[2].lower().startswith(f"{host}/")
+    return at_gateway and _API.match(link) is not None
 
 
 def _link(text: str, search: _Search) -> str:
@@ -128,13 +156,23 @@ def _link(text: str, search: _Search) -> str:
     if _ABSOLUTE.match(text):
         return _escaped(text)
     base_url = search.base_url
-    if not search.relative or len(text) > _LONGEST_RELATIVE or not _RELATIVE.match(text):
+    if not search.relative or not _is_relative(text, search):
         return ""
     scheme, _, rest = base_url.partition("://")
     if text.startswith("//"):
         return _escaped(f"{scheme}:{text}")
     origin = f"{scheme}://{rest.partition('/')[0]}"
     return _escaped(f"{origin}{text}" if text.startswith("/") else urljoin(f"{base_url}/", text))
+
+
+def _is_relative(text: str, search: _Search) -> bool:
+    """Whether a text that is no whole link is to be joined to the base URL."""
+    if len(text) > _LONGEST_RELATIVE:
+        return False
+    is_file, at_link = _FILE.match(text) is not None, _LINK_KEY.search(search.key) is not None
+    if not search.has_state:
+        return is_file and at_link
+    return bool(_ROOTED.match(text) or (is_file and (at_link or " " not in text)) or (at_link and _PATH.match(text)))
 
 
 def _escaped(link: str) -> str:

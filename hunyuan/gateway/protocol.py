@@ -196,7 +196,7 @@ def _read(
 
 def _images(root: answers.Json, request_inputs: Collection[str], base_url: str) -> tuple[str, ...]:
     word = answers.status_word(root)
-    found = answers.images(root, request_inputs, base_url if word else "")  # a path alone says too little
+    found = answers.images(root, request_inputs, base_url, has_state=bool(word))
     if found or state_of(word) is not TaskState.SUCCEEDED:
         return found
     odd = (odd_images(record, request_inputs, base_url) for record in answers.task_records(root))

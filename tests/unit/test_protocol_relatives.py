@@ -14,7 +14,8 @@ from hunyuan.gateway.protocol import read_create, read_task
 from hunyuan.models import TaskState, TaskStatus, check_task_id
 from hunyuan.task_ids import check_given_id, path_segment
 
-BASE = "https://gateway.example/v2"
+HOST = "https://gateway.example"
+BASE = f"{HOST}/v2"
 INPUT = "https://mine.example/in.png"
 ID = "n68_hunyuan3"
 
@@ -59,6 +60,18 @@ RESULTS: list[tuple[dict[str, Any], tuple[str, ...]]] = [
         ("https://files.example/a%20b%20%E5%9B%BE.png?n=%E7%81%AF",),
     ),
     ({"output": "https://files.example/a\n.png", "image": "cat.png"}, ("https://files.example/a.png",)),
+    ({"outputs": [" ./files/1.png\n", "../1.png"]}, (f"{BASE}/files/1.png", "https://gateway.example/1.png")),
+    ({"images": ["files/my cat.png", "/图.png"]}, (f"{BASE}/files/my%20cat.png", f"{HOST}/%E5%9B%BE.png")),
+    ({"image_url": "//cdn.example/a b.png?n=灯"}, ("https://cdn.example/a%20b.png?n=%E7%81%AF",)),
+    ({"result": {"url": "files/abc?sig=1%2B"}}, (f"{BASE}/files/abc?sig=1%2B",)),
+    ({"image_url": f"{BASE}/api/v1/files/1.png"}, (f"{BASE}/api/v1/files/1.png",)),
+    ({"images": ["/api/v1/images/abc"]}, (f"{HOST}/api/v1/images/abc",)),
+    ({"url": "/files/tasks/abc"}, (f"{HOST}/files/tasks/abc",)),
+    ({"url": f"https://cdn.example/api/v1/tasks/{ID}"}, (f"https://cdn.example/api/v1/tasks/{ID}",)),
+    ({"url": f"{BASE}/api/v1/tasks/{ID}/1.png?x=1"}, (f"{BASE}/api/v1/tasks/{ID}/1.png?x=1",)),
+    ({"image_url": URLS[0], "imageUrl": None}, URLS[:1]),
+    ({"outputs": list(URLS), "Outputs": []}, URLS),
+    ({"imageUrl": "", "image-url": URLS[0], "ImageURL": {}}, URLS[:1]),
 ]
 ODD_RESULTS: list[tuple[dict[str, Any], tuple[str, ...]]] = [({"fail_reason": URLS[0]}, URLS[:1])]
 REQUEST = {"prompt": "https://p.example/x.png", "type": "edit", "size": "1024*1024", "seed": "-1", "images": [INPUT]}
@@ -186,6 +199,52 @@ def test_a_link_where_a_failures_words_belong(result: Any, images: Any) -> None:
     assert failed.words.startswith("https://files.example/1.jpeg?")
     both = wrap({"status": "SUCCESS", "task_id": ID, **result, "outputs": [URLS[1]]}, "envelope")
     assert poll(both).images == URLS[1:]
+
+
+API_LINKS = [
+    f"{BASE}/api/v1/tasks/{ID}", f"{BASE}/api/v1/tasks/{ID}/result?full=1", f"{HOST}/api/v1/tasks/{ID}",
+    f"http://GATEWAY.example/api/v1/tasks/{ID}", f"{BASE}/v1/tasks/{ID}", f"{BASE}/api/tasks/{ID}",
+    f"{BASE}/api/v1/images/generations", f"/api/v1/tasks/{ID}", f"api/v1/tasks/{ID}",
+    f"/tasks/{ID}",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("link", API_LINKS)
+@pytest.mark.parametrize("key", ["url", "result_url", "task", "response"])
+def test_a_link_to_the_task_itself_is_no_image(key: str, link: str) -> None:
+    inside = {"task_id": ID, key: link}
+    for answer in (wrap(inside, "envelope"), inside, wrap({**inside, "status": "completed"}, "envelope")):
+        assert create(answer) == TaskStatus(TaskState.SUBMITTED, ID)
+        with pytest.raises(UnreadableAnswerError):
+            poll(answer)
+
+
+@pytest.mark.parametrize(
+    ("answer", "image"),
+    [
+        ({"created": 1, "data": [{"url": "/files/x.png"}]}, f"{HOST}/files/x.png"),
+        ({"created": 1, "data": ["files/x y.png"]}, f"{BASE}/files/x%20y.png"),
+        ({"code": 200, "data": {"images": ["//cdn.example/x.webp?sig=1"]}}, "https://cdn.example/x.webp?sig=1"),
+        ({"code": 200, "data": {"task_id": ID, "image_url": "../x.png"}}, f"{HOST}/x.png"),
+        ({"output": "./x.jpeg#top"}, f"{BASE}/x.jpeg#top"),
+    ],
+)
+def test_the_path_of_an_image_file_needs_no_status_word(answer: Any, image: str) -> None:
+    for found in (create(answer), poll(answer)):
+        assert (found.state, found.images) == (TaskState.SUCCEEDED, (image,))
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        {"prompt": "cat/dog", "model": "a/b", "mime": "image/png"}, {"image": "image/png"}, {"image_url": "N/A"},
+        {"result": "abc/def"}, {"response": "saved as x.png"}, {"output": "no luck"},
+        {"images": [{"content_type": "image/jpeg", "name": "x.png"}]}, {"data": "abc/def"}, {"url": "a:b/c"},
+    ],
+)  # fmt: skip
+def test_ordinary_text_is_no_relative_link(inside: Any) -> None:
+    with pytest.raises(UnreadableAnswerError, match="holds no image"):
+        poll(wrap({"status": "completed", **inside}, "envelope"))
 
 
 def test_an_image_outweighs_an_error_beside_it() -> None:
