@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from contextlib import suppress
 
 from .. import addresses
 from ..errors import (
@@ -17,7 +18,7 @@ from ..errors import (
     UnreadableAnswerError,
 )
 from ..journal.records import TaskRow
-from ..limits import GIVEN_UP_AFTER, MOST_PIXELS
+from ..limits import GIVEN_UP_AFTER, MOST_LINKS, MOST_PIXELS
 from ..models import StoredImage
 from ..sentences import say, together
 from .background_loop import Pool
@@ -28,6 +29,7 @@ from .retry import Next, after_download
 from .steps import Finished, Left, Stored
 
 DOWNLOAD_DEADLINE = 120.0  # seconds for one try at one image
+LOOK_AGAIN = 3.0  # seconds between polls of a task that was taken for finished and is not
 
 
 async def fetch(job: Job, finished: Finished) -> Stored:
@@ -89,6 +91,7 @@ async def keep_inline(job: Job) -> None:
 
 async def _fetch_one(job: Job, row: TaskRow, index: int, url: str) -> tuple[StoredImage, Decoded]:
     tools, seen, since = job.tools, Counter[type[HunyuanError]](), job.clock.monotonic()
+    given = url
     while True:
         await tools.limiter.resume()
         try:
@@ -107,6 +110,12 @@ async def _fetch_one(job: Job, row: TaskRow, index: int, url: str) -> tuple[Stor
                     again = say("Run the node again while the task is young: it asks the gateway for the link anew.")
                     do = together(again, say("For a new image instead, for new credits, turn reuse off."))
                     raise error.but(do=do) from error.__cause__
+                if isinstance(error, NotAnImageError) and url == given:  # it may never have been the image's
+                    with suppress(HunyuanError):
+                        url = await _fresh_link(job, row, index, url, patient=True)
+                    if url != given:
+                        seen.clear()
+                        continue
                 raise
             await job.clock.sleep(decision.delay)
             if isinstance(error, LinkDeadError):
@@ -119,15 +128,27 @@ def _is_the_gateways(job: Job, url: str) -> bool:
     return (link.host, link.port) == (gateway.host, gateway.port)
 
 
-async def _fresh_link(job: Job, row: TaskRow, index: int, url: str) -> str:
-    """The task's link as the gateway gives it now: a dead one may have been signed anew."""
+async def _fresh_link(job: Job, row: TaskRow, index: int, url: str, *, patient: bool = False) -> str:
+    """The task's link as the gateway gives it now: a dead one may have been signed anew.
+
+    patient: a task that still runs after all is waited for, while somebody waits for it.
+    """
     if row.task_id is None:
         return url
     try:
         status = await ask(job, row)
+        while patient and not status.is_final and job.handles:
+            await job.clock.sleep(max(LOOK_AGAIN, status.retry_after or 0.0))
+            status = await ask(job, row)
     except (UnknownTaskError, UnreadableAnswerError):
         return url  # the gateway gives none, but the one that is known may still come to life
-    return status.images[index] if index < len(status.images) else url
+    if index >= len(status.images) or status.images[index] == url:
+        return url
+    try:
+        await job.note(row, job.tools.journal.mark_succeeded, status.images[:MOST_LINKS], None)
+    except JournalError as unwritten:  # the image matters more than its link
+        job.tools.warn(f"The new link of task {row.storage_id} could not be written down: {unwritten.what}")
+    return status.images[index]
 
 
 def _download(job: Job, row: TaskRow, index: int, url: str) -> tuple[StoredImage, Decoded]:

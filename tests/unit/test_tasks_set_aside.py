@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from hunyuan.addresses import Address
 from hunyuan.errors import NotAnImageError, TooLargeError
+from hunyuan.http.transport import Exchange
 from hunyuan.journal.records import ENDED_PROCESS, GIVEN_UP
 from hunyuan.models import TaskState
 from hunyuan.storage.decode_markers import DecodingMarks
-from tests.kit.rig import Picture8, Rig, decode, story
+from tests.kit.rig import Picture8, Rig, Wire, decode, story
 from tests.unit.test_tasks_bounds import answers_large
 from tests.unit.test_tasks_sweeper import gone, sleep_through
 
@@ -190,3 +192,33 @@ async def test_an_answer_that_is_never_read_whole_is_asked_for_a_handful_of_time
     assert (row.state, row.error_code) == (TaskState.SUBMITTED, GIVEN_UP)
     assert await by_id(other)
     assert other.rows()[0].state is TaskState.COLLECTED
+
+
+class Misleading(Wire):
+    """Has a page at the gateway that is no image, and says that it is one."""
+
+    def fetch(self, address: Address, *, headers: Mapping[str, str], **given: object) -> Exchange:
+        if address.target == "/status":
+            return Exchange(200, {"content-type": "application/json"}, b'{"status": "IN_PROGRESS"}')
+        return super().fetch(address, headers=headers, **given)
+
+
+MISLED = {"on": "poll", "body": {"data": {"status": "SUCCESS", "url": "http://sandbox.invalid/status"}}}
+
+
+@pytest.mark.parametrize("waits", [True, False])
+@pytest.mark.parametrize("seconds", [0.5, 40.0])
+@story(MISLED, task=lambda seconds: {"seconds": seconds})
+async def test_a_link_that_is_no_image_is_asked_for_once_more(rig: Rig, seconds: float, waits: bool) -> None:
+    rig.client._transport = rig.wire = Misleading(rig.gateway)
+    rig.runner.start_sweeper()
+    handle = rig.submit(5)[0]
+    if waits:
+        assert (await rig.collected(handle)).paid
+    else:
+        await rig.clock.sleep(0.2)
+        handle.detach()
+        await rig.until(lambda: rig.rows()[0].state is TaskState.COLLECTED, within=1200)
+    (row,) = rig.rows()
+    assert (rig.billed, row.error_code) == (1, "")
+    assert row.urls == tuple(file.url for file in row.files), "the node gives the link that led to the image"
