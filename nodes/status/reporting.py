@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from asyncio import Future
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -80,10 +81,25 @@ def size_notes(collected: Sequence[Collected]) -> list[str]:
     images = [(task.row, image) for task in collected for image in task.images]
     for number, (row, image) in enumerate(images, 1):
         asked, came = row.size, ImageSize(image.width, image.height)
+        which = f"Image {number} (task {row.storage_id})"
         if asked is not None and came != asked:
-            which = f"Image {number} (task {row.storage_id})"
             notes.append(f"{which} came as {came.api} pixels, asked for was {asked.api}.")
+        elif asked is None and (missed := [word for _, word in row.parameters if not _fits(came, str(word))]):
+            notes.append(f"{which} came as {came.api} pixels, asked for was {' and '.join(map(str, missed))}.")
     return notes
+
+
+def _fits(came: ImageSize, word: str) -> bool:
+    """Whether an image is what a ratio ("16:9") or a resolution ("2K") asks for; any other word asks for no size.
+
+    Models round sides to what they can draw, up to 4 % of the ratio, and count a resolution by the side or by the area.
+    """
+    if ratio := re.fullmatch(r"([1-9]\d?):([1-9]\d?)", word):
+        return 0.95 < came.width * int(ratio[2]) / (came.height * int(ratio[1])) < 1.05
+    if resolution := re.fullmatch(r"([1-9])[kK]", word):
+        side = int(resolution[1]) * 1024
+        return max(came.width, came.height) > 0.7 * side and came.width * came.height < 2 * side**2
+    return True
 
 
 def _seed(outcome: Outcome) -> int | None:

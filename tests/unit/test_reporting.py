@@ -7,6 +7,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
+
 from tests.kit.pack import load
 
 models, rows, handle = load("hunyuan.models"), load("hunyuan.journal.records"), load("hunyuan.jobs.handle")
@@ -43,6 +45,34 @@ def test_a_size_that_was_not_asked_for_is_noted() -> None:
         "Image 2 (task n2) came as 1280*720 pixels, asked for was 1280*768.",
         "Image 5 (task n4) came as 256*256 pixels, asked for was 512*512.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("asked", "came", "missed"),
+    [
+        ({"aspect_ratio": "16:9"}, (1344, 768), ""),
+        ({"aspect_ratio": "3:2"}, (1216, 832), ""),
+        ({"aspect_ratio": "4:3"}, (1152, 896), ""),
+        ({"aspect_ratio": "21:9"}, (1536, 640), ""),
+        ({"aspect_ratio": "16:9"}, (1024, 1024), "16:9"),
+        ({"size": "9:16"}, (1344, 768), "9:16"),
+        ({"size": "4:3"}, (1280, 1024), "4:3"),
+        ({"aspect_ratio": "auto", "n": 2, "style": "2:1:1"}, (1024, 512), ""),
+        ({"resolution": "2K"}, (2048, 1152), ""),
+        ({"resolution": "2K"}, (2730, 1536), ""),
+        ({"resolution": "1k"}, (1568, 672), ""),
+        ({"resolution": "2K"}, (1024, 1024), "2K"),
+        ({"resolution": "1K"}, (2048, 2048), "1K"),
+        ({"resolution": "2K", "aspect_ratio": "9:16"}, (1344, 768), "2K and 9:16"),
+    ],
+)
+def test_a_ratio_or_a_resolution_that_was_not_asked_for_is_noted(
+    asked: dict[str, str | int], came: tuple[int, int], missed: str
+) -> None:
+    task = collected(None, came)
+    task = handle.Collected(dataclasses.replace(task.row, parameters=tuple(asked.items())), task.images)
+    text = f"Image 1 (task n1) came as {came[0]}*{came[1]} pixels, asked for was {missed}."
+    assert reporting.size_notes([task]) == ([text] if missed else [])
 
 
 def test_the_credits_of_a_run_are_those_that_the_gateway_charged() -> None:
