@@ -26,7 +26,7 @@ GOAL = 50.0  # milliseconds, as ComfyUI's "Import times" show them: 0.0 seconds
 def fresh() -> dict[str, Any]:
     """The pack in a fresh interpreter: `ms`, `busy_ms`, `heavy` (modules it should not load), `nodes`."""
     command = [str(comfyui_python()), str(FRESH), str(ROOT)]
-    environment = {name: value for name, value in clean_environment().items() if name != "PYTHONDONTWRITEBYTECODE"}
+    environment = clean_environment()
     # As at a user's second start: Python has written down what it compiled.
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True, timeout=60, env=environment)
     return dict(json.loads(done.stdout))

@@ -12,7 +12,9 @@ standard input (see fork_server.py).
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -28,6 +30,10 @@ from typing import Any
 PRELOADED = (
     "torch", "torchvision", "transformers", "scipy.stats", "torchsde", "einops", "safetensors.torch", "alembic.command",
     "sqlalchemy", "aiohttp.web", "av", "PIL.Image", "kornia", "spandrel", "psutil", "yaml", "pydantic",
+    "pydantic_settings",
+    "transformers.models.clip.tokenization_clip", "transformers.models.t5.tokenization_t5",
+    "transformers.models.byt5.tokenization_byt5", "transformers.models.llama.tokenization_llama",
+    "transformers.models.qwen2.tokenization_qwen2", "transformers.models.bert.tokenization_bert",
 )  # fmt: skip
 
 
@@ -67,6 +73,30 @@ def _run(arguments: list[str]) -> None:
     threading.Thread(target=_end_with_parent, name="end with parent", daemon=True).start()
     _declare_missing_operators()
     runpy.run_path(str(main_file), run_name="__main__")
+
+
+def _run_in_fork(arguments: list[str]) -> None:
+    """As `_run`, and then all that Python does at its end but taking its modules apart: that costs two seconds of a
+    core here, because a fork gets a copy of each page that is touched."""
+    _exit_codes.append(1)  # an exception's
+    try:
+        _run(arguments)
+        _exit_codes.append(0)
+    except SystemExit as end:
+        _exit_codes.append(end.code if isinstance(end.code, int) else int(end.code is not None))
+        raise
+
+
+def _leave_fork() -> None:
+    """Registered before anything else, so that it is the last thing Python does."""
+    if _exit_codes:
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):  # closed by somebody
+                stream.flush()
+        os._exit(_exit_codes[-1])
+
+
+_exit_codes: list[int] = []  # of a fork: the last one counts
 
 
 def _tend() -> dict[str, Any] | None:
@@ -131,15 +161,18 @@ def _become(told: dict[str, Any]) -> None:
 if __name__ == "__main__":
     run = sys.argv[1:]
     if run[0] == "--fork-server":
+        atexit.register(_leave_fork)
         sys.path[0] = str(Path(run[1]).resolve().parent)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for whoever started it, who ends it in order
         _declare_missing_operators()
         for name in PRELOADED:
             with contextlib.suppress(ImportError):  # not every ComfyUI needs every one
                 importlib.import_module(name)
+        gc.freeze()  # or each fork's collections would copy all of it
         child = _tend()
         if child is None:
             sys.exit()
         _become(child)
-        run = child["argv"]
+        _run_in_fork(child["argv"])
+        sys.exit()
     _run(run)

@@ -37,8 +37,12 @@ def _options() -> set[str]:
 
 
 def clean_environment() -> dict[str, str]:
-    """The surroundings without any of the pack's settings: nobody's key reaches a child by accident."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("HUNYUAN_")}
+    """The surroundings without any of the pack's settings: nobody's key reaches a child by accident.
+
+    And bytecode is kept whatever they say of it: ComfyUI is started dozens of times, and compiling it takes seconds.
+    """
+    unwanted = ("HUNYUAN_", "PYTHONDONTWRITEBYTECODE")
+    return {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
 
 
 def run_child(command: Sequence[str], environment: Mapping[str, str]) -> int:

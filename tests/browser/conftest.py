@@ -109,24 +109,23 @@ def tabs(chromium: Browser, face_server: Callable[[str], PaidServer]) -> Iterato
 class Pages:
     """The pages that tests share, one a face, of which one at most is open: others would hear its server too.
 
-    A page that another file has used begins anew, without what that file left in it: its scripts are compiled already,
-    which is most of what a page costs.
+    It goes on from test to test as a user's does from task to task. One that was left begins anew, without what the
+    tests left in it: its scripts are compiled already, which is most of what a page costs.
     """
 
     def __init__(self, open_: TabFactory) -> None:
         self._open = open_
         self._known: dict[Face, Tab] = {}
-        self._used: tuple[Face, Path] | None = None  # the open one, and by tests of which file
+        self._used: tuple[Face, Path] | None = None  # the open one, and by tests of which file last
 
     def get(self, face: Face, file: Path) -> Tab:
-        """The page of that face as these tests may have it."""
-        if self._used == (face, file):
-            return self._known[face]
-        self.leave()
-        if face in self._known:
-            self._known[face].anew()
-        else:
-            self._known[face] = self._open(face)
+        """The page of that face, for a test of that file."""
+        if self._used is None or self._used[0] != face:
+            self.leave()
+            if face in self._known:
+                self._known[face].anew()
+            else:
+                self._known[face] = self._open(face)
         self._used = face, file
         return self._known[face]
 

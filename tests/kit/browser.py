@@ -53,6 +53,7 @@ _EMPTY = """async () => {
   document.querySelectorAll('dialog[open]').forEach(dialog => dialog.close());
   document.querySelectorAll('.hunyuan-notice').forEach(notice => notice.remove());
   window.app.extensionManager.sidebarTab.activeSidebarTabId = null;
+  Object.keys(localStorage).filter(key => /^hunyuan/i.test(key)).forEach(key => localStorage.removeItem(key));
   await window.app.loadGraphData({version: 0.4, nodes: [], links: [], last_node_id: 0, last_link_id: 0});
 }"""
 
