@@ -51,6 +51,10 @@ def spoiled(kind: str, content: bytes, content_type: str) -> tuple[bytes, str]:
 WRAPPINGS: dict[str, Callable[[bytes], bytes]] = {
     "second_object": lambda body: body + b'{"trace": "0af7651916cd43dd", "took_ms": 12}',
     "second_error": lambda body: body + b'\n{"code": 500, "message": "Internal server error"}\n',
+    "log_line": lambda body: body + b'\n{"status": "error", "message": "log sink unreachable"}\n',
+    "markup": lambda body: b"<br />\n<b>Warning</b>: Undefined key [x] in <b>/srv/a.php</b><br />\n" + body,
+    "comment": lambda body: b"<!-- proxy -->" + body,
+    "notice": lambda body: b"[notice] " + body,
     "ndjson": lambda body: b'{"status": "pending"}\n' + body + b"\n{}\n",
     "stream": lambda body: b"event: message\ndata: " + body + b"\n\ndata: [DONE]\n\n",
     "mark": lambda body: b"\xef\xbb\xbf" + body,

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
+from ..models import TaskState
 from . import json_bytes, status_words
 from .answer_images import as_object, images
 
@@ -21,11 +22,19 @@ Json: TypeAlias = dict[str, Any]
 
 _MOST_RECORDS = 8  # objects that are searched for a task's fields
 _MOST_CREDITS = 1_000_000  # of one task: what is above is no price
+_DEEPEST = 16  # levels of an error that are looked at
 _BARE_ID = re.compile(r"(?!.*//)\w[\w\-.:/]{5,511}(?<!\.png|\.jpg|jpeg|webp)", re.ASCII)  # in the place of the data
+_ID_IN_WORDS = re.compile(  # has a digit: words have none
+    r"\b(?:task|job)(?:[\s_\-]?id)?[\s:=#(\[\"'`]{1,4}(?=[\w\-.:/]{0,511}?\d)([a-z0-9][\w\-.:/]{3,511})",
+    re.IGNORECASE | re.ASCII,
+)
 _TASK_PLACES = ("data", "task", "result", "response", "output")
 # Keys without case, '_' and '-'; the surest first.
 _TASK_ID_KEYS = ("taskid", "jobid")
-_STATUS_KEYS = ("status", "state", "taskstatus", "taskstate", "jobstatus", "successflag")
+_TASK_NAMES = ("task", "job")
+_TASKS_OWN_STATUS_KEYS = ("taskstatus", "taskstate", "jobstatus", "successflag")
+_STATUS_KEYS = ("status", "state", *_TASKS_OWN_STATUS_KEYS)
+_ENVELOPE_KEYS = ("code", "success", "progress", *_STATUS_KEYS)
 _ERROR_KEYS = ("error", "errors")
 _FAILURE_KEYS = (
     *("errormessage", "errormsg", "errmsg", "failreason", "failmsg", "failmessage", "failurereason", "failedreason"),
@@ -35,7 +44,9 @@ _MESSAGE_KEYS = (
     *_FAILURE_KEYS,
     *("taskstatusmsg", "statusmsg", "statusmessage", "message", "msg", "detail", "reason"),
 )
-_CODE_KEYS = ("code", "errorcode", "errcode", "failcode")
+_FAILURE_CODE_KEYS = ("errorcode", "errcode", "failcode")
+_CODE_KEYS = ("code", *_FAILURE_CODE_KEYS)
+_FLAG_KEYS = ("hasnsfwcontents", "hasnsfwcontent", "hasnsfwconcepts", "hasnsfwconcept", "nsfwcontentdetected")
 _CREDIT_KEYS = (
     *("consumedcredits", "creditsconsumed", "consumecredits", "consumedcredit", "creditconsumed"),
     *("creditsused", "usedcredits", "creditscharged", "chargedcredits", "creditscost", "creditcost", "costcredits"),
@@ -45,18 +56,32 @@ _NO_WORDS = frozenset({"", "success", "succeeded", "successful", "ok", "null", "
 id_in_pieces = json_bytes.id_in_pieces
 
 
-def parse(body: bytes) -> Json | None:
+def parse(body: bytes, request_inputs: Collection[str] = ()) -> Json | None:
     """The answer as an object, or None if none stands in it. A list stands for its `data`.
 
-    Of several objects the last that tells of a task counts, with the id that any of them names.
+    Of several objects the last counts that tells of the task itself: with its id, its own status or an image. What
+    else says something (a proxy's trailer, a line of a log) counts only where none does. The id may stand in any.
+    request_inputs: the request's own values, which name no new task and are no result.
     """
     found = [root for value in json_bytes.values(body) if (root := _root(value)) is not None]
     if len(found) < 2:
         return found[0] if found else None
-    telling = [root for root in found if status_word(root) or images(root, ())]
-    named = [root for root in found if given_id(root)] or [root for root in found if task_id(root)]
-    chosen = (telling or named or found[:1])[-1]
-    return {**chosen, "task_id": task_id(named[-1])} if named and not given_id(chosen) else chosen
+    names = [given_id(root, request_inputs) for root in found]
+    names = names if any(names) else [task_id(root, request_inputs) for root in found]
+    pairs = list(zip(found, names, strict=True))
+    telling = [(root, name) for root, name in pairs if status_word(root) or images(root, request_inputs)]
+    own = [(root, name) for root, name in telling if name or own_status(root) or images(root, request_inputs)]
+    named = [pair for pair in pairs if pair[1]]
+    if len({name for _, name in own}) > 1:  # one of them may be of something else: then no failure of the task
+        own = _going(own) or own
+    chosen, name = (own or (_going(telling) if named else telling) or named or pairs[:1])[-1]
+    name = name or (named[-1][1] if named else "")
+    return {**chosen, "task_id": name} if name and not given_id(chosen, request_inputs) else chosen
+
+
+def _going(pairs: list[tuple[Json, str]]) -> list[tuple[Json, str]]:
+    """Those that tell of no failure."""
+    return [pair for pair in pairs if status_words.state_of(status_word(pair[0])) is not TaskState.FAILED]
 
 
 def _root(value: object) -> Json | None:
@@ -100,35 +125,47 @@ def _errors(root: Json) -> list[Any]:
     return [value for record in (root, *records) for _, value in _fields(record, _ERROR_KEYS)]
 
 
-def given_id(root: Json) -> str:
-    """The task's id under a key that is only for that, or an empty text."""
-    return _first_id(value for record in task_records(root) for _, value in _fields(record, _TASK_ID_KEYS))
+def given_id(root: Json, request_inputs: Collection[str] = ()) -> str:
+    """The task's id under a key that is only for that, or an empty text; none of the request's own inputs."""
+    values = (value for record in task_records(root) for _, value in _fields(record, _TASK_ID_KEYS))
+    return _first_id(values, request_inputs)
 
 
-def task_id(root: Json) -> str:
-    """The task's id, or an empty text."""
-    records = task_records(root)
-    found = given_id(root) or _first_id(record.get("id") for record in records)  # `id` may be that of something else
+def task_id(root: Json, request_inputs: Collection[str] = ()) -> str:
+    """The task's id, or an empty text; never one that the request itself named."""
+    bare = (record.get("id") for record in task_records(root))  # may be that of something else
+    found = given_id(root, request_inputs) or _first_id(bare, request_inputs)
     data = root.get("data")
-    if found or not isinstance(data, str) or not _BARE_ID.fullmatch(data.strip()) or images(root, ()):
+    if found or not isinstance(data, str) or not _BARE_ID.fullmatch(data.strip()) or images(root, request_inputs):
         return found
-    return data.strip()
+    return _first_id(iter([data]), request_inputs)
 
 
-def named_in_refusal(root: Json) -> str:
-    """The id of the task that a refusal names, wherever: under `error` as well, as `running_task_id` and the like."""
-    errors = _error_objects(root)
-    places = [*task_records(root), *errors]
-    places += [inner for error in errors for inner in map(as_object, error.values()) if inner is not None]
-    return _first_id(value for place in places for key, value in place.items() if fold(key).endswith(_TASK_ID_KEYS))
+def named_in_refusal(root: Json, request_inputs: Collection[str] = ()) -> str:
+    """The id of the task that a refusal names, wherever: under `error` as well, as `running_task_id` and the like, as
+    `existing_task.id`, or in its words."""
+    return _first_id(_refusals_ids(root), request_inputs) or id_in_words(words(root), request_inputs)
 
 
-def _first_id(values: Iterator[Any]) -> str:
+def _refusals_ids(root: Json) -> Iterator[Any]:
+    places = [("", place) for place in (*task_records(root), *_error_objects(root))]
+    inner = [(fold(key), as_object(value)) for _, place in places for key, value in place.items()]
+    places += [(key, place) for key, place in inner if place is not None]
+    for _, place in places:
+        yield from (value for key, value in place.items() if fold(key).endswith(_TASK_ID_KEYS))
+    yield from (place.get("id") for key, place in places if key.endswith(_TASK_NAMES))
+
+
+def id_in_words(text: str, request_inputs: Collection[str] = ()) -> str:
+    """The id in a sentence like "task abc123 is already running", or an empty text."""
+    return _first_id((match[1].rstrip(".:/-") for match in _ID_IN_WORDS.finditer(text)), request_inputs)
+
+
+def _first_id(values: Iterator[Any], request_inputs: Collection[str]) -> str:
     for value in values:
-        if isinstance(value, str) and value.strip():
-            return value.strip()
-        if isinstance(value, int) and not isinstance(value, bool):
-            return str(value)
+        text = str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""
+        if text and text not in request_inputs:
+            return text
     return ""
 
 
@@ -144,7 +181,25 @@ def status_word(root: Json) -> str:
 
 def own_status(root: Json) -> str:
     """The status word of the task itself, not of the envelope."""
-    return next((word for record in task_records(root)[:-1] if (word := _word_of(record, is_inner=True))), "")
+    inner = next((word for record in task_records(root)[:-1] if (word := _word_of(record, is_inner=True))), "")
+    return inner or _word_of(dict(_fields(root, _TASKS_OWN_STATUS_KEYS)), is_inner=False)
+
+
+def odd_status(root: Json) -> str:
+    """What stands in a status's place and is no word: `(none)`, `(list)`, `(dict)`, or the value."""
+    values = (value for record in task_records(root) for _, value in _fields(record, _STATUS_KEYS))
+    value = next((value for value in values if value not in (None, "")), None)
+    return "(none)" if value is None else f"({type(value).__name__})" if isinstance(value, dict | list) else str(value)
+
+
+def has_task(root: Json) -> bool:
+    """Whether anything in the answer is of a task, or of an envelope for one."""
+    return bool(task_id(root)) or has_record(root) or any(True for _ in _fields(root, _ENVELOPE_KEYS))
+
+
+def has_record(root: Json) -> bool:
+    """Whether an object stands where a task's fields do, inside the envelope."""
+    return len(task_records(root)) > 1
 
 
 def _word_of(record: Json, *, is_inner: bool) -> str:
@@ -227,7 +282,7 @@ def _message(value: object, depth: int = 0) -> str:
         inside = as_object(value)
         text = _message(inside, depth + 1) if inside is not None and depth < 4 else value.strip()
         return "" if text.lower() in _NO_WORDS else text
-    if isinstance(value, list):
+    if isinstance(value, list) and depth < 4:
         return "; ".join(text for text in (_message(item, depth + 1) for item in value[:5]) if text)
     if isinstance(value, dict) and depth < 4:
         return next((text for _, inner in _fields(value, _MESSAGE_KEYS) if (text := _message(inner, depth + 1))), "")
@@ -268,17 +323,22 @@ def has_error(root: Json) -> bool:
 
 def has_failure(root: Json) -> bool:
     """As has_error, but for a code alone: 1 is a success to some."""
-    return root.get("success") is False or bool(error_words(root)) or any(map(_says, _errors(root)))
+    records = task_records(root)
+    refused = any(record.get("success") is False for record in records)
+    coded = any(True for _ in _codes(records, _FAILURE_CODE_KEYS))
+    return refused or coded or bool(error_words(root)) or any(_says(error) for error in _errors(root))
 
 
-def _says(value: object) -> bool:
+def _says(value: object, depth: int = 0) -> bool:
     """Whether an error's value is more than a place for one."""
-    if isinstance(value, dict | list):
-        return any(map(_says, value.values() if isinstance(value, dict) else value))
-    return value.strip().lower() not in _NO_WORDS if isinstance(value, str) else value not in (None, False, 0, 200)
+    if isinstance(value, dict | list) and depth < _DEEPEST:
+        return any(_says(inner, depth + 1) for inner in (value.values() if isinstance(value, dict) else value))
+    if isinstance(value, str):
+        return not _is_success(value.strip())
+    return value not in (None, False, 0, 200)
 
 
 def is_flagged(root: Json) -> bool:
     """Whether the upstream says of the finished image that its moderation keeps it back."""
-    flags = [value for record in task_records(root) for _, value in _fields(record, ("hasnsfwcontents",))]
+    flags = [value for record in task_records(root) for _, value in _fields(record, _FLAG_KEYS)]
     return any(value is True or (isinstance(value, list) and True in value) for value in flags)

@@ -46,6 +46,7 @@ class Client:
         """
         settings = self._usable_settings()
         body = json.dumps(protocol.create_body(request, image_urls), ensure_ascii=False).encode()
+        inputs = [*image_urls, *(value for _, value in request.parameters if isinstance(value, str))]
         try:
             exchange = self._transport.send(
                 "POST",
@@ -58,7 +59,7 @@ class Client:
             )
         except TransportError as failure:
             if isinstance(failure, AnswerLostError):
-                kept = protocol.read_cut_create(failure.status, failure.body)
+                kept = protocol.read_cut_create(failure.status, failure.body, inputs)
                 if kept is not None:
                     return kept
             raise failure.but(money=Money.MAYBE_SPENT if failure.sent else Money.NOT_SPENT) from failure.__cause__
@@ -66,7 +67,7 @@ class Client:
             exchange.status,
             exchange.headers.get("content-type", ""),
             exchange.body,
-            image_urls,
+            inputs,
             headers=exchange.headers,
             redact=settings.redact,
             base_url=settings.base_url,

@@ -38,9 +38,14 @@ _SOON_AGAIN = re.compile(
 _QUOTED = re.compile(r"\"[^\"]*\"|(?<!\w)'[^']*'(?!\w)|\u201c[^\u201d]*\u201d|\u2018[^\u2019]*\u2019(?!\w)|「[^」]*」")
 
 
+def says_soon_again(words: str) -> bool:
+    """Whether a refusal is for too many questions in a time, and over in a while."""
+    return bool(_SOON_AGAIN.search(words))
+
+
 def says_no_credits(number: int, codes: Iterable[str], words: str) -> bool:
     """number: HTTP's status or the body's code, 0 for none; of no failure of the server."""
-    if number == 429 and _SOON_AGAIN.search(words):
+    if number == 429 and says_soon_again(words):
         return False
     if number == 402 or any(fold(code) in _CODES for code in codes):
         return True

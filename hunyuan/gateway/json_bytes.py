@@ -9,14 +9,21 @@ from __future__ import annotations
 import codecs
 import json
 import re
+from collections.abc import Collection
 from typing import Any
 
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _MOST = 64  # values, and broken beginnings, that are looked at
-_START = re.compile(r"[\[{\"]")
+_START = re.compile(r"[\[{]")
+_STRING = re.compile(r'\s*"')  # JSON in a string: only as the whole body
+_PART = re.compile(r"[\[{\"]")  # behind a broken beginning: it was JSON. Else it was some other bracket, as in a log
 _START_OR_MARKUP = re.compile(r"[\[{\"<]")
 # Only at the start of a line: what begins inside a value that is broken or cut is a part of it.
 _NEXT_LINE = re.compile(r"^(?:data:[ \t]*)?[\[{]", re.MULTILINE)
+_MARKUP = re.compile(
+    r"(?:\s*<(html|head|body|script|style)\b.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)|<[^<>]*>|[^<\[{]+)+",
+    re.IGNORECASE | re.DOTALL,
+)
 _VALUE = r'\s*:\s*(?:"([^"\\]{1,512})"|(\d{1,40})(?=[\s,}]))'
 _ID_IN_PIECES = re.compile(r'"(?:task|job)_?id"' + _VALUE, re.IGNORECASE)
 _BARE_ID_IN_PIECES = re.compile(  # where an answer or a task begins
@@ -35,43 +42,55 @@ def text_of(body: bytes) -> str:
 
 
 def values(body: bytes) -> list[Any]:
-    """The JSON values that stand whole in the body, in order; none of a web page's."""
+    """The JSON values that stand whole in the body, in order; none of those in a web page."""
     try:
         return [json.loads(body)]
     except (ValueError, RecursionError):
-        text = text_of(body)
-    return [] if is_page(text) else _values_in(text)
+        return _values_in(_behind_markup(text_of(body)))
 
 
 def _values_in(text: str) -> list[Any]:
     decoder = json.JSONDecoder(strict=False)
     found: list[Any] = []
-    at, broken = _START.search(text), 0
+    at, broken = _STRING.match(text) or _START.search(text), 0
     while at is not None and len(found) < _MOST and broken < _MOST:
         start = at.end() - 1
         try:
             value, end = decoder.raw_decode(text, start)
+        except json.JSONDecodeError as failure:
+            broken += 1
+            begun = _PART.search(text, start + 1, failure.pos)
+            at = _NEXT_LINE.search(text, start + 1) if begun else _START.search(text, max(start + 1, failure.pos))
+            continue
         except (ValueError, RecursionError):
             broken += 1
             at = _NEXT_LINE.search(text, start + 1)
             continue
         found.append(value)
-        at = re.compile(r"[\[{]").search(text, end)
+        at = _START.search(text, end)
     return found
 
 
+def _behind_markup(text: str) -> str:
+    """The text without the markup that it begins with: a script's warning, a proxy's comment, or a page as a whole,
+    with all that stands in it."""
+    markup = _MARKUP.match(text) if is_page(text) else None
+    return text[markup.end() :] if markup else text
+
+
 def is_page(text: str) -> bool:
-    """Whether it is markup."""
+    """Whether it begins with markup."""
     return text.lstrip()[:1] == "<"
 
 
-def id_in_pieces(body: bytes) -> str:
-    """A task id that stands whole in an answer which is cut or broken; or an empty text."""
-    text = text_of(body)
-    if is_page(text):
-        return ""
+def id_in_pieces(body: bytes, request_inputs: Collection[str] = ()) -> str:
+    """A task id that stands whole in an answer which is cut or broken, and was none of the request's own inputs; or an
+    empty text."""
+    text = _behind_markup(text_of(body))
     for plain in (text, text.replace('\\"', '"')):  # JSON inside JSON as well
-        match = _ID_IN_PIECES.search(plain) or _BARE_ID_IN_PIECES.search(plain)
-        if match:
-            return (match[1] or match[2]).strip()
+        for pattern in (_ID_IN_PIECES, _BARE_ID_IN_PIECES):
+            for match in pattern.finditer(plain):
+                found = (match[1] or match[2]).strip()
+                if found and found not in request_inputs:
+                    return found
     return ""

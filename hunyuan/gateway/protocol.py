@@ -18,7 +18,7 @@ from ..settings.store import Settings
 from ..task_ids import check_given_id
 from . import answers
 from .answer_images import odd_images
-from .refusals import Reply, is_out_of_credits, refused, unreadable
+from .refusals import Reply, failed_question, is_out_of_credits, is_refusal, refused, unreadable
 from .status_words import state_of
 
 _REFUSALS = ("401", "402", "403", "404", "429")  # of the question, not of the task
@@ -64,15 +64,18 @@ def read_create(
 
     An id is kept whatever stands beside it, as long as nothing says that the task failed: it is paid for.
     A finished image without an id gives SUCCEEDED with task_id None. base_url: what relative links are joined to.
+    request_inputs: the URLs and texts that were sent: what repeats them is neither a result nor the new task's id.
     """
-    reply = Reply(status, content_type, body, headers or {}, redact or Settings().redact, is_create=True)
-    if reply.json is None and (kept := read_cut_create(status, body)):
+    redact = redact or Settings().redact
+    reply = Reply(status, content_type, body, headers or {}, redact, is_create=True, request_inputs=request_inputs)
+    if reply.json is None and (kept := read_cut_create(status, body, request_inputs)):
         return kept
-    if reply.json is not None and (older := _older_task(reply, reply.json)):
+    if older := _older_task(reply):
         return older
     root = _accepted(reply)
     found = _read(reply, root, request_inputs, base_url)
-    task_id = _usable(answers.task_id(root) or answers.id_in_pieces(body))  # wherever it stands
+    named = answers.task_id(root, request_inputs) or answers.id_in_pieces(body, request_inputs)  # wherever it stands
+    task_id = _usable(named)
     failed = not isinstance(found, TaskStatus) or found.state is TaskState.FAILED
     if failed and not task_id and is_out_of_credits(reply):
         raise refused(reply)
@@ -92,9 +95,10 @@ def read_create(
     return _named(TaskStatus(TaskState.SUBMITTED), task_id, reply, root)
 
 
-def read_cut_create(status: int, body: bytes) -> TaskStatus | None:
+def read_cut_create(status: int, body: bytes, request_inputs: Collection[str] = ()) -> TaskStatus | None:
     """The task that an answer to a create names which is cut, or broken beyond reading; None where it names none."""
-    task_id = _usable(answers.id_in_pieces(body)) if 200 <= status < 300 or status >= 500 else ""
+    may_run = 200 <= status < 300 or _may_have_begun(status)
+    task_id = _usable(answers.id_in_pieces(body, request_inputs)) if may_run else ""
     return TaskStatus(TaskState.SUBMITTED, task_id) if task_id else None
 
 
@@ -112,7 +116,8 @@ def read_task(
 
     task_id is the one the answer names, if any: it may be the upstream's. base_url: what relative links are joined to.
     """
-    reply = Reply(status, content_type, body, headers or {}, redact or Settings().redact, is_create=False)
+    redact = redact or Settings().redact
+    reply = Reply(status, content_type, body, headers or {}, redact, is_create=False, request_inputs=request_inputs)
     found = _read(reply, root := _accepted(reply), request_inputs, base_url)
     if isinstance(found, GatewayError):
         raise found
@@ -127,11 +132,19 @@ def _usable(task_id: str) -> str:
         return ""
 
 
-def _older_task(reply: Reply, root: answers.Json) -> TaskStatus | None:
+def _may_have_begun(status: int) -> bool:
+    """Whether a create may have begun that HTTP calls failed: somebody lost patience, or a server broke."""
+    return status in (408, 499) or status >= 500
+
+
+def _older_task(reply: Reply) -> TaskStatus | None:
     """The task that a conflict (409) names: the same request runs already."""
     if reply.status != 409 and not (reply.status < 300 and reply.code == "409"):
         return None
-    task_id = _usable(answers.named_in_refusal(root) or (answers.task_id(root) if answers.own_status(root) else ""))
+    root, given = reply.json or {}, reply.request_inputs
+    named = answers.named_in_refusal(root, given) or (answers.task_id(root, given) if answers.own_status(root) else "")
+    text = "" if reply.json else reply.body[:2000].decode("utf-8", "replace")
+    task_id = _usable(named or answers.id_in_words(text, given))
     if not task_id or state_of(answers.own_status(root)) is TaskState.FAILED:
         return None
     return TaskStatus(TaskState.SUBMITTED, task_id, retry_after=reply.retry_after, is_older=True)
@@ -144,29 +157,40 @@ def _accepted(reply: Reply) -> answers.Json:
         if root is not None and _tells_more(reply, root):
             return root
         raise refused(reply)
-    if not _is_about_task(reply, root) and answers.has_error(root):
+    if _is_about_task(reply, root):
+        return root
+    if is_refusal(reply) or failed_question(reply, root):
         raise refused(reply)
     return root
 
 
 def _is_about_task(reply: Reply, root: answers.Json) -> bool:
     """Whether an answer with HTTP 200 is about a task, though it may hold an error as well."""
-    word, task_id = answers.status_word(root), answers.task_id(root)
+    state, given = state_of(answers.status_word(root)), reply.request_inputs
     if answers.own_status(root):
         return True  # data.status: the task's own
     if reply.code in _REFUSALS:
         return False
+    if reply.is_create and is_refusal(reply) and state in (None, TaskState.FAILED):  # a bare `id` is the request's
+        return bool(answers.given_id(root, given)) or (state is TaskState.FAILED and not reply.code)
+    named = bool(answers.task_id(root, given))
     if reply.is_create:
-        return bool(task_id) or (state_of(word) is TaskState.FAILED and not reply.code)
-    return reply.code in _FAILURE_CODES or (bool(word) and (bool(task_id) or not reply.code))
+        return named or (state is TaskState.FAILED and not reply.code)
+    if reply.code in _FAILURE_CODES:
+        return True
+    # A failure on the envelope alone may be that of the question.
+    return bool(answers.status_word(root)) and (named or (not reply.code and state is not TaskState.FAILED))
 
 
 def _tells_more(reply: Reply, root: answers.Json) -> bool:
     """Whether an answer with an HTTP error tells of a task: of a poll's that it failed, of a create's that it runs."""
     if reply.is_create:
         state = state_of(answers.status_word(root))
-        named = bool(answers.given_id(root)) and state is not TaskState.FAILED and reply.code not in _NEVER_BEGUN
-        return reply.status >= 500 and (named or (state in _UNDER_WAY and bool(answers.task_id(root))))
+        given = reply.request_inputs
+        named = bool(answers.given_id(root, given)) and state is not TaskState.FAILED
+        named = named and reply.code not in _NEVER_BEGUN
+        runs = state in _UNDER_WAY and bool(answers.task_id(root, given))
+        return _may_have_begun(reply.status) and (named or runs)
     if reply.code in _FAILURE_CODES:
         return True
     return state_of(answers.own_status(root)) is TaskState.FAILED and str(reply.status) not in _REFUSALS
@@ -188,10 +212,14 @@ def _read(
     if answers.is_flagged(root):
         return TaskStatus(TaskState.FAILED, words=reply.words, gateway_code=reply.task_code or _MODERATED)
     if state is TaskState.SUCCEEDED:
-        if answers.error_words(root):
+        if answers.has_failure(root):
             return TaskStatus(TaskState.FAILED, words=reply.words, gateway_code=reply.task_code)
         return unreadable(reply, say("it says that the task is done, but holds no image"))
-    return _unknown(reply, root, word) if word else unreadable(reply, say("it names no status"))
+    if word:
+        return _unknown(reply, root, word)
+    if reply.is_create or not answers.has_task(root):
+        return unreadable(reply, say("it names no status"))
+    return _unknown(reply, root, answers.odd_status(root))
 
 
 def _images(root: answers.Json, request_inputs: Collection[str], base_url: str) -> tuple[str, ...]:
@@ -204,7 +232,8 @@ def _images(root: answers.Json, request_inputs: Collection[str], base_url: str) 
 
 
 def _unknown(reply: Reply, root: answers.Json, word: str) -> TaskStatus | GatewayError:
-    """A word that nobody knows ends no paid task: it counts as still running, unless an error stands beside it."""
+    """A word that nobody knows, or none, ends no paid task: it counts as still running, unless an error stands beside
+    it."""
     shown = reply.shown(word, _ODD_WORD)
     if answers.has_failure(root) or re.fullmatch(r"[3-9]\d\d|\d{4,}", reply.code):
         return unreadable(reply, say('it has the unknown status "{word}" beside an error', word=shown))

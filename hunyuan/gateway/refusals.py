@@ -10,7 +10,7 @@ import html
 import math
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
@@ -30,9 +30,11 @@ from ..errors import (
 )
 from ..http.retry_after import retry_after
 from ..limits import LONGEST_RETRY_AFTER
+from ..models import TaskState
 from ..sentences import Sentence, say, together
 from . import answers
-from .credit_words import says_no_credits
+from .credit_words import says_no_credits, says_soon_again
+from .status_words import state_of
 
 _UPSTREAM_CODES = ("1200", "1401", "1402", "5004")
 _CODE_IN_WORDS = re.compile(r"\b(?:code|error)\W{0,3}(1200|1401|1402|5004)\b", re.IGNORECASE)
@@ -69,10 +71,11 @@ class Reply:
     headers: Mapping[str, str]
     redact: Callable[[str], str]
     is_create: bool
+    request_inputs: Collection[str] = ()  # the request's own values: of a create its texts too
 
     @cached_property
     def json(self) -> answers.Json | None:
-        return answers.parse(self.body)
+        return answers.parse(self.body, self.request_inputs)
 
     @cached_property
     def words(self) -> str:
@@ -154,12 +157,26 @@ def refused(reply: Reply) -> GatewayError:
         return _rejected(reply, number)
     if reply.json is None:
         return unreadable(reply, _what_it_is(reply))
+    if failed := failed_question(reply, reply.json):
+        return failed
     said = (
         say('it reports the error "{words}"', words=reply.words or reply.code)
         if answers.has_error(reply.json)
         else say("it is empty")
     )
     return unreadable(reply, said)
+
+
+def failed_question(reply: Reply, root: answers.Json) -> GatewayError | None:
+    """What a poll's answer without a code means that says nothing of the task but that something failed: the question
+    did, and is asked again. None for any other answer."""
+    if reply.is_create or answers.images(root, reply.request_inputs):
+        return None
+    if _NO_SUCH_TASK.search(reply.words):
+        return _not_found(reply, 404)
+    if says_soon_again(reply.words):
+        return _by_number(reply, 429)
+    return _server(reply, reply.status) if state_of(answers.status_word(root)) is TaskState.FAILED else None
 
 
 def _what_it_is(reply: Reply) -> Sentence:
@@ -169,7 +186,7 @@ def _what_it_is(reply: Reply) -> Sentence:
 
 
 def _is_page(reply: Reply) -> bool:
-    return reply.body[:2000].lstrip()[:1] == b"<" or (reply.json is None and "html" in reply.content_type.lower())
+    return reply.json is None and (reply.body[:2000].lstrip()[:1] == b"<" or "html" in reply.content_type.lower())
 
 
 def _made(
@@ -210,6 +227,15 @@ def _upstream(reply: Reply) -> GatewayError:
     if reply.code == "5004":
         return _server(reply, 5004)
     return _rejected(reply, 1401)
+
+
+def is_refusal(reply: Reply) -> bool:
+    """Whether the answer's JSON says by any field but the status that something went wrong."""
+    if reply.json is None or not answers.has_error(reply.json):
+        return False
+    if answers.has_failure(reply.json) or not answers.has_record(reply.json):
+        return True
+    return not re.fullmatch(r"\d{1,2}", reply.code)  # such a number is a success to some
 
 
 def is_out_of_credits(reply: Reply) -> bool:

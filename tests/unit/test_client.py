@@ -64,6 +64,14 @@ def answering(value: object) -> Script:
     return Script(Exchange(200, {"content-type": "application/json"}, json.dumps(value).encode()))
 
 
+def test_the_task_that_an_upscale_works_on_is_not_taken_for_the_new_one() -> None:
+    echo = {"model": "grok-imagine/upscale", "task_id": "n1_old"}
+    transport = answering({"code": 200, "data": {"task_id": "n1_old", "id": "n2_new", "request": echo}})
+    parameters = (("task_id", "n1_old"), ("n", 1))
+    request = GenerationRequest(None, "p", None, None, "grok-imagine/upscale", parameters=parameters)
+    assert Client(transport, lambda: Settings(api_key=KEY)).create(request, [], 77.0).task_id == "n2_new"
+
+
 def test_create_as_documented() -> None:
     transport = answering({"code": 200, "data": {"task_id": "n68_hy3", "status": "IN_PROGRESS"}})
     settings = Settings(api_key=KEY, base_url="https://gateway.example/prefix")

@@ -100,6 +100,26 @@ def test_refusal_of_the_question_is_no_failure_of_the_task(code: int) -> None:
         error_of(read_create, 200, body)
 
 
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        ("temporary database failure", ServerError),
+        ("Too many requests", RateLimitedError),
+        ("请求过多", RateLimitedError),
+        ("The task does not exist", UnknownTaskError),
+        ("Insufficient credits", OutOfCreditsError),
+    ],
+)
+@pytest.mark.parametrize("word", ["error", "ERROR", "fail", "failed", "timeout"])
+def test_a_failure_with_nothing_of_the_task_is_that_of_the_question(
+    word: str, words: str, kind: type[GatewayError]
+) -> None:
+    for said in ({"message": words}, {"error": words}, {"error": {"message": words}}, {"code": "E_X", "msg": words}):
+        error = error_of(read_task, 200, {"status": word, **said, "data": None})
+        assert (type(error), error.words, error.money) == (kind, words, Money.UNTOUCHED), said
+    assert type(error_of(read_task, 200, {"success": False, "message": "Too many requests"})) is RateLimitedError
+
+
 def test_each_has_a_sentence_of_its_own() -> None:
     codes = [code for code, *_ in TABLE] + [1200, 1401, 1402, 5004]
     assert len({error_of(read_create, 200, envelope(code)).what for code in codes}) == len(codes)
@@ -143,6 +163,8 @@ def test_poll_of_a_task_nobody_knows() -> None:
         (400, envelope(400, "record not found")),
         (422, envelope(422, "taskId not found")),
         (200, envelope(422, "recordInfo is null")),
+        (200, {"code": 200, "message": "task not found", "data": None}),
+        (200, {"success": False, "message": "task not found"}),
     ):
         assert type(error_of(read_task, status, body)) is UnknownTaskError, body
 
@@ -164,7 +186,7 @@ def test_page_of_a_proxy_says_nothing_of_the_task() -> None:
         (200, b'"text"', "not JSON"),
         (200, b"null", "not JSON"),
         (200, b"{}", "it "),
-        (200, {"code": 200, "message": "success", "data": None}, "it "),
+        (200, {"hello": "world"}, "it "),
         (200, {"code": 777, "message": "Odd"}, "Odd"),
         (200, {"success": False, "message": "Odd"}, "Odd"),
         (200, {"error": "Odd"}, "Odd"),
@@ -181,6 +203,11 @@ def test_unreadable(reader: Any, status: int, body: Any, part: str) -> None:
     if reader is read_create:
         assert error.money is (Money.NOT_SPENT if status >= 400 else Money.MAYBE_SPENT)
     assert error.is_json is (isinstance(body, dict) or body == b"{}")
+
+
+def test_a_create_that_is_called_a_success_and_holds_nothing_may_be_paid_for() -> None:
+    error = error_of(read_create, 200, {"code": 200, "message": "success", "data": None})
+    assert (type(error), error.money) == (UnreadableAnswerError, Money.MAYBE_SPENT)
 
 
 def test_unreadable_quotes_the_answer_short_and_clean() -> None:
@@ -213,7 +240,9 @@ def test_words_are_redacted_everywhere() -> None:
         assert KEY not in written
         assert "token=abc" not in written
         assert "is bad" in str(error)
-    failed = read_task(200, "", json.dumps({"status": "failed", "error": words}).encode(), redact=SETTINGS.redact)
+    failed = read_task(
+        200, "", json.dumps({"id": "t", "status": "failed", "error": words}).encode(), redact=SETTINGS.redact
+    )
     assert KEY not in failed.words
 
 

@@ -283,6 +283,12 @@ def test_an_unknown_word_is_kept_short_and_without_secrets() -> None:
         {"code": 409, "message": "duplicate", "data": {"taskId": ID, "status": "processing"}},
         {"code": 409, "data": {"id": ID, "status": "IN_PROGRESS"}},
         {"message": "duplicate", "existing_task_id": ID},
+        {"error": {"code": 409, "task": {"id": ID}}},
+        {"code": 409, "data": {"existing_task": {"id": ID, "status": "running"}}},
+        {"detail": {"task_id": ID}},
+        {"error": {"code": 409, "message": f"Task {ID} is already running."}},
+        {"code": 409, "message": f"The same request runs already (task_id: {ID})"},
+        {"detail": f'A job with this content exists: job "{ID}"'},
     ],
 )
 def test_a_conflict_that_names_a_task(answer: Any) -> None:
@@ -293,11 +299,50 @@ def test_a_conflict_that_names_a_task(answer: Any) -> None:
 
 @pytest.mark.parametrize(
     "answer",
-    [{"error": {"code": 409, "message": "x"}}, {"id": "request-7"}, {"data": {"task_id": ID, "status": "failed"}}],
+    [
+        {"error": {"code": 409, "message": "x"}},
+        {"id": "request-7"},
+        {"data": {"task_id": ID, "status": "failed"}},
+        {"message": "Task already running, 2 of 2 slots in use"},
+        {"message": "Task 2 is already running"},
+        {"message": "Task n1_grok is not finished yet", "task_id": "n1_grok"},
+    ],
 )
 def test_a_conflict_that_names_no_running_task(answer: Any) -> None:
     with pytest.raises(RejectedRequestError):
-        create(answer, status=409)
+        create(answer, "n1_grok", status=409)
+
+
+def test_a_conflict_in_plain_words_names_its_task() -> None:
+    assert read_create(409, "text/plain", f"task {ID} is already running".encode()).task_id == ID
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"id": "request-7", "error": {"code": 400, "message": "no"}},
+        {"id": "request-7", "code": 400, "message": "invalid size"},
+        {"id": "request-7", "code": "InvalidParameter", "message": "no"},
+        {"id": "request-7", "success": False, "message": "no"},
+        {"id": "request-7", "status": "error", "code": 422, "message": "no"},
+    ],
+)
+def test_the_id_of_a_request_beside_its_refusal_is_no_task(answer: Any) -> None:
+    with pytest.raises(GatewayError):
+        create(answer)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"id": ID, "status": "pending", "error": {"code": 300, "message": "size ignored"}},
+        {"code": 1, "message": "success", "data": {"id": ID}},
+        {"task_id": ID, "error": {"code": 400, "message": "odd"}},
+        {"code": 500, "message": "odd", "data": {"taskId": ID}},
+    ],
+)
+def test_a_tasks_own_id_is_kept_beside_an_error(answer: Any) -> None:
+    assert create(answer).task_id == ID
 
 
 @pytest.mark.parametrize("status", [400, 401, 402, 403, 422, 429])
@@ -346,10 +391,80 @@ def test_of_several_objects_the_last_that_tells_of_the_task_counts() -> None:
     def read(*objects: Any) -> TaskStatus:
         return read_task(200, "", "\n".join(map(json.dumps, objects)).encode())
 
-    assert read(*lines) == TaskStatus(TaskState.RUNNING, ID)
+    assert read(*lines) == TaskStatus(TaskState.SUBMITTED, ID)
+    assert read({"task_id": ID}, {"status": "running"}) == TaskStatus(TaskState.RUNNING, ID)
+    assert read({"task_id": ID}, {"status": "failed", "where": "metrics"}).state is TaskState.RUNNING
+    made = read_create(200, "", json.dumps({"task_id": ID}).encode() + b'{"status": "error", "message": "log sink"}')
+    assert (made.state, made.task_id) == (TaskState.SUBMITTED, ID)
+    assert read(*lines, {"task_id": ID, "status": "failed", "error": "no luck"}).words == "no luck"
     assert read(*lines, done, {"code": 500, "message": "oops"}) == TaskStatus(TaskState.SUCCEEDED, ID, URLS[:1])
     with pytest.raises(GatewayError):
         read({"trace": "x"}, {"took": 5})
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"status": "error", "message": "log sink unreachable"},
+        {"status": "failed", "where": "metrics"},
+        {"status": "ok", "t": 12},
+        {"id": "request-7", "status": "error"},
+        {"id": "request-7", "state": "failed", "error": "stats"},
+    ],
+)
+@pytest.mark.parametrize(
+    "own",
+    [
+        {"code": 200, "data": {"task_id": ID, "status": "IN_PROGRESS"}},
+        {"code": 200, "data": {"task_id": ID, "status": "SUCCESS", "response": [URLS[0]]}},
+        {"id": ID, "status": "processing"},
+        {"data": {"status": "SUCCESS", "response": [URLS[0]]}},
+        {"data": {"status": "IN_PROGRESS"}},
+    ],
+)
+def test_what_another_object_says_in_the_same_answer_ends_no_task(own: Any, other: Any) -> None:
+    for lines in ((own, other), (other, own)):
+        body = "\n".join(map(json.dumps, lines)).encode()
+        found = read_task(200, "", body)
+        assert (found.state, found.images) == (poll(own).state, poll(own).images), lines
+        if poll(own).task_id:
+            made = read_create(200, "", body)
+            assert (made.state, made.task_id, made.images) == (poll(own).state, ID, poll(own).images), lines
+
+
+BEFORE = [
+    "<br />\n<b>Warning</b>: Undefined key [x] in <b>/srv/a.php</b> on line <b>7</b><br />\n",
+    "<!-- proxy -->",
+    '<!-- {"status": "failed"} -->',
+    '<?xml version="1.0"?>\n',
+    '<!doctype html><html><script>x = {"task_id": "n1"}</script><body>[a]</body></html>\n',
+    "[notice] ",
+    "[2026-01-01 12:00:00] {pool} (php) ",
+    "<br />[notice] ",
+    'he said "wait" and don"t ',
+    "HTTP/1.1 200 OK ",
+]
+
+
+@pytest.mark.parametrize("before", BEFORE)
+def test_an_answer_is_read_whatever_stands_before_it_on_its_line_or_above(before: str) -> None:
+    for status in (200, 500):
+        body = before + json.dumps({"code": 200, "data": {"task_id": ID, "status": "IN_PROGRESS"}})
+        assert read_create(status, "text/html", body.encode()).task_id == ID
+        assert read_create(status, "text/html", body.encode()[:-25]).task_id == ID
+    body = before + json.dumps({"data": {"status": "SUCCESS", "response": [URLS[0]]}})
+    assert read_task(200, "text/html", body.encode()).images == URLS[:1]
+
+
+def test_what_stands_inside_a_page_or_a_broken_value_is_no_answer() -> None:
+    for text in (
+        '<html><body><script>x = {"status": "failed", "task_id": "n1"};</script></body></html>',
+        '<!doctype html>\n<html><body>{"status": "failed", "task_id": "n1"}',
+        '{"data": [{"status": "failed", "task_id": "n1"}], ',
+        '[{"status": "failed", "task_id": "n1"}, ',
+    ):
+        with pytest.raises(UnreadableAnswerError):
+            read_task(200, "", text.encode())
 
 
 # -- ids -----------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hunyuan.errors import UnreadableAnswerError
+from hunyuan.errors import Money, UnreadableAnswerError
 from hunyuan.gateway.protocol import create_body, read_create, read_task
 from hunyuan.models import GenerationRequest, ImageSize, TaskState, TaskStatus, TaskType
 
@@ -118,7 +118,8 @@ def test_words_of_failure(word: str) -> None:
         enveloped(status=word, error={"code": 1, "message": "no luck"}),
         {"id": "x", "status": word, "error": {"message": "no luck"}},
         {"code": 200, "message": "no luck", "data": {"status": word}},
-        {"status": word, "error": '{"message": "no luck"}'},
+        {"id": "x", "status": word, "error": '{"message": "no luck"}'},
+        {"task_status": word, "error": '{"message": "no luck"}'},
     ):
         found = poll(answer)
         assert (found.state, found.words) == (TaskState.FAILED, "no luck"), answer
@@ -140,6 +141,52 @@ def test_words_of_failure(word: str) -> None:
 def test_code_of_a_failure(answer: Any, code: str) -> None:
     found = poll(answer)
     assert (found.state, found.gateway_code) == (TaskState.FAILED, code)
+
+
+@pytest.mark.parametrize(
+    ("failure", "code"),
+    [
+        ({"error": {"code": "NSFW"}}, "NSFW"),
+        ({"error": {"title": "bad"}}, ""),
+        ({"error": True}, ""),
+        ({"errors": [{"reason": {"x": "bad"}}]}, ""),
+        ({"fail_code": "500"}, "500"),
+        ({"errorCode": 7}, "7"),
+        ({"success": False}, ""),
+        ({"has_nsfw_concepts": [True]}, "1200"),
+    ],
+)
+def test_done_beside_a_failure_of_any_form_and_no_image_is_a_failure(failure: Any, code: str) -> None:
+    for answer in (enveloped(status="COMPLETED", outputs=[], **failure), {"id": "x", "status": "completed", **failure}):
+        assert (poll(answer).state, poll(answer).gateway_code) == (TaskState.FAILED, code), answer
+    assert poll(enveloped(status="COMPLETED", outputs=[URL], **failure)).images == (URL,)
+    assert created(enveloped(task_id="t1", status="COMPLETED", outputs=[], **failure)).task_id == "t1", "it is asked"
+
+
+@pytest.mark.parametrize("depth", [3, 10, 300, 400])
+@pytest.mark.parametrize("ends", [("[", "]"), ('{"message": [', "]}")])
+def test_an_error_that_is_nested_deep_hides_no_id(depth: int, ends: tuple[str, str]) -> None:
+    error = ends[0] * depth + ends[1] * depth
+    body = f'{{"code": 200, "task_id": "t1", "error": {error}}}'.encode()
+    assert read_create(200, "application/json", body).task_id == "t1"
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (enveloped(task_id="t1", progress="30%"), "(none)"),
+        (enveloped(task_id="t1", status=None), "(none)"),
+        (enveloped(task_id="t1", status=""), "(none)"),
+        (enveloped(taskId="t1", successFlag=False), "False"),
+        ({"id": "t1", "status": 2}, "2"),
+        (enveloped(status={"name": "RUNNING"}), "(dict)"),
+        (enveloped(status=["RUNNING"]), "(list)"),
+        ({"code": 200, "message": "success", "data": None}, "(none)"),
+        ({"code": 1, "message": "success", "data": {"task_id": "t1"}}, "(none)"),
+    ],
+)
+def test_a_poll_without_a_status_or_with_one_of_another_kind_is_still_running(answer: Any, told: str) -> None:
+    assert (poll(answer).state, poll(answer).odd_word) == (TaskState.RUNNING, told)
 
 
 def test_failure_told_with_an_http_error() -> None:
@@ -262,8 +309,10 @@ def test_create_keeps_a_number_as_the_id() -> None:
     assert created(enveloped(task_id=12345, status="pending")).task_id == "12345"
 
 
-def test_create_keeps_the_id_of_a_server_error() -> None:
-    assert created(enveloped(task_id="t1", status="pending"), status=502).task_id == "t1"
+@pytest.mark.parametrize("status", [408, 499, 500, 502, 524])
+def test_create_keeps_the_id_of_a_server_error_or_of_lost_patience(status: int) -> None:
+    assert created(enveloped(task_id="t1", status="queued"), status=status).task_id == "t1"
+    assert read_create(status, "", b'{"data": {"task_id": "t1", "sta').task_id == "t1"
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -272,6 +321,37 @@ def test_create_with_the_finished_image(form: str) -> None:
     assert created({"created": 1, "data": value}, INPUT) == TaskStatus(TaskState.SUCCEEDED, images=images)
     named = created(enveloped(status="completed", task_id="t1", images=value), INPUT)
     assert (named.state, named.task_id, named.images) == (TaskState.SUCCEEDED, "t1", images)
+
+
+ECHOED = [
+    ({"code": 200, "data": {"request": {"task_id": "OLD"}, "task_id": "NEW", "status": "IN_PROGRESS"}}, "NEW"),
+    ({"code": 200, "data": {"task_id": "OLD", "id": "NEW", "status": "IN_PROGRESS"}}, "NEW"),
+    ({"id": "NEW", "status": "pending", "request": {"task_id": "OLD"}}, "NEW"),
+    (b'{"id":"NEW","status":"pending","request":{"task_id":"OLD"', "NEW"),
+    (b'{"code":200,"data":{"request":{"model":"m","task_id":"OLD"},"task_id":"NEW","sta', "NEW"),
+    (b'{"model":"m","task_id":"OLD"}\n{"code":200,"data":{"task_id":"NEW","status":"pending"}}', "NEW"),
+    ({"code": 200, "data": {"request": {"task_id": "OLD"}, "image": None}}, ""),
+    ({"data": {"uuid": "NEW", "input": {"task_id": "OLD"}, "status": "pending"}}, ""),
+    ({"code": 200, "data": {"task_id": "OLD", "status": "pending"}}, ""),
+    (b'{"error":"upstream","request":{"model":"m","task_id":"OLD"', ""),
+    ({"code": 200, "data": "OLD-task"}, ""),
+]
+
+
+@pytest.mark.parametrize(("answer", "task_id"), ECHOED)
+def test_an_echo_of_a_task_that_the_request_names_is_not_the_new_task(answer: Any, task_id: str) -> None:
+    body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+    if task_id:
+        assert read_create(200, "", body, ("OLD", "OLD-task")).task_id == task_id
+        return
+    with pytest.raises(UnreadableAnswerError) as caught:
+        read_create(200, "", body, ("OLD", "OLD-task"))
+    assert caught.value.money is Money.MAYBE_SPENT, "never sent again by itself"
+
+
+def test_an_image_beside_an_echo_of_a_task_has_no_id() -> None:
+    found = created({"code": 200, "data": {"request": {"task_id": "OLD"}, "response": [URL]}}, "OLD")
+    assert (found.images, found.task_id) == ((URL,), None)
 
 
 def test_create_that_failed_at_once() -> None:

@@ -117,6 +117,32 @@ async def test_a_status_word_that_nobody_knows_is_waited_out_and_told_once(rig: 
 LEVITATING = {"code": 200, "data": {"status": "levitating", "trace": KEY, "signed": "https://a.test/b?sig=deadbeef"}}
 
 
+@pytest.mark.parametrize("status", [None, {"name": "RUNNING"}, ["RUNNING"]])
+@story(
+    lambda status: {
+        "on": "poll",
+        "body": {"code": 200, "data": {"progress": 3, "status": status, "trace": KEY}},
+        "times": 20,
+    }
+)
+async def test_a_poll_without_a_status_word_is_waited_out_and_told_once(rig: Rig, status: object) -> None:
+    assert (await rig.collected(rig.submit(5)[0])).images[0].digest == "a lighthouse|5"
+    assert rig.count("polls") > 20
+    (told,) = rig.warnings
+    assert "still running" in told
+    assert KEY not in told
+    assert rig.billed == 1
+
+
+@pytest.mark.parametrize("words", ["temporary database failure", "Too many requests"])
+@story(lambda words: {"on": "poll", "body": {"status": "error", "message": words}, "times": 8})
+async def test_an_error_that_says_nothing_of_the_task_ends_no_task(rig: Rig, words: str) -> None:
+    got = await rig.collected(rig.submit(5)[0])
+    assert got.images[0].digest == "a lighthouse|5"
+    assert rig.journal.overview.credits() == CreditTotals(spent=25)
+    assert rig.billed == 1
+
+
 @story({"on": "poll", "body": LEVITATING, "times": "always"})
 async def test_a_status_word_that_nobody_knows_and_never_ends_is_a_timeout(rig: Rig) -> None:
     error = await rig.failure(rig.submit(5, timeout_s=300)[0])
