@@ -92,6 +92,7 @@ class Client:
                 headers=exchange.headers,
                 redact=settings.redact,
                 base_url=settings.base_url,
+                asked=task_id,
             )
         except GatewayError as failure:
             raise failure.but(task_id=task_id) from failure.__cause__

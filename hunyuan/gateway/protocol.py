@@ -111,13 +111,15 @@ def read_task(
     headers: Mapping[str, str] | None = None,
     redact: Redact | None = None,
     base_url: str = "",
+    asked: str = "",
 ) -> TaskStatus:
     """What the answer to a poll says; the GatewayError tree for anything but a task's state.
 
     task_id is the one the answer names, if any: it may be the upstream's. base_url: what relative links are joined to.
+    asked: the id that was asked for.
     """
     redact = redact or Settings().redact
-    reply = Reply(status, content_type, body, headers or {}, redact, is_create=False, request_inputs=request_inputs)
+    reply = Reply(status, content_type, body, headers or {}, redact, False, request_inputs, asked)
     found = _read(reply, root := _accepted(reply), request_inputs, base_url)
     if isinstance(found, GatewayError):
         raise found
@@ -178,8 +180,9 @@ def _is_about_task(reply: Reply, root: answers.Json) -> bool:
         return named or (state is TaskState.FAILED and not reply.code)
     if reply.code in _FAILURE_CODES:
         return True
-    # A failure on the envelope alone may be that of the question.
-    return bool(answers.status_word(root)) and (named or (not reply.code and state is not TaskState.FAILED))
+    if state is TaskState.FAILED:  # on the envelope, it may be that of the question, and a bare `id` the question's
+        return bool(answers.given_id(root)) or (named and reply.asked in ("", answers.task_id(root)))
+    return bool(answers.status_word(root)) and (named or not reply.code)
 
 
 def _tells_more(reply: Reply, root: answers.Json) -> bool:

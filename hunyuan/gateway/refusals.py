@@ -72,6 +72,7 @@ class Reply:
     redact: Callable[[str], str]
     is_create: bool
     request_inputs: Collection[str] = ()  # the request's own values: of a create its texts too
+    asked: str = ""  # the id that a poll asks for
 
     @cached_property
     def json(self) -> answers.Json | None:

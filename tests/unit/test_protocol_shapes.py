@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hunyuan.errors import Money, UnreadableAnswerError
+from hunyuan.errors import Money, ServerError, UnreadableAnswerError
 from hunyuan.gateway.protocol import create_body, read_create, read_task
 from hunyuan.models import GenerationRequest, ImageSize, TaskState, TaskStatus, TaskType
 
@@ -123,6 +123,15 @@ def test_words_of_failure(word: str) -> None:
     ):
         found = poll(answer)
         assert (found.state, found.words) == (TaskState.FAILED, "no luck"), answer
+
+
+def test_a_failure_beside_the_id_of_something_else_is_that_of_the_question() -> None:
+    body = json.dumps({"id": "request-7", "status": "error", "message": "no luck"}).encode()
+    with pytest.raises(ServerError, match="no luck"):
+        read_task(200, "", body, asked="t1")
+    assert read_task(200, "", body, asked="request-7").state is TaskState.FAILED
+    for own in (enveloped(id="upstreams-1", status="failed"), {"task_id": "upstreams-1", "status": "failed"}):
+        assert read_task(200, "", json.dumps(own).encode(), asked="t1").state is TaskState.FAILED, own
 
 
 @pytest.mark.parametrize(
