@@ -51,6 +51,7 @@ _CREDIT_KEYS = (
     *("consumedcredits", "creditsconsumed", "consumecredits", "consumedcredit", "creditconsumed"),
     *("creditsused", "usedcredits", "creditscharged", "chargedcredits", "creditscost", "creditcost", "costcredits"),
 )
+_EMPTY: tuple[Any, ...] = (None, "", [], {})
 _NO_WORDS = frozenset({"", "success", "succeeded", "successful", "ok", "null", "none", "nil", "undefined", "0"})
 
 id_in_pieces = json_bytes.id_in_pieces
@@ -98,8 +99,11 @@ def fold(key: str) -> str:
 
 
 def _fields(record: Mapping[str, Any], keys: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
-    """What a record has under these keys, in the keys' order."""
-    by_key = {fold(key): value for key, value in record.items()}
+    """What a record has under these keys, in the keys' order; `taskId` may be empty beside a `task_id` that is not."""
+    by_key: dict[str, Any] = {}
+    for key, value in record.items():
+        if by_key.get(fold(key)) in _EMPTY:
+            by_key[fold(key)] = value
     return ((key, by_key[key]) for key in keys if key in by_key)
 
 

@@ -190,6 +190,14 @@ def test_an_id_is_read_wherever_it_stands(key: str) -> None:
 # -- one by one ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("empty", [None, "", [], {}])
+def test_an_empty_field_hides_no_other_spelling_of_it(empty: Any) -> None:
+    for pairs in ([("status", "processing"), ("Status", empty)], [("Status", empty), ("status", "processing")]):
+        assert poll(wrap({"task_id": ID, "taskId": empty, **dict(pairs)}, "envelope")) == TaskStatus(
+            TaskState.RUNNING, ID
+        )
+
+
 @pytest.mark.parametrize(("result", "images"), ODD_RESULTS)
 def test_a_link_where_a_failures_words_belong(result: Any, images: Any) -> None:
     for state in STATES[TaskState.SUCCEEDED]:
@@ -213,10 +221,13 @@ API_LINKS = [
 @pytest.mark.parametrize("key", ["url", "result_url", "task", "response"])
 def test_a_link_to_the_task_itself_is_no_image(key: str, link: str) -> None:
     inside = {"task_id": ID, key: link}
-    for answer in (wrap(inside, "envelope"), inside, wrap({**inside, "status": "completed"}, "envelope")):
+    done = wrap({**inside, "status": "completed"}, "envelope")
+    for answer in (wrap(inside, "envelope"), inside, done):
         assert create(answer) == TaskStatus(TaskState.SUBMITTED, ID)
-        with pytest.raises(UnreadableAnswerError):
-            poll(answer)
+        if answer is not done:
+            assert (poll(answer).state, poll(answer).images) == (TaskState.RUNNING, ())
+    with pytest.raises(UnreadableAnswerError):
+        poll(done)
 
 
 @pytest.mark.parametrize(
