@@ -126,7 +126,7 @@ class Holder:
             built = self._runtime
             if built is None:
                 built = self._runtime = _build()
-                atexit.register(built.stop)
+                atexit.register(self.stop)
                 built.runner.start_sweeper()
                 if self._closed:  # while it was built
                     built.runner.close()
@@ -141,16 +141,23 @@ class Holder:
         if self._runtime is not None:
             self._runtime.runner.close(forced=forced)
 
-    def hurry(self) -> None:
-        """The end waits for nothing any more."""
+    def hurry(self, *, forced: bool = False) -> None:
+        """The end waits only for what is answered and being written down; forced: for two seconds at most."""
         if self._runtime is not None:
-            self._runtime.runner.hurry()
+            self._runtime.runner.hurry(forced=forced)
+
+    def go_on(self) -> None:
+        """The process does not end after all."""
+        self._closed = False
+        if self._runtime is not None:
+            self._runtime.runner.go_on()
 
     def stop(self) -> None:
         """The process ends now, or becomes another one."""
         self.close()
-        if self._runtime is not None:
-            self._runtime.stop()
+        with self.process_end.at_last():
+            if self._runtime is not None:
+                self._runtime.stop()
 
 
 def get_runtime() -> Runtime:

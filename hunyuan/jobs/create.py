@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from ..errors import (
     BillingUnknownError,
@@ -42,7 +43,7 @@ async def create(job: Job, reserved: Reserved) -> Accepted | Again:
 
     job.phase = Phase.SENDING
     try:
-        status = await job.background.remote(Pool.CREATES, send)
+        status = await _answer(job, send)
     except HunyuanError as error:
         return await _not_accepted(job, reserved, error)
     except Exception as defect:
@@ -59,6 +60,14 @@ async def create(job: Job, reserved: Reserved) -> Accepted | Again:
         return older
     job.created_at = None if status.is_older else job.clock.monotonic()
     return Accepted(await _write_down(job, row, status), True, status, job.created_at)
+
+
+async def _answer(job: Job, send: Callable[[], TaskStatus | None]) -> TaskStatus | None:
+    job.is_unanswered = True
+    try:
+        return await job.background.remote(Pool.CREATES, send)
+    finally:
+        job.is_unanswered = False
 
 
 async def _not_accepted(job: Job, reserved: Reserved, error: HunyuanError) -> Again:

@@ -85,6 +85,7 @@ class Job:
     intent: str = ""  # the id of the row that is being written, or was last
     task_id: str | None = None  # typed by the user, or given by the gateway
     paid: bool = False  # its create is this job's
+    is_unanswered: bool = False  # its create is under way
     leave: Callable[[], object] = lambda: None  # ends it; what is only in memory is written down on the way out
     slot: Slot | None = None
     resolved: tuple[ResolvedImage, ...] = ()

@@ -84,30 +84,42 @@ class TaskRunner:
         self.tools.background.post(self.sweeper.start)
 
     def close(self, *, forced: bool = False) -> None:
-        """From now on nothing new begins: no slot, no row, no create. A second call does nothing.
+        """From now on nothing new begins: no slot, no row, no create. A second call only shortens the waiting, where
+        it is forced: whoever ends the process kills it ten seconds later.
 
-        From any thread, also inside a signal handler. forced: whoever ends the process kills it ten seconds later.
+        From any thread, also inside a signal handler.
         """
-        if not self.tools.closing.begun:
-            self.tools.closing.begin(self.clock.monotonic(), forced=forced)
+        first = not self.tools.closing.begun
+        self.tools.closing.begin(self.clock.monotonic(), forced=forced)
+        if first:
             self.tools.background.post(lambda: self.tools.background.spawn(self.wait_for_unwritten()))
 
-    def hurry(self) -> None:
-        """The end waits for nothing any more. From any thread, also inside a signal handler."""
-        self.tools.closing.hurried = True
+    def hurry(self, *, forced: bool = False) -> None:
+        """After `close`: the end waits for no create that has no answer yet; forced: and kills within two seconds.
+        From any thread, also inside a signal handler."""
+        self.tools.closing.hurry(self.clock.monotonic(), forced=forced)
+
+    def go_on(self) -> None:
+        """Takes `close` back: the process does not end after all. From any thread."""
+        self.tools.closing.take_back()
+        self._said = False
+        self.tools.warn("ComfyUI did not end: something else took the signal. New tasks are taken again.")
+        self.start_sweeper()
 
     async def wait_for_unwritten(self) -> None:
-        """Closes, and ends when nothing is held any more that stands nowhere else (or at once, where that is hurried):
+        """Closes, and ends when nothing is held any more that stands nowhere else, or when there is no time left:
         every answer that came is written down before the process ends."""
         self.close()
-        while not self.tools.closing.hurried:
+        closing = self.tools.closing
+        while closing.begun and closing.left(self.clock.monotonic()):
             self._send_off()
-            out = sum(job.must_finish for job in self._jobs)
+            out = sum(job.must_finish and not (closing.hurried and job.is_unanswered) for job in self._jobs)
             if not out:
                 return
             if not self._said:
-                patience = self.tools.closing.patience
-                self.tools.warn(f"ComfyUI ends: waiting up to {patience:g} s for {out} tasks to be written down.")
+                self.tools.warn(
+                    f"ComfyUI ends: waiting up to {closing.patience:g} s for {out} tasks to be written down."
+                )
             self._said = True
             await self.clock.sleep(0.02)
 

@@ -14,8 +14,8 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import wraps
 from types import FrameType
 from typing import Any, NoReturn, Protocol
@@ -23,18 +23,26 @@ from typing import Any, NoReturn, Protocol
 NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")  # the last is Windows' Ctrl+Break
 LATEST = 9.0  # seconds from the signal to the end, whatever else holds it up: who sent it kills after ten
 HURRIED = 2.0  # seconds from a second signal to the end
+SAME_SIGN = 1.0  # seconds in which a further signal tells nothing new: a service may send two, and a key bounces
+STILL_HERE = 5.0  # seconds after Ctrl+C at which a loop that still runs means that ComfyUI does not end
 LISTEN_AGAIN = 1.0  # seconds between looks at who has the signals
 LISTENERS_TIME = 0.1  # seconds that asyncio needs to call those who listen through an event loop
 
 
 class Ends(Protocol):
-    """What has to end in order. `close` and `hurry` run inside signal handlers: they may take no lock and not wait."""
+    """What has to end in order. `close` and `hurry` run inside signal handlers: they may take no lock and not wait.
+
+    forced: whoever sent the signal kills soon, ten seconds after the first one, two after a second.
+    """
 
     def close(self, *, forced: bool) -> None:
-        """The first sign: nothing new begins. forced: whoever sent it kills after ten seconds."""
+        """The first sign, perhaps again: nothing new begins."""
 
-    def hurry(self) -> None:
-        """A second sign: nothing is waited for any more."""
+    def hurry(self, *, forced: bool) -> None:
+        """A second sign: no answer is waited for any more. What has come is written down."""
+
+    def go_on(self) -> None:
+        """The first sign was none: somebody took the signal for themselves, and the process lives on."""
 
     def stop(self) -> None:
         """The end itself; blocks until all is written down, for some seconds at most."""
@@ -48,7 +56,9 @@ class ProcessEnd:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._before: dict[int, Any] = {}  # who listened before, by signal
         self._handling: FrameType | None = None
-        self._signals = 0
+        self._began: float | None = None  # monotonic seconds of the first signal
+        self._forced = False  # one of them came from who kills soon
+        self._at_last = False
         self._latest = math.inf  # monotonic seconds at which the system ends the process
 
     def watch(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -63,7 +73,7 @@ class ProcessEnd:
 
     def _listen_on(self) -> None:
         """Also where somebody takes the signals later, without calling who listened before."""
-        if self._loop is not None and not self._signals:
+        if self._loop is not None and self._began is None:
             self._listen()
             self._loop.call_later(LISTEN_AGAIN, self._listen_on)
 
@@ -76,17 +86,25 @@ class ProcessEnd:
             self._before[number] = before
             signal.signal(number, self._on_signal)
 
+    @contextmanager
+    def at_last(self) -> Iterator[None]:
+        """The end itself: meanwhile a signal hurries it and does nothing else, or Ctrl+C would cut it off."""
+        if self._loop is not None and threading.current_thread() is threading.main_thread():
+            self._listen()
+        self._at_last = True
+        try:
+            yield
+        finally:
+            self._at_last = False
+
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if frame is not None and frame is self._handling:
             return  # whoever listened before calls us in turn
-        self._signals += 1
-        first, forced = self._signals == 1, number != signal.SIGINT  # Ctrl+C has never ended ComfyUI by force
-        if first:
-            self._ends.close(forced=forced)
-        else:
-            self._ends.hurry()
-        if forced:
-            self._end_within(LATEST if first else HURRIED)
+        forced = number != signal.SIGINT  # Ctrl+C has never ended ComfyUI by force
+        first_forced, self._forced = forced and not self._forced, forced or self._forced
+        self._tell(number, forced)
+        if self._at_last:
+            return
         before = self._before.get(number)
         if callable(before):
             self._handling = frame
@@ -94,15 +112,37 @@ class ProcessEnd:
                 before(number, frame)
             finally:
                 self._handling = None
-        if first and forced:
-            self._interrupt_soon()
+        if first_forced:  # ends ComfyUI as Ctrl+C does: its loop ends with KeyboardInterrupt
+            self._later(LISTENERS_TIME, _interrupt)
 
-    def _interrupt_soon(self) -> None:
-        """Ends ComfyUI as Ctrl+C does: its loop ends with KeyboardInterrupt."""
+    def _tell(self, number: int, forced: bool) -> None:
+        """Says what kind of sign it is. SIGHUP is never a second one: where a terminal closes, its shell and the kernel
+        send one each, whatever came before."""
+        now, first = time.monotonic(), self._began is None
+        began = self._began = now if self._began is None else self._began
+        if now - began < SAME_SIGN or signal.Signals(number).name == "SIGHUP":
+            self._ends.close(forced=forced)
+            latest = LATEST
+        else:
+            self._ends.hurry(forced=forced)
+            latest = HURRIED
+        if forced:
+            self._end_within(latest)
+        elif first:
+            self._later(STILL_HERE, self._go_on)
+
+    def _later(self, seconds: float, call: Callable[[], None]) -> None:
+        """On ComfyUI's loop, if that goes on."""
         loop = self._loop
         assert loop is not None
         with suppress(RuntimeError):  # the loop is closed: ComfyUI is ending already
-            loop.call_soon_threadsafe(loop.call_later, LISTENERS_TIME, _interrupt)
+            loop.call_soon_threadsafe(loop.call_later, seconds, call)
+
+    def _go_on(self) -> None:
+        if not self._forced and not self._at_last:
+            self._began = None
+            self._ends.go_on()
+            self._listen_on()
 
     def _end_within(self, seconds: float) -> None:
         """Lets the system end the process, should another's listener, thread or teardown hold it up for longer: the

@@ -1,4 +1,4 @@
-"""The end of a real ComfyUI by SIGTERM where other packs listen to that signal too."""
+"""The end of a real ComfyUI where other packs listen to the signals too."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from tests.kit.comfy_fixtures import PaidServer, ServerFactory
+from tests.kit.comfy_stories import saved, state_is
 from tests.kit.stops import SLOW, all_written, buying
 from tests.kit.waiting import until
 
@@ -25,3 +26,18 @@ def test_sigterm_ends_it_whoever_else_listens(comfy_server: ServerFactory, kind:
     server.wait_for_end(25)  # the system ends it after nine
     assert "the other listener was called" in server.log()
     assert all_written(server, "somebody else listens")
+
+
+def test_ctrl_c_that_another_pack_keeps_for_itself_stops_nothing_for_long(comfy_server: ServerFactory) -> None:
+    """ComfyUI runs on: after some seconds it takes prompts again, and goes on with what it had."""
+    server: PaidServer = comfy_server(environment={"STORY_END_LISTENER": "keeps"})
+    server.sandbox.tasks(seconds=None)
+    server.queue(saved("before it"))
+    server.sandbox.wait("create")
+    server.signal(signal.SIGINT)
+    until("it was noticed that nothing ended", lambda: "ComfyUI did not end" in server.log())
+    server.sandbox.finish()
+    server.sandbox.tasks(seconds=0)
+    server.succeeded(server.run(saved("after it")))
+    until("what it had is here", state_is(server, "before it", "collected"))
+    assert server.sandbox.billed == 2

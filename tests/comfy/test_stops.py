@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import time
 
 import pytest
 import requests
@@ -13,6 +14,7 @@ from tests.kit.comfy_fixtures import PaidServer, ServerFactory
 from tests.kit.comfy_stories import saved, state_is
 from tests.kit.known_durations import remember_quick_tasks
 from tests.kit.stops import SLOW, all_written, buying, hold, left
+from tests.kit.terminal import Terminal, in_terminal
 from tests.kit.waiting import until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
@@ -74,24 +76,57 @@ def test_from_the_signal_on_nothing_is_bought(slow: PaidServer, number: signal.S
     assert all_written(slow, prompt)
 
 
-@pytest.mark.parametrize("shape", ["direct_b64", "direct_url"])
-def test_stopped_when_images_have_come_inside_the_creates_answers(comfy_server: ServerFactory, shape: str) -> None:
+INLINE = [("direct_b64", signal.SIGINT), ("direct_url", signal.SIGINT)]
+INLINE += [("direct_b64", number) for number in SIGNALS if number is not signal.SIGINT]
+
+
+def test_stopped_when_images_have_come_inside_the_creates_answers(comfy_server: ServerFactory) -> None:
     """No task id could fetch them again. On a journal without the open tasks that the other tests leave."""
+    server: PaidServer = comfy_server(environment=SLOW)
+    for shape, number in INLINE:
+        prompt = f"stopped by {number.name} after {shape}"
+        server.sandbox.reset()
+        server.sandbox.tasks(shape=shape, seconds=0)
+        hold(server, prompt)
+        server.sandbox.release()
+        server.sandbox.wait("answered", 4)
+        server.signal(number)
+        server.wait_for_end(END_WITHIN[number])
+        rows = left(server, prompt)
+        assert len(rows) == server.sandbox.billed == 4, prompt
+        assert {row.state for row in rows} <= {TaskState.SUCCEEDED, TaskState.COLLECTED}, prompt
+        server.sandbox.clear()
+        server.start()
+        until(f"all are here: {prompt}", state_is(server, prompt, *["collected"] * 4))
+        assert server.sandbox.billed == 4, prompt
+
+
+def test_a_closed_terminal_is_one_sign_of_the_end(comfy_server: ServerFactory) -> None:
+    """The shell and the kernel send SIGHUP each, within milliseconds."""
     server: PaidServer = comfy_server(start=False, environment=SLOW)
-    prompt = f"stopped after {shape}"
-    server.sandbox.tasks(shape=shape, seconds=0)
-    hold(server, prompt)
+    opened: list[Terminal] = []
+    server._spawn = lambda: opened.append(in_terminal(server)) or opened[0]  # type: ignore[method-assign,func-returns-value]
+    buying(server, "the terminal closes")
+    opened[0].close()
+    time.sleep(1.0)  # the second signal is there
     server.sandbox.release()
-    server.sandbox.wait("answered", 4)
-    server.signal(signal.SIGINT)
-    server.wait_for_end(END_WITHIN[signal.SIGINT])
-    rows = left(server, prompt)
-    assert len(rows) == server.sandbox.billed == 4
-    assert {row.state for row in rows} <= {TaskState.SUCCEEDED, TaskState.COLLECTED}
-    server.sandbox.clear()
-    server.start()
-    until("all are here", state_is(server, prompt, *["collected"] * 4))
+    server.wait_for_end(END_WITHIN[signal.SIGHUP])
     assert server.sandbox.billed == 4
+    assert all_written(server, "the terminal closes")
+
+
+def test_ctrl_c_again_and_again_cuts_off_nothing_that_is_being_written(slow: PaidServer) -> None:
+    buying(slow, "impatient", nodes=8)
+    slow.sandbox.release()
+    slow.sandbox.wait("answered", 8)
+    slow.signal(signal.SIGINT)
+    time.sleep(1.5)  # later than what counts as the same sign; the eight ids take four seconds
+    for _ in range(6):
+        slow.signal(signal.SIGINT)
+        time.sleep(0.3)
+    slow.wait_for_end(END_WITHIN[signal.SIGINT])
+    assert slow.sandbox.billed == 8
+    assert all_written(slow, "impatient")
 
 
 def test_a_second_signal_ends_it_sooner(slow: PaidServer) -> None:
@@ -99,8 +134,9 @@ def test_a_second_signal_ends_it_sooner(slow: PaidServer) -> None:
     before = len(slow.log())
     slow.signal(signal.SIGTERM)
     until("the first is noticed", lambda: "waiting up to 8 s" in slow.log()[before:])
+    time.sleep(1.2)  # one that comes sooner is the same sign
     slow.signal(signal.SIGTERM)
-    slow.wait_for_end(8)  # instead of nine
+    slow.wait_for_end(6)  # instead of nine
     slow.sandbox.release()
 
 
@@ -116,13 +152,14 @@ def test_replaced_by_another_process(slow: PaidServer) -> None:
 
 
 def test_stopped_for_a_while_and_continued(slow: PaidServer) -> None:
-    """SIGSTOP: the answers come while nobody reads them."""
-    buying(slow, "stopped and continued", nodes=3)
+    """SIGSTOP: the answers come while nobody reads them, and the nodes' time is up before they are awake."""
+    buying(slow, "stopped and continued", nodes=3, timeout_s=5)
     slow.signal(signal.SIGSTOP)
     slow.sandbox.release()
     slow.sandbox.wait("answered", 3)
     slow.sandbox.clear()
     slow.sandbox.finish()
+    time.sleep(6)
     slow.signal(signal.SIGCONT)
     until("all are here", state_is(slow, "stopped and continued", *["collected"] * 3))
     assert slow.sandbox.billed == 3

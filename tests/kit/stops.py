@@ -27,7 +27,8 @@ def buying(server: PaidServer, prompt: str, nodes: int = 4, **inputs: Any) -> No
 def hold(server: PaidServer, prompt: str, nodes: int = 4, **inputs: Any) -> None:
     """Creates of that prompt that hang."""
     server.sandbox.script(on="create", hang=True, times="always")
-    server.start()
+    if not server.running:
+        server.start()
     workflow: dict[str, Any] = {}
     for number in range(nodes):
         workflow |= {

@@ -19,7 +19,8 @@ from tests.kit.pack import load
 
 class Ends:
     def close(self, *, forced): print("close, forced" if forced else "close", flush=True)
-    def hurry(self): print("hurry", flush=True)
+    def hurry(self, *, forced): print("hurry, forced" if forced else "hurry", flush=True)
+    def go_on(self): print("goes on", flush=True)
     def stop(self): print("stop", flush=True)
 
 def chained(number, frame):
@@ -84,17 +85,62 @@ def test_a_listener_on_the_loop_is_called_too() -> None:
     assert (sorted(said), code) == (["as Ctrl+C", "close, forced", "orderly", "theirs"], 0)
 
 
+# Seconds after which the next signal is a second one, and how one is sent.
+SAME = "sys.modules[type(end).__module__].SAME_SIGN = {}"
+SEND = "os.kill(os.getpid(), signal.{})"
+
+
 def test_a_second_signal_hurries() -> None:
-    patient = "sys.modules[type(end).__module__].HURRIED = 60"
-    said, _ = told("for _ in range(2): os.kill(os.getpid(), signal.SIGTERM)", patient)
-    assert said == ["close, forced", "hurry", "as Ctrl+C", "orderly"]
+    patient = "sys.modules[type(end).__module__].HURRIED = 60\n    " + SAME.format(0.3)
+    said, _ = told(f"{SEND.format('SIGTERM')}\ntime.sleep(0.5)\n{SEND.format('SIGTERM')}", patient)
+    assert said == ["close, forced", "hurry, forced", "as Ctrl+C", "orderly"]
 
 
-def test_a_second_signal_while_the_first_is_heard_leaves_two_seconds_all_the_same() -> None:
-    again = "Ends.close = lambda self, forced: (print('close', flush=True), os.kill(os.getpid(), signal.SIGTERM))"
-    left = "print(0 < signal.getitimer(signal.ITIMER_REAL)[0] <= 2, flush=True)"
-    said, _ = told(f"os.kill(os.getpid(), signal.SIGTERM)\n{left}", again)
-    assert said[:3] == ["close", "hurry", "True"]
+@pytest.mark.parametrize("first", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_signals_that_come_together_are_one_sign(first: str) -> None:
+    """A service's SIGTERM and SIGHUP, a closed terminal's two SIGHUPs; also after the Ctrl+C of who then closes it."""
+    before = "signal.signal(signal.SIGINT, lambda *_: None)"
+    others = "\n".join(SEND.format(name) for name in ("SIGHUP", "SIGHUP", "SIGTERM"))
+    left = "print(8 < signal.getitimer(signal.ITIMER_REAL)[0] <= 9, flush=True)"
+    said, _ = told(f"{SEND.format(first)}\n{others}\n{left}", before)
+    ours = "close" if first == "SIGINT" else "close, forced"
+    assert said == [ours, *["close, forced"] * 3, "True", "as Ctrl+C", "orderly"]
+
+
+@pytest.mark.parametrize("first", ["SIGINT", "SIGTERM"])
+def test_a_closed_terminal_is_never_a_hurry(first: str) -> None:
+    before = "signal.signal(signal.SIGINT, lambda *_: None)\n    " + SAME.format(0.0001)
+    said, _ = told(f"{SEND.format(first)}\ntime.sleep(0.2)\n{SEND.format('SIGHUP')}", before)
+    assert not [line for line in said if line.startswith("hurry")]
+    assert said[-2:] == ["as Ctrl+C", "orderly"]
+
+
+def test_ctrl_c_cuts_off_no_end_that_is_under_way() -> None:
+    """`atexit` runs on the main thread, where Python raises KeyboardInterrupt."""
+    last = (
+        "def last():\n"
+        "    with end.at_last():\n"
+        f"        for _ in range(3): {SEND.format('SIGINT')}; time.sleep(0.2)\n"
+        "        print('written down', flush=True)\n"
+        "atexit.register(last)\n"
+        f"{SEND.format('SIGINT')}"
+    )
+    ended = ["close", "as Ctrl+C", *["hurry"] * 3, "written down", "orderly"]
+    assert told(last, SAME.format(0.0001)) == (ended, 0)
+
+
+def test_ctrl_c_that_somebody_takes_for_themselves_is_no_end() -> None:
+    """Python's own listener raises KeyboardInterrupt; another pack's may not."""
+    before = "signal.signal(signal.SIGINT, lambda *_: None)\n    sys.modules[type(end).__module__].STILL_HERE = 0.3"
+    said, _ = told(f"for _ in range(2):\n    {SEND.format('SIGINT')}\n    await asyncio.sleep(1)\nreturn", before)
+    assert said == ["close", "goes on"] * 2 + ["orderly"]
+
+
+def test_ctrl_break_on_a_system_without_timers_ends_it_in_order() -> None:
+    """The signals and functions that Python has on Windows, where Ctrl+Break is SIGBREAK. C's runtime there calls the
+    listener as it does here."""
+    windows = "signal.SIGBREAK = signal.SIGUSR1; del signal.SIGHUP, signal.setitimer, signal.SIGALRM"
+    assert told(SEND.format("SIGBREAK"), windows) == (["close, forced", "as Ctrl+C", "orderly"], 0)
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
@@ -107,8 +153,9 @@ def test_whoever_kills_after_ten_seconds_is_forestalled(name: str) -> None:
 def test_a_main_thread_that_never_comes_back_is_ended_by_the_system() -> None:
     """A second signal leaves two seconds."""
     hangs = "signal.signal(signal.SIGTERM, lambda *_: None)"
-    said, code = told("for _ in range(2): os.kill(os.getpid(), signal.SIGTERM)\nwhile True: pass", hangs)
-    assert (said, code) == (["close, forced", "hurry"], -14)
+    twice = f"{SEND.format('SIGTERM')}\ntime.sleep(1.1)\n{SEND.format('SIGTERM')}"
+    said, code = told(f"{twice}\nwhile True: pass", hangs)
+    assert (said, code) == (["close, forced", "hurry, forced"], -14)
 
 
 @pytest.mark.parametrize("call", ["execv", "execl", "execvp", "execle"])

@@ -106,8 +106,68 @@ async def test_a_second_sign_ends_the_waiting(rig: Rig) -> None:
     ending = asyncio.ensure_future(rig.end())
     await rig.clock.sleep(1)
     assert not ending.done()
-    rig.runner.tools.closing.hurried = True
+    rig.runner.hurry()
     await asyncio.wait_for(ending, 0.1)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("at", [1.55, 1.7, 1.9])
+@story(latency=0.5, task=lambda shape: {"shape": shape, "seconds": 0})
+async def test_a_second_sign_cuts_off_nothing_that_is_being_written(rig: Rig, at: float, shape: str) -> None:
+    """The create is answered at 1.5, and the journal takes half a second for it."""
+    rig.background.journal_seconds = 0.5
+    rig.submit(5)
+    await rig.clock.sleep(1.51)
+    ending = asyncio.ensure_future(rig.end(forced=False))
+    await rig.clock.sleep(at - 1.51)
+    for _ in range(3):
+        rig.runner.hurry()
+        await rig.clock.sleep(0.05)
+    await ending
+    (row,) = rig.rows()
+    assert row.state in {TaskState.SUBMITTED, TaskState.SUCCEEDED, TaskState.COLLECTED}
+
+
+@story(latency=1.0)
+async def test_a_second_sign_of_who_kills_soon_leaves_time_to_keep_the_id(rig: Rig) -> None:
+    """The system ends the process two seconds after it."""
+    rig.submit(5)
+    await rig.clock.sleep(0.5)
+    rig.background.journal_seconds = 60.0
+    ending = asyncio.ensure_future(rig.end())
+    await rig.clock.sleep(3)
+    rig.runner.hurry(forced=True)
+    await asyncio.wait_for(ending, 1.5)
+    rig.journal.close()
+    later = rig.another()
+    later.journal.recover()
+    assert [row.task_id for row in later.rows()] == [rig.state["tasks"][0]["task_id"]]
+
+
+@story({"on": "create", "delay_s": 60})
+async def test_who_kills_soon_after_a_ctrl_c_is_forestalled(rig: Rig) -> None:
+    rig.submit(5)
+    await rig.clock.sleep(1)
+    ending = asyncio.ensure_future(rig.end(forced=False))
+    await rig.clock.sleep(0.5)
+    rig.runner.close(forced=True)
+    await asyncio.wait_for(ending, 8.1)
+
+
+@story(task={"seconds": 3})
+async def test_an_end_that_did_not_come_is_taken_back(rig: Rig) -> None:
+    """Something else took the signal: new tasks are taken again, and those that were left go on."""
+    rig.runner.start_sweeper()
+    left = rig.submit(5)[0]
+    await rig.clock.sleep(1)
+    rig.runner.close()
+    assert isinstance(await rig.failure(left), errors.ShuttingDownError)
+    rig.runner.hurry()
+    await rig.clock.sleep(5)
+    rig.runner.go_on()
+    assert (await rig.collected(rig.submit(6)[0])).paid
+    await rig.until(lambda: {row.state for row in rig.rows()} == {TaskState.COLLECTED}, 60)
+    assert rig.billed == len(rig.rows()) == 2
 
 
 @story

@@ -33,6 +33,8 @@ _taken: list[int] = []
 def _install(server: Any) -> None:
     if KIND == "before":
         signal.signal(signal.SIGTERM, _say)
+    elif KIND == "keeps":  # "press it again to end"
+        signal.signal(signal.SIGINT, _say)
     elif KIND == "dawdles":
         signal.signal(signal.SIGTERM, _dawdle)
     elif KIND == "thread":  # Python joins it before `atexit`
