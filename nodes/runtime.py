@@ -236,6 +236,7 @@ def _compose(directory: Path) -> Runtime:
     from ..hunyuan.settings.store import SettingsStore
     from ..hunyuan.sources import SourceChain
     from ..hunyuan.storage.decode_markers import DecodingMarks
+    from ..hunyuan.storage.kept_answers import KeptAnswers
     from ..hunyuan.storage.results import ResultStore
     from ..hunyuan.storage.s3_results import S3Results
     from .images.tensors import decode
@@ -270,6 +271,7 @@ def _compose(directory: Path) -> Runtime:
         journal=journal,
         results=results,
         decoding=DecodingMarks(directory / "decoding"),
+        kept=KeptAnswers(directory / "answers"),
         sources=sources,
         limiter=Limiter(background.clock, lambda: store.load().max_in_flight),
         durations=Durations(partial(journal.overview.durations, limit=20)),

@@ -19,7 +19,7 @@ from ..errors import (
 )
 from ..journal.records import TaskRow
 from ..limits import GIVEN_UP_AFTER, MOST_LINKS, MOST_PIXELS
-from ..models import StoredImage
+from ..models import StoredImage, TaskStatus
 from ..sentences import say, together
 from .background_loop import Pool
 from .handle import Decoded, Phase
@@ -87,6 +87,14 @@ async def keep_inline(job: Job) -> None:
         except JournalError as unwritten:
             job.tools.warn(f"An image that is paid for is only in memory, trying on: {unwritten.what}")
             await job.clock.sleep(JOURNAL_PAUSE)
+
+
+async def keep_beside(job: Job, row: TaskRow, status: TaskStatus) -> None:
+    """At the end of the process such an image goes into a file too: the journal may be locked for longer than that."""
+    try:
+        await job.background.remote(Pool.PAGE, job.tools.kept.add, row.id, status.images)
+    except (OSError, HunyuanError) as failure:
+        job.tools.warn(f"An image that is paid for could not be kept in a file: {failure}")
 
 
 async def _fetch_one(job: Job, row: TaskRow, index: int, url: str) -> tuple[StoredImage, Decoded]:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ..settings.store import Settings
     from ..sources import SourceChain
     from ..storage.decode_markers import DecodingMarks
+    from ..storage.kept_answers import KeptAnswers
     from ..storage.results import ResultStore
 
 JOURNAL_PAUSE = 5.0  # seconds between tries to write down what is paid for and must not be lost
@@ -46,6 +47,7 @@ class Tools:
     journal: Journal
     results: ResultStore
     decoding: DecodingMarks
+    kept: KeptAnswers
     sources: SourceChain
     limiter: Limiter
     durations: Durations

@@ -13,6 +13,7 @@ from ..errors import HunyuanError, JournalError, ShuttingDownError
 from ..journal.records import Limits, RunContext, TaskRow
 from ..models import GenerationRequest, ImageInput, check_task_id
 from ..sentences import say
+from .fetch import keep_beside
 from .flow import run
 from .handle import Handle, Phase
 from .job import Job, Options, Tools
@@ -32,6 +33,7 @@ class TaskRunner:
         self._jobs: set[Job] = set()
         self._admitting = asyncio.Lock()  # of the background loop
         self._sent_off: set[Job] = set()  # told to end, since the process does
+        self._kept: set[Job] = set()  # their images are on their way into a file
         self._said = False  # what the end waits for
         self.sweeper = Sweeper(tools, self._look_quietly, self._rows_in_hand)
 
@@ -124,8 +126,13 @@ class TaskRunner:
             await self.clock.sleep(0.02)
 
     def _send_off(self) -> None:
-        """Ends what can go on at the next start. An image that came without a task id is written down by its job."""
+        """Ends what can go on at the next start. An image that came without a task id is written down by its job, and
+        into a file at once."""
         self.sweeper.stop()
+        for job in self._jobs - self._kept:
+            if job.only_here:
+                self._kept.add(job)
+                self.tools.background.spawn(keep_beside(job, *job.only_here))
         for job in self._jobs - self._sent_off:
             if (job.only_here and not job.is_keeping) or not job.must_finish:
                 self._sent_off.add(job)

@@ -79,6 +79,7 @@ class Sweeper:
             self._account = self._tools.settings().account
         finally:  # a worker whose settings cannot be read lives all the same
             await blocking(journal.heartbeat, self._account)
+        await blocking(self._tools.kept.flush, lambda row_id, urls: journal.mark_succeeded(row_id, urls, None))
         for row in await blocking(journal.recover):
             self._tools.on_change(row)
 

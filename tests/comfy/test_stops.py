@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 import sys
 import time
+from collections.abc import Callable
 
 import pytest
 import requests
@@ -76,29 +78,45 @@ def test_from_the_signal_on_nothing_is_bought(slow: PaidServer, number: signal.S
     assert all_written(slow, prompt)
 
 
-INLINE = [("direct_b64", signal.SIGINT), ("direct_url", signal.SIGINT)]
-INLINE += [("direct_b64", number) for number in SIGNALS if number is not signal.SIGINT]
-
-
 def test_stopped_when_images_have_come_inside_the_creates_answers(comfy_server: ServerFactory) -> None:
     """No task id could fetch them again. On a journal without the open tasks that the other tests leave."""
     server: PaidServer = comfy_server(environment=SLOW)
-    for shape, number in INLINE:
+    for shape, number in zip(["direct_b64", "direct_url", "direct_b64"], SIGNALS, strict=True):
         prompt = f"stopped by {number.name} after {shape}"
-        server.sandbox.reset()
-        server.sandbox.tasks(shape=shape, seconds=0)
-        hold(server, prompt)
-        server.sandbox.release()
-        server.sandbox.wait("answered", 4)
+        _answered(server, prompt, shape)
         server.signal(number)
         server.wait_for_end(END_WITHIN[number])
         rows = left(server, prompt)
         assert len(rows) == server.sandbox.billed == 4, prompt
         assert {row.state for row in rows} <= {TaskState.SUCCEEDED, TaskState.COLLECTED}, prompt
-        server.sandbox.clear()
-        server.start()
-        until(f"all are here: {prompt}", state_is(server, prompt, *["collected"] * 4))
-        assert server.sandbox.billed == 4, prompt
+        _all_come(server, prompt)
+
+    prompt = "the journal is locked for longer than the end may take"
+    with sqlite3.connect(server.state_directory / "journal.sqlite3", timeout=60) as lock:
+        _answered(server, prompt, "direct_b64", before=lambda: lock.execute("BEGIN IMMEDIATE"))
+        server.signal(signal.SIGTERM)
+        server.wait_for_end(END_WITHIN[signal.SIGTERM])
+        lock.rollback()
+    lock.close()
+    _all_come(server, prompt)
+
+
+def _answered(server: PaidServer, prompt: str, shape: str, before: Callable[[], object] = lambda: None) -> None:
+    """Four creates of that prompt are answered with images; before: called when they are under way."""
+    server.sandbox.reset()
+    server.sandbox.tasks(shape=shape, seconds=0)
+    hold(server, prompt)
+    before()
+    server.sandbox.release()
+    server.sandbox.wait("answered", 4)
+
+
+def _all_come(server: PaidServer, prompt: str) -> None:
+    """After the start, for nothing."""
+    server.sandbox.clear()
+    server.start()
+    until(f"all are here: {prompt}", state_is(server, prompt, *["collected"] * 4))
+    assert server.sandbox.billed == 4, prompt
 
 
 def test_a_closed_terminal_is_one_sign_of_the_end(comfy_server: ServerFactory) -> None:

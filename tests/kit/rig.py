@@ -35,6 +35,7 @@ from hunyuan.models import EncodedImage, GenerationRequest, ImageInput, ImageSiz
 from hunyuan.settings.store import Settings
 from hunyuan.sources import SourceChain
 from hunyuan.storage.decode_markers import DecodingMarks
+from hunyuan.storage.kept_answers import KeptAnswers
 from hunyuan.storage.results import ResultStore
 from sandbox.control import Control
 from sandbox.gateway import Gateway
@@ -179,6 +180,7 @@ class Rig:
                 journal=self.journal,
                 results=self.results,
                 decoding=DecodingMarks(self.directory / "decoding"),
+                kept=KeptAnswers(self.directory / "answers"),
                 sources=self.sources,
                 limiter=self.limiter,
                 durations=Durations(partial(self.journal.overview.durations, limit=20)),

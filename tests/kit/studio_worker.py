@@ -36,6 +36,7 @@ from hunyuan.models import GenerationRequest, ImageSize, TaskType
 from hunyuan.settings.store import SettingsStore
 from hunyuan.sources import SourceChain
 from hunyuan.storage.decode_markers import DecodingMarks
+from hunyuan.storage.kept_answers import KeptAnswers
 from hunyuan.storage.results import ResultStore
 
 PROMPT = "a studio full of machines"
@@ -79,6 +80,7 @@ def build(directory: Path) -> TaskRunner:
         journal=journal,
         results=ResultStore(Path(settings.results_dir), lambda: store.load().results_max_bytes, journal),
         decoding=DecodingMarks(directory / "decoding"),
+        kept=KeptAnswers(directory / "answers"),
         sources=SourceChain(store.load, journal.links, transport, client.download),
         limiter=Limiter(clock, lambda: store.load().max_in_flight),
         durations=Durations(partial(journal.overview.durations, limit=20)),

@@ -99,6 +99,27 @@ async def test_an_id_that_the_journal_does_not_take_in_time_is_kept_beside_it(ri
     assert [row.task_id for row in later.rows()] == [rig.state["tasks"][0]["task_id"]]
 
 
+@pytest.mark.parametrize("at", [0.51, 0.6, 0.9], ids=lambda at: f"at {at}")
+@pytest.mark.parametrize("shape", SHAPES[1:])
+@story(latency=0.5, task=lambda shape: {"shape": shape, "seconds": 0})
+async def test_an_image_that_the_journal_does_not_take_in_time_is_kept_beside_it(
+    rig: Rig, shape: str, at: float
+) -> None:
+    """The create is answered with it at 0.5, when the journal is locked for longer than the end may take."""
+    rig.submit(5)
+    await rig.clock.sleep(0.4)
+    rig.background.journal_seconds = 60.0
+    await rig.clock.sleep(at - 0.4)
+    await rig.end()
+    assert [row.state for row in rig.rows()] == [TaskState.INTENDED]
+    rig.journal.close()
+    later = rig.another()
+    later.runner.start_sweeper()
+    await later.until(lambda: {row.state for row in later.rows()} == {TaskState.COLLECTED}, 60)
+    assert not (await later.collected(later.submit(5)[0])).paid
+    assert rig.billed == 1
+
+
 @story({"on": "create", "delay_s": 60})
 async def test_a_second_sign_ends_the_waiting(rig: Rig) -> None:
     rig.submit(5)
