@@ -171,7 +171,9 @@ class ProcessEnd:
         def preceded(execute: Callable[..., NoReturn]) -> Callable[..., NoReturn]:
             @wraps(execute)
             def end_and_execute(*arguments: Any, **options: Any) -> NoReturn:
-                if os.getpid() == ours:  # not in a fork that becomes another program
+                program = arguments[0] if arguments else ""  # `os.execvp` tries every folder of PATH
+                is_there = isinstance(program, int) or os.access(program, os.X_OK)
+                if is_there and os.getpid() == ours:  # not in a fork that becomes another program
                     self._ends.stop()
                     self._end_any_time()
                 execute(*arguments, **options)
