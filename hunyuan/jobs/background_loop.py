@@ -35,7 +35,7 @@ class Pool(Enum):
 
     PAGE = (16, 20.0)  # the page's routes and what a node computes
     UPLOADS = (16, 120.0)
-    CREATES = (32, 120.0)
+    CREATES = (64, 120.0)  # as many as may be in flight: what waits for a thread would count as sent
     POLLS = (32, 60.0)
     DOWNLOADS = (32, 300.0)  # decoding too
 

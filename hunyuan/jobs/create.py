@@ -42,8 +42,11 @@ async def create(job: Job, reserved: Reserved) -> Accepted | Again:
         return tools.client.create(reserved.request, list(reserved.urls), CREATE_TIMEOUT)
 
     job.phase = Phase.SENDING
+    older: Accepted | None = None
     try:
         status = await _answer(job, send)
+        if status is not None and status.is_older and status.task_id:
+            older = await attach_to_older(job, row, status.task_id)
     except HunyuanError as error:
         return await _not_accepted(job, reserved, error)
     except Exception as defect:
@@ -55,7 +58,6 @@ async def create(job: Job, reserved: Reserved) -> Accepted | Again:
         job.unsent()
         return Again(0.0)
     tools.limiter.accepted()
-    older = await attach_to_older(job, row, status.task_id) if status.is_older and status.task_id else None
     if older is not None:
         return older
     job.created_at = None if status.is_older else job.clock.monotonic()

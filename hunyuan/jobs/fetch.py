@@ -46,7 +46,8 @@ async def fetch(job: Job, finished: Finished) -> Stored:
         if await job.age(finished.row) > GIVEN_UP_AFTER:  # upstream has thrown it away: the same request is a new task
             await job.note(finished.row, job.tools.journal.mark_lost, error.what)
         raise
-    row = await job.note(finished.row, job.tools.journal.mark_collected, [stored for stored, _ in got])
+    files, only_here = [stored for stored, _ in got], finished.row.task_id is None
+    row = await job.note(finished.row, job.tools.journal.mark_collected, files, only_here)
     try:
         await job.background.blocking(job.tools.results.evict)
     except (OSError, HunyuanError) as error:  # the image that was paid for is there
@@ -83,7 +84,7 @@ async def keep_inline(job: Job) -> None:
         job.is_keeping = True
         row, status = job.only_here
         try:
-            await job.note(row, job.tools.journal.mark_succeeded, status.images, None)
+            await job.note(row, job.tools.journal.mark_succeeded, status.images, None, True)
         except JournalError as unwritten:
             job.tools.warn(f"An image that is paid for is only in memory, trying on: {unwritten.what}")
             await job.clock.sleep(JOURNAL_PAUSE)

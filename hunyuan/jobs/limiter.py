@@ -215,6 +215,11 @@ class Limiter:
                 self._narrowed = None
             self._grant()
 
+    def look_again(self) -> None:
+        """The setting may have been raised: who waits need not wait for the next end of a task."""
+        if self.waiting:
+            self._grant()
+
     def _released(self) -> None:
         self.in_flight -= 1
         self._grant()

@@ -186,7 +186,7 @@ async def _write_end(job: Job, row: TaskRow, status: TaskStatus, seconds: float 
         if status.state is TaskState.FAILED:
             row = await job.note(row, journal.mark_failed, status.gateway_code or "task_failed", status.words, True)
         elif urls:
-            row = await job.note(row, journal.mark_succeeded, urls, seconds)
+            row = await job.note(row, journal.mark_succeeded, urls, seconds, row.task_id is None)
     finally:
         job.release_slot()  # only now: who gets it must not find this task still running in the journal
     if status.state is not TaskState.FAILED:

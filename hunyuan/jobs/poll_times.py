@@ -100,7 +100,8 @@ def next_poll(
     from now before which the gateway does not want to be asked.
     """
     earliest = elapsed + max(SHORTEST_POLL_GAP, min(retry_after or 0.0, LONGEST_RETRY_AFTER))
-    planned = next(time for time in times if time >= earliest)
+    # Of a task of last year the plan is far behind, and would take seconds to come up with it.
+    planned = next((time for time in itertools.islice(times, 1000) if time >= earliest), earliest + LONGEST_POLL_GAP)
     if aimed is None:
         return planned
     longest = elapsed + min(LONGEST_POLL_GAP, max(elapsed * 0.5, 1.0))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TypeGuard, TypeVar
+from typing import TYPE_CHECKING, TypeGuard, TypeVar
 
 from ..errors import AnswerTooLargeError, HunyuanError, NotAnImageError, TooLargeError
 from ..journal.records import ENDED_PROCESS, GIVEN_UP, TaskRow
@@ -16,6 +16,9 @@ from ..sentences import say
 from .job import Job, Tools
 from .limiter import Clock
 from .poll_times import quiet_gap
+
+if TYPE_CHECKING:
+    from ..settings.store import Settings
 
 BEAT = 5.0  # seconds between rounds; well under the journal's 30 s after which a worker counts as dead
 AT_ONCE = 4  # tasks that nobody waits for, asked for at the same time
@@ -79,7 +82,7 @@ class Sweeper:
             self._account = self._tools.settings().account
         finally:  # a worker whose settings cannot be read lives all the same
             await blocking(journal.heartbeat, self._account)
-        await blocking(self._tools.kept.flush, lambda row_id, urls: journal.mark_succeeded(row_id, urls, None))
+        await blocking(self._tools.kept.flush, lambda row_id, urls: journal.mark_succeeded(row_id, urls, None, True))
         for row in await blocking(journal.recover):
             self._tools.on_change(row)
 
@@ -88,10 +91,13 @@ class Sweeper:
         blocking, journal, settings = self._tools.background.blocking, self._tools.journal, self._tools.settings()
         found = await blocking(journal.survey, settings.account)
         self._tools.limiter.pause(found.paused_for)
+        self._tools.limiter.look_again()
+        now, rows, rows_in_hand = found.now, found.open_rows, self._rows_in_hand()
+        if strange := [row.id for row in rows if row.id not in rows_in_hand and self._is_strange(row, settings)]:
+            await blocking(journal.release, strange)
         if not settings.api_key:
             return
-        now, rows = found.now, found.open_rows
-        rows_in_hand, moment = self._rows_in_hand(), self._clock.monotonic()
+        moment = self._clock.monotonic()
         self._looked, self._answered = _only(self._looked, rows), _only(self._answered, rows)
         self._broken = _only(self._broken, rows)
         for row in rows:
@@ -112,6 +118,12 @@ class Sweeper:
             if due and row.base_url == settings.base_url and row.id not in rows_in_hand:
                 self._looked[row.id] = moment
                 self._tools.background.spawn(self._look(row, at_once, too_old))
+
+    def _is_strange(self, row: TaskRow, settings: Settings) -> bool:
+        """Whether this worker has a task that another one's key and gateway know, and must leave it to such a one."""
+        mine = row.owner == self._tools.journal.workers.me
+        fits = bool(settings.api_key) and (row.account, row.base_url) == (settings.account, settings.base_url)
+        return mine and not fits
 
     async def _look(self, row: TaskRow, at_once: asyncio.Semaphore, too_old: bool) -> None:
         async with at_once:

@@ -47,7 +47,7 @@ class Database:
         self.directory = directory
         self._url = url.strip()
         self._clock = clock
-        self._announce = announce
+        self.announce = announce
         self._busy_seconds = busy_seconds
         self._opening = threading.Lock()
         self._backend: Backend | None = None
@@ -91,7 +91,7 @@ class Database:
         if not self._url or self._url.startswith("sqlite"):
             from .sqlite import SqliteBackend
 
-            return SqliteBackend(self.directory, self._url, self._clock, self._announce, self._busy_seconds)
+            return SqliteBackend(self.directory, self._url, self._clock, self.announce, self._busy_seconds)
         from .postgres import PostgresBackend
 
         return PostgresBackend(self._url)

@@ -39,6 +39,7 @@ from .workers import Workers
 T = TypeVar("T")
 
 _USUALLY_IN_FLIGHT = 8  # where nothing limits them
+_SET_BACK = 60.0  # seconds by which a clock may be set back in the time that a request waits
 _MAX_ERROR_TEXT = 2000  # characters
 _NO_ROOM = {errno.ENOSPC, errno.EIO, getattr(errno, "EDQUOT", errno.ENOSPC)}  # Windows has no quotas by that name
 _LOST_ANSWER = say("The process that sent this request ended before its answer came. It may have been billed.")
@@ -65,6 +66,7 @@ class Journal:
         self._hash_prompts = hash_prompts
         self._pending_ids = pending_ids or PendingIds(database.directory)
         self._unwritten: dict[str, Callable[[], object]] = {}
+        self._warned: set[str] = set()
         self.links = Links(database)
         self.overview = Overview(database, self.workers)
 
@@ -76,7 +78,7 @@ class Journal:
 
         def work(connection: Connection) -> TaskRow | None:
             now = self._db.backend.now(connection)
-            return self._same_request(connection, fingerprint, self._living(connection, now), now)[0]
+            return self._same_request(connection, fingerprint, self._living(connection, now), now, now)[0]
 
         return self._db.read(work, money=Money.NOT_SPENT)
 
@@ -108,7 +110,7 @@ class Journal:
             check()
             living = self._living(connection, now)
             if reuse:
-                found, orphans = self._same_request(connection, fingerprint, living, now - waited)
+                found, orphans = self._same_request(connection, fingerprint, living, now - waited, now)
                 given_up = _give_up(connection, orphans, now)
                 if found is None and waited > 0 and given_up:
                     found = given_up[0]
@@ -163,7 +165,7 @@ class Journal:
             living = self._living(connection, now)
             new = set(fingerprints)
             if reuse:
-                new = {each for each in new if self._same_request(connection, each, living, now)[0] is None}
+                new = {each for each in new if self._same_request(connection, each, living, now, now)[0] is None}
             price_of = dict(zip(fingerprints, prices or [CREDITS_PER_TASK] * len(fingerprints), strict=True))
             if new:
                 written = connection.execute(sql.CREDITS_OF, {"row_ids": list(writing)}).scalar_one() if writing else 0
@@ -229,22 +231,24 @@ class Journal:
         """The gateway works on the task after all: in flight again."""
         return self._mark(row_id, sql.TO_RESUMED)
 
-    def mark_succeeded(self, row_id: str, urls: Sequence[str], seconds: float | None) -> TaskRow | None:
+    def mark_succeeded(
+        self, row_id: str, urls: Sequence[str], seconds: float | None, only_here: bool = False
+    ) -> TaskRow | None:
         """The gateway has the image at these URLs; the task took `seconds`. Again: newer URLs.
 
-        Data URIs are kept only where no task id could fetch the image again. Durable with data URIs: until the image
-        is stored, this row is all there is of it.
+        Data URIs are kept only where no task id could fetch the image again. only_here: no task id leads to
+        them either. Durable then, and with data URIs: until the image is stored, this row is all there is of it.
         """
         remote = [url for url in urls if not url.startswith("data:")]
         has_data = len(remote) < len(urls)
         row = self.get(row_id) if has_data else None
         kept = remote if row is None or row.task_id else list(urls)
         steps = (sql.TO_SUCCEEDED, sql.NEW_URLS) if kept else (sql.TO_SUCCEEDED,)
-        return self._mark(row_id, *steps, durable=has_data, urls=texts_json(kept), seconds=seconds)
+        return self._mark(row_id, *steps, durable=has_data or only_here, urls=texts_json(kept), seconds=seconds)
 
-    def mark_collected(self, row_id: str, files: Sequence[StoredImage]) -> TaskRow | None:
-        """The original files are on disk, verified."""
-        return self._mark(row_id, sql.TO_COLLECTED, files=files_json(files))
+    def mark_collected(self, row_id: str, files: Sequence[StoredImage], only_here: bool = False) -> TaskRow | None:
+        """The original files are on disk, verified. only_here: no task id leads to them; durable then."""
+        return self._mark(row_id, sql.TO_COLLECTED, durable=only_here, files=files_json(files))
 
     def mark_delivered(self, row_id: str) -> TaskRow | None:
         """A node gave the image to the graph."""
@@ -348,16 +352,25 @@ class Journal:
     def _take_kept(self, row_id: str, task_id: str) -> bool:
         """Writes down a task's id that was kept beside the journal; whether it stands in the journal now."""
         if self.get(row_id) is None:  # of another journal: no writer is held up for it every few seconds
+            self._warn_once(
+                f"Task {task_id} is paid for, but its row is in another journal, or was lost with one. Its id is kept; "
+                "the node Hunyuan Task Wait fetches its image."
+            )
             return False
         row = self.mark_submitted(row_id, task_id)
         return row is not None and row.task_id == task_id
+
+    def _warn_once(self, text: str) -> None:
+        if text not in self._warned:
+            self._warned.add(text)
+            self._db.announce(text)
 
     def recover(self) -> list[TaskRow]:
         """`intended` rows of dead workers become `unknown` (sent or not, nobody knows), unless their task id was kept
         on this machine; returns the unknown ones. At start and every now and then. Durable."""
         self._write_pending()
         try:
-            self._pending_ids.flush(self._take_kept)
+            self._pending_ids.flush(self._take_kept, self._warn_once)
         except OSError as failure:
             what = say("The task ids kept in {folder} cannot be read.", folder=self._db.directory)
             raise _folder_fails(what, failure, Money.UNTOUCHED) from failure
@@ -371,6 +384,11 @@ class Journal:
         # There is nearly never anything to write: no writer is held up for it every few seconds.
         found = self._db.read(lambda connection: orphans(connection, self._db.backend.now(connection)))
         return self._write(work, durable=True) if found else []
+
+    def release(self, row_ids: Sequence[str]) -> None:
+        """Leave these open tasks to whichever worker has their key."""
+        values = {"row_ids": list(row_ids), "owner": self.workers.me}
+        self._write(lambda connection, _: connection.execute(sql.RELEASE, values).close())
 
     def claim(self, row_id: str) -> bool:
         """Take an open task over from a dead worker; False if a living one has it or it is no longer open. Durable."""
@@ -478,13 +496,13 @@ class Journal:
         return [self.workers.me, *self.workers.others(connection, now)]
 
     def _same_request(
-        self, connection: Connection, fingerprint: str, living: Collection[str], asked: float
+        self, connection: Connection, fingerprint: str, living: Collection[str], asked: float, now: float
     ) -> tuple[TaskRow | None, list[str]]:
         """The newest task to attach to, or one whose answer was lost after `asked`; the ids of the
         `intended` ones before it whose worker is dead."""
         lost: TaskRow | None = None
         orphans: list[str] = []
-        values = {"fingerprint": fingerprint, "asked": asked}
+        values = {"fingerprint": fingerprint, "asked": asked, "latest": now + _SET_BACK}
         for row in map(row_from, connection.execute(sql.SAME_REQUEST, values).mappings()):
             if row.state is TaskState.UNKNOWN:
                 lost = lost or row

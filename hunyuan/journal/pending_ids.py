@@ -69,12 +69,12 @@ class PendingIds:
                 failures.append(failure)
         raise failures[0]
 
-    def flush(self, write: Callable[[str, str], bool]) -> None:
+    def flush(self, write: Callable[[str, str], bool], warn: Callable[[str], None] = lambda _: None) -> None:
         """Hand every id of every worker of this machine to `write`, and remove the file of what it has in the journal.
 
         An id of another journal (the address was changed, or a row was lost) waits until that one is back. What `write`
         raises leaves the rest where it is. An id may be handed over twice. A file that cannot be read as one of these
-        stays, for somebody to look at.
+        stays, for somebody to look at, and `warn` is told.
         """
         for file in self._files():
             try:
@@ -82,7 +82,8 @@ class PendingIds:
                 row_id, task_id = str(kept["row_id"]), check_given_id(str(kept["task_id"]))
             except FileNotFoundError:
                 continue  # another process was faster
-            except (ValueError, KeyError, TypeError, InvalidTaskIdError):
+            except (OSError, ValueError, KeyError, TypeError, InvalidTaskIdError) as failure:
+                warn(f"{file} should hold the id of a paid task, and cannot be read: {failure!r}")
                 continue
             if write(row_id, task_id):
                 file.unlink(missing_ok=True)

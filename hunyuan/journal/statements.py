@@ -20,12 +20,13 @@ def _sql(statement: str) -> TextClause:
 # One task by its local id.
 TASK = _sql("SELECT * FROM tasks WHERE id = :row_id")
 
-# The newest tasks of a request that may be attached to, whose worker may have died, or that were lost after :asked.
+# The newest tasks of a request that may be attached to, whose worker may have died, or that were lost after :asked;
+# not much later than now, or one that a clock ahead wrote down would hold up its request till then.
 SAME_REQUEST = _sql("""
     SELECT * FROM tasks
     WHERE fingerprint = :fingerprint AND lost_at IS NULL
       AND (state = 'intended'
-           OR state = 'unknown' AND finished_at > :asked
+           OR state = 'unknown' AND finished_at > :asked AND finished_at <= :latest
            OR state IN ('submitted', 'running', 'succeeded', 'collected')
               AND (task_id IS NOT NULL OR urls <> '' OR files <> ''))
     ORDER BY created_at DESC, id DESC LIMIT 50
@@ -65,6 +66,12 @@ ORPHANS = _sql("SELECT id FROM tasks WHERE state = 'intended' AND owner NOT IN :
 CLAIM = _sql("""
     UPDATE tasks SET owner = :owner
     WHERE id = :row_id AND state IN ('submitted', 'running', 'succeeded') AND owner NOT IN :others
+""")
+
+# Its worker has not got its key any more.
+RELEASE = _sql("""
+    UPDATE tasks SET owner = ''
+    WHERE id IN :row_ids AND state IN ('submitted', 'running', 'succeeded') AND owner = :owner
 """)
 
 # The gateway accepted it under this id, which also proves wrong who gave it up.

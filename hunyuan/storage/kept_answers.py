@@ -29,8 +29,8 @@ class KeptAnswers:
         such row. What `write` raises leaves the rest where it is, and a file that is no such answer stays too."""
         for file in sorted(self._directory.glob("*.json")):
             try:
-                urls = json.loads(file.read_bytes())
-            except (OSError, ValueError):  # another process was faster, or somebody has to look at it
+                urls = [str(url) for url in json.loads(file.read_bytes())]
+            except (OSError, ValueError, TypeError):  # another process was faster, or somebody has to look at it
                 continue
-            if write(file.stem, [str(url) for url in urls]) is not None:
+            if write(file.stem, urls) is not None:
                 file.unlink(missing_ok=True)

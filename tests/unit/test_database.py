@@ -69,10 +69,14 @@ def test_money_rows_are_synced_to_the_disk_and_the_rest_is_not(tmp_path: Path) -
         begun(journal, 2)
         journal.mark_submitted(row.id, "n1")
         journal.mark_progress(row.id, TaskState.RUNNING)
-        begun(journal, 3)
+        journal.mark_succeeded(row.id, ["https://files.example/1.png"], 1.0)
+        journal.mark_collected(row.id, [])
+        without_id = begun(journal, 3)
+        journal.mark_succeeded(without_id.id, ["https://files.example/2.png"], None, True)
+        journal.mark_collected(without_id.id, [], True)
     finally:
         event.remove(Engine, "before_cursor_execute", look)
-    assert seen == ["wal 2", "wal 2", "wal 1", "wal 2"]
+    assert seen == ["wal 2", "wal 2", "wal 1", "wal 1", "wal 1", "wal 2", "wal 2", "wal 2"]
 
 
 def begin_many(journal: Journal) -> None:

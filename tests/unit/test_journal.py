@@ -412,3 +412,12 @@ def test_what_no_database_takes_is_written_all_the_same(tmp_path: Path) -> None:
     journal.mark_unknown(row.id, "lone \ud800 surrogate and \0")
     assert fresh(journal, row).prompt == "NUL \ufffd here"
     assert fresh(journal, row).error_text == "lone ? surrogate and \ufffd"
+
+
+def test_an_answer_that_a_clock_ahead_lost_holds_up_no_request(tmp_path: Path) -> None:
+    clock = HandClock()
+    journal = open_journal(tmp_path, clock=clock)
+    clock.now += 86400.0
+    journal.mark_unknown(begun(journal).id, "connection reset")
+    clock.now -= 86400.0  # set right
+    assert isinstance(begin(journal, waited=1.0), Begun)

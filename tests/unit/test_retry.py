@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -211,3 +211,20 @@ def test_downloads_wait_for_a_link_that_is_dead_at_first() -> None:
     assert retry.after_download(errors.AnswerLostError("x"), 40, 0.5, since=500).next is Next.AGAIN
     assert retry.after_download(errors.NotAnImageError("x"), 1, 0.5, since=0).next is Next.AGAIN
     assert retry.after_download(errors.NotAnImageError("x"), 3, 0.5, since=0).next is Next.REPORT
+
+
+def test_a_task_of_last_year_is_costs_no_long_count() -> None:
+    elapsed, counted = 365 * 86400.0, 0
+
+    def times() -> Iterator[float]:
+        nonlocal counted
+        for time in poll_times.plan([], 0.5):
+            counted += 1
+            yield time
+
+    plan = times()
+    for _ in range(5):
+        gap = poll_times.next_poll(plan, elapsed) - elapsed
+        assert 5 <= gap <= 11
+        elapsed += gap
+    assert counted <= 5000

@@ -80,3 +80,22 @@ async def test_a_wrong_key_while_polling_is_told_and_the_task_stays(rig: Rig) ->
     rig.gateway.script.clear()
     assert not (await rig.collected(rig.submit(5)[0])).paid
     assert rig.billed == 1
+
+
+@pytest.mark.parametrize("change", [{"api_key": ""}, {"api_key": OTHER}, {"base_url": "http://sandbox.invalid/other"}])
+@story(task={"seconds": None}, keys=(KEY, OTHER))
+async def test_a_worker_without_a_tasks_key_leaves_it_to_one_that_has_it(rig: Rig, change: dict[str, Any]) -> None:
+    handle = rig.submit(5)[0]
+    await rig.clock.sleep(2)
+    handle.detach()
+    rig.settings = replace(rig.settings, **change)
+    rig.gateway.script.add(NOT_MINE)  # its own job gives up
+    rig.runner.start_sweeper()
+    await rig.clock.sleep(700)
+    rig.gateway.script.clear()
+    rig.finish()
+    other = rig.another()
+    other.settings = replace(rig.settings, api_key=KEY, base_url=rig.rows()[0].base_url)
+    other.runner.start_sweeper()
+    await rig.until(lambda: rig.rows()[0].state is TaskState.COLLECTED, within=600)
+    assert rig.billed == 1

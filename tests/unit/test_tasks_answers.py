@@ -281,6 +281,22 @@ async def test_a_conflict_names_a_task_that_is_under_way_here(rig: Rig) -> None:
     assert rig.journal.overview.credits() == CreditTotals(spent=25)
 
 
+@story(task={"seconds": 60})
+async def test_a_conflict_that_names_the_task_of_another_request_does_not_give_its_image(rig: Rig) -> None:
+    first = rig.submit(5)[0]
+    await rig.clock.sleep(5)
+    words = f"task {rig.rows()[0].task_id} is already running"
+    rig.gateway.script.add({"on": "create", "status": 409, "message": words})
+    error = await rig.failure(rig.submit(6)[0])
+    assert isinstance(error, errors.RejectedRequestError)
+    assert str(rig.rows()[-1].task_id) in str(error)
+    assert error.money is errors.Money.NOT_SPENT
+    got = await rig.collected(first)
+    assert got.images[0].digest == "a lighthouse|5"
+    assert (rig.limiter.in_flight, rig.billed) == (0, 1)
+    assert rig.journal.overview.credits() == CreditTotals(spent=25)
+
+
 @story({"on": "create", "status": 409})
 async def test_a_conflict_that_names_no_task_is_refused(rig: Rig) -> None:
     error = await rig.failure(rig.submit(5)[0])

@@ -120,6 +120,18 @@ async def test_a_slot_is_free_only_once_the_end_is_written_down(rig: Rig, task: 
     assert rig.limiter.in_flight == 0
 
 
+@story(task={"seconds": None}, settings={"max_in_flight": 1})
+async def test_who_waits_for_a_slot_gets_one_that_the_settings_give_anew(rig: Rig) -> None:
+    rig.runner.start_sweeper()
+    handles = rig.submit(1, 2)
+    await rig.clock.sleep(30)
+    assert rig.billed == 1
+    rig.settings = replace(rig.settings, max_in_flight=2)
+    await rig.until(lambda: rig.billed == 2, within=8)
+    rig.finish()
+    await rig.ended(*handles)
+
+
 @story(settings={"max_in_flight": 1})
 async def test_a_slot_that_another_process_frees_is_taken_within_a_second(rig: Rig) -> None:
     first = rig.submit(1)[0]
