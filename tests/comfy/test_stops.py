@@ -171,13 +171,15 @@ def test_replaced_by_another_process(slow: PaidServer) -> None:
 
 def test_stopped_for_a_while_and_continued(slow: PaidServer) -> None:
     """SIGSTOP: the answers come while nobody reads them, and the nodes' time is up before they are awake."""
-    buying(slow, "stopped and continued", nodes=3, timeout_s=5)
+    timeout = 20.0  # seconds; till all three creates are out, on a busy machine
+    buying(slow, "stopped and continued", nodes=3, timeout_s=timeout)
+    up = time.monotonic() + timeout
     slow.signal(signal.SIGSTOP)
     slow.sandbox.release()
     slow.sandbox.wait("answered", 3)
     slow.sandbox.clear()
     slow.sandbox.finish()
-    time.sleep(6)
+    time.sleep(max(0.0, up - time.monotonic()))
     slow.signal(signal.SIGCONT)
     until("all are here", state_is(slow, "stopped and continued", *["collected"] * 3))
     assert slow.sandbox.billed == 3
