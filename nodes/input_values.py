@@ -7,7 +7,7 @@ are often floats, switches give None, and a list may stand where one value belon
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from numbers import Integral, Real
 
 from ..hunyuan.errors import InvalidRequestError
@@ -136,16 +136,17 @@ def is_url(given: str, data: str) -> bool:
     return given.lower().startswith(("http://", "https://", data))
 
 
-def split_ids(given: str) -> list[str]:
+def split_ids(given: str, known: Collection[str] = ()) -> list[str]:
     """Task ids, each once: one a line, or between commas, or between blanks where each piece is surely an id.
 
-    What may be one text with a blank in it stays whole, for the check of ids to refuse.
+    What may be one text with a blank in it stays whole, for the check of ids to refuse. known: lines that are ids.
     """
     found = []
-    for part in re.split(r"[\n\r,;，、；]+", given):
-        words = _BETWEEN.split(part.strip())
-        several = all(len(word) >= _ID_LENGTH and re.search(r"\d", word) for word in words)
-        found += words if several else [part.strip()]
+    for line in map(str.strip, given.splitlines()):
+        for part in [line] if line in known else re.split(r"[,;，、；]+", line):
+            words = _BETWEEN.split(part.strip())
+            several = all(len(word) >= _ID_LENGTH and re.search(r"\d", word) for word in words)
+            found += words if several and line not in known else [part.strip()]
     return list(dict.fromkeys(each for each in found if each))
 
 

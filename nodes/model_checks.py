@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from .input_values import split_ids, split_urls
+from .known_ids import known_at_queue
 from .model_requests import strange_model
 from .model_sockets import sockets_of
 from .prompt_checks import (
@@ -51,11 +52,12 @@ async def verdict(family: Family, given: Mapping[str, Any]) -> Verdict:
 async def _task_verdict(family: Family, given: Mapping[str, Any]) -> Verdict:
     from .runtime import ready_runtime
 
-    found = task_ids_verdict(given.get("task_ids"))
+    entered = given.get("task_ids")
+    found = await task_ids_verdict(entered)
     here = ready_runtime()
     if found is not True or here is None:
         return found
-    for task_id in split_ids(given.get("task_ids") or ""):
+    for task_id in split_ids(entered or "", await known_at_queue(entered or "")):
         stranger = await asyncio.wrap_future(here.call(strange_model, family, task_id, here))
         if stranger:
             return strange_task_verdict(family.title, task_id, stranger)

@@ -11,6 +11,7 @@ from ..hunyuan.limits import MAX_SEED
 from ..hunyuan.models import ImageInput, check_task_id
 from ..hunyuan.sentences import say
 from .input_values import MAX_TASK_IDS, is_url, split_ids, split_urls, text, whole
+from .known_ids import known_ids
 from .model_sockets import sockets_of
 from .requests import Prepared, require_key, seeds_for
 from .schema import MAX_COUNT
@@ -111,7 +112,9 @@ def _urls(name: str, given: object) -> list[str]:
 
 def _earlier(family: Family, given: object, runtime: Runtime) -> list[str]:
     """The ids of earlier tasks, each of a family that this one goes on from, as far as the journal knows them."""
-    ids = split_ids(text("task_ids", given))
+    entered = text("task_ids", given)
+    known = known_ids(entered, runtime)
+    ids = split_ids(entered, known)
     if not ids:
         raise InvalidRequestError(say("task_ids is empty."), do=say("Type task ids, one a line, or link task_ids."))
     if len(ids) > MAX_TASK_IDS:
@@ -119,7 +122,7 @@ def _earlier(family: Family, given: object, runtime: Runtime) -> list[str]:
             say("At most {most} task ids at once, got {count}.", most=MAX_TASK_IDS, count=len(ids))
         )
     for each in ids:
-        stranger = strange_model(family, check_task_id(each), runtime)
+        stranger = strange_model(family, each if each in known else check_task_id(each), runtime)
         if stranger:
             raise InvalidRequestError(
                 say(

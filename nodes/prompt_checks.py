@@ -20,6 +20,7 @@ from .comfyui.consoles import NEVER_RAISES
 from .comfyui.prompt_origin import language
 from .comfyui.queue_faults import note_fault
 from .input_values import MAX_TASK_IDS, is_url, split_ids, split_urls
+from .known_ids import known_at_queue
 from .status.texts import said
 
 if TYPE_CHECKING:
@@ -163,18 +164,20 @@ def urls_verdict(image_urls: str | None) -> Verdict:
     return True if urls else _said(say("image_urls is empty: enter or link at least one URL."))
 
 
-def task_ids_verdict(task_ids: str | None) -> Verdict:
-    """Of task ids: at least one, not too many, each of the form of an id."""
+async def task_ids_verdict(task_ids: str | None) -> Verdict:
+    """Of task ids: at least one, not too many, each of the form of an id or known to the journal."""
     if task_ids is None:
         return True
-    ids = split_ids(task_ids)
+    known = await known_at_queue(task_ids)
+    ids = split_ids(task_ids, known)
     if not ids:
         return _said(say("task_ids is empty: type task ids, one a line, or link task_ids."))
     if len(ids) > MAX_TASK_IDS:
         return _said(say("task_ids holds {n} ids, at most {most} are taken at once.", n=len(ids), most=MAX_TASK_IDS))
     for each in ids:
         try:
-            check_task_id(each)
+            if each not in known:
+                check_task_id(each)
         except InvalidTaskIdError:
             return _said(
                 say(

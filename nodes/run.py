@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from . import png_info
 from .comfyui.prompt_origin import running_user
 from .comfyui.submitter import is_page, submitter
 from .input_values import MAX_TASK_IDS, choice, flag, split_ids, text, whole
+from .known_ids import known_ids
 from .requests import Prepared
 from .runtime import Runtime, not_to_keep, runtime
 from .schema import BLOCK, MAX_TIMEOUT_S, RAISE
@@ -106,29 +107,30 @@ async def collect_by_id(run: Run, task_ids: str) -> io.NodeOutput:
     """Gives the images of tasks by their ids (see split_ids); all are asked for at once."""
     try:
         run = run.checked()
-        ids = split_ids(text("task_ids", task_ids))
-        here = await runtime()
+        given, here = text("task_ids", task_ids), await runtime()
+        known = await here.run(known_ids, given, here)
     except HunyuanError as error:
         return _refused(run, error)
     context = _context(here)
     options = Options(context, True, run.timeout_s)
     try:
+        ids = split_ids(given, known)
         if not ids:
             raise InvalidTaskIdError(say("task_ids is empty."), do=say("Type task ids, one a line, or link task_ids."))
         if len(ids) > MAX_TASK_IDS:
             raise InvalidRequestError(
                 say("At most {most} task ids at once, got {count}.", most=MAX_TASK_IDS, count=len(ids))
             )
-        handles = [_attach(here, each, options) for each in ids]
+        handles = [_attach(here, each, options, known) for each in ids]
     except HunyuanError as error:
         return _failed(run, [error])
     outcomes = await _wait_for(here, context, handles, [None] * len(handles), [0] * len(handles), wait=True)
     return await _finish(here, run, context, outcomes, [])
 
 
-def _attach(here: Runtime, task_id: str, options: Options) -> Handle:
+def _attach(here: Runtime, task_id: str, options: Options, known: Collection[str]) -> Handle:
     try:
-        return here.runner.attach(task_id, options)
+        return here.runner.attach(task_id, options, known=task_id in known)
     except InvalidTaskIdError as error:
         handle = Handle(options.timeout_s)
         handle.fail(error)

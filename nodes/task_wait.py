@@ -36,11 +36,11 @@ class HunyuanTaskWait(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, task_ids: str | None = None) -> bool | str:
+    async def validate_inputs(cls, task_ids: str | None = None) -> bool | str:
         """Refuses ids that stand in the graph and cannot be any, when the prompt is queued."""
         from .prompt_checks import task_ids_verdict
 
-        return task_ids_verdict(task_ids)
+        return await task_ids_verdict(task_ids)
 
     @classmethod
     def fingerprint_inputs(cls, **inputs: Any) -> str:

@@ -62,7 +62,7 @@ class Plan:
     charged: int | None = None  # credits; None: the usual ones, and no answer names them
     flagged: bool = False  # upstream shape: done, with `has_nsfw_contents: [true]` and no picture
     came: tuple[int, int] | None = None  # (width, height) of the picture in pixels; None: what was asked for
-    odd_id: bool = False  # an id with `.`, `:` and `/` in it
+    odd_id: bool | str = False  # an id with `.`, `:` and `/` in it, or of such a form: "task {serial}, a"
 
     def __post_init__(self) -> None:
         one_of("shape", self.shape, SHAPES)

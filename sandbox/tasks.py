@@ -121,7 +121,8 @@ class Till:
         serial = f"{self._run}{next(self._numbers):04x}"
         task_id = f"task_{serial}" if plan.shape == "general" else f"n68{serial}_{create.name}"
         if plan.odd_id:
-            task_id = f"hy:v3.1/{serial}.a"
+            form = plan.odd_id if isinstance(plan.odd_id, str) else "hy:v3.1/{serial}.a"
+            task_id = form.format(serial=serial)
         task = SandboxTask(len(self.tasks) + 1, task_id, create, seed, plan, now, wall, seconds)
         self.tasks[task_id] = self._open[task_id] = task
         self.max_in_flight = max(self.max_in_flight, self.in_flight(now))

@@ -13,6 +13,7 @@ from ..errors import HunyuanError, JournalError, ShuttingDownError
 from ..journal.records import Limits, RunContext, TaskRow
 from ..models import GenerationRequest, ImageInput, check_task_id
 from ..sentences import say
+from ..task_ids import check_given_id
 from .fetch import keep_beside
 from .flow import run
 from .handle import Handle, Phase
@@ -58,9 +59,11 @@ class TaskRunner:
         self.tools.background.post(lambda: self.tools.background.spawn(self._admit(requests, options, handles)))
         return handles
 
-    def attach(self, task_id: str, options: Options) -> Handle:
-        """A handle on a task by its id; raises InvalidTaskIdError for what can never be one."""
-        checked = check_task_id(task_id)
+    def attach(self, task_id: str, options: Options, *, known: bool = False) -> Handle:
+        """A handle on a task by its id; raises InvalidTaskIdError for what can never be one.
+
+        known: it stands in the journal as a gateway gave it, and may look like no other."""
+        checked = check_given_id(task_id) if known else check_task_id(task_id)
         handle = Handle(options.timeout_s)
         if self._refuse([handle]):
             return handle

@@ -90,6 +90,7 @@ def test_the_same_request_is_the_same_picture_until_its_variation_changes(comfy:
 
 
 def test_a_grok_task_is_upscaled_and_another_models_is_not(comfy: PaidServer) -> None:
+    comfy.sandbox.tasks(seconds=0.2, odd_id="{serial}, a b")  # as some gateways make them
     first = comfy.run(
         {
             "1": node("grok-imagine", "small"),

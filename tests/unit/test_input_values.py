@@ -88,6 +88,12 @@ def test_task_ids_are_parted_where_that_is_sure(given: str, found: list[str]) ->
     assert values.split_ids(given) == found
 
 
+def test_lines_that_are_known_ids_stay_whole() -> None:
+    known = ["\u4efb\u52a1 1, a", "n1_hunyuan3 n2_hunyuan3"]
+    given = f" {known[0]} \n{known[1]}\na, b"
+    assert values.split_ids(given, known) == [*known, "a", "b"]
+
+
 A, B = "https://a.example/1.png", "HTTPS://b.example/2.png"
 COMMAS = "https://a.example/resize,w_300,h_200/1.png?x-oss-process=image/resize,w_300"
 SIGNED = "https://a.example/1.png;v=2;sig=abc;"
