@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ..errors import HunyuanError, JournalError, RateLimitedError, UnknownTaskError, UnreadableAnswerError
 from ..journal.records import STALLED
 from ..models import TaskState, TaskStatus
+from ..sentences import Sentence, say
 from .job import Job
 
 if TYPE_CHECKING:
@@ -22,8 +23,16 @@ STALLS_AFTER = 60.0
 
 
 async def note_answer(job: Job, status: TaskStatus) -> None:
-    """A poll was answered with the task's state: while it runs, it is in flight again."""
-    job.heard_at, job.trouble, job.asked = job.clock.monotonic(), None, True
+    """A poll was answered with the task's state: while it runs, it is in flight again.
+
+    A status that nobody knows may be any: it is waited for, but without progress it holds a slot as long as silence.
+    """
+    job.trouble, job.asked = None, True
+    if status.odd_word and status.progress is None:
+        if _is_silent(job):
+            await _stall(job, say('The gateway gives the unknown status "{word}".', word=status.odd_word))
+        return
+    job.heard_at = job.clock.monotonic()
     row = job.row
     if row is not None and row.error_code == STALLED and status.state in (TaskState.SUBMITTED, TaskState.RUNNING):
         await _write(job, row, job.tools.journal.mark_resumed)
@@ -33,15 +42,22 @@ async def note_trouble(job: Job, error: HunyuanError, *, for_good: bool) -> None
     """A poll failed. for_good: asking again soon does not mend it."""
     job.trouble = error
     job.asked = job.asked or _is_answer(job, error)
+    silent = _is_silent(job)
+    if not isinstance(error, RateLimitedError) and (for_good or silent):  # a 429 keeps back by itself all that is new
+        await _stall(job, error.what)
+
+
+def _is_silent(job: Job) -> bool:
     if job.heard_at is None:
         job.heard_at = job.clock.monotonic() if job.created_at is None else job.created_at
-    silent = job.clock.monotonic() - job.heard_at >= STALLS_AFTER
-    if isinstance(error, RateLimitedError) or not (for_good or silent):
-        return  # a 429 keeps back by itself all that is new
+    return job.clock.monotonic() - job.heard_at >= STALLS_AFTER
+
+
+async def _stall(job: Job, why: Sentence | str) -> None:
     job.release_slot()
     row = job.row
     if row is not None and not row.error_code and row.state in (TaskState.SUBMITTED, TaskState.RUNNING):
-        await _write(job, row, job.tools.journal.mark_stalled, error.what)
+        await _write(job, row, job.tools.journal.mark_stalled, why)
 
 
 async def _write(job: Job, row: TaskRow, step: Callable[..., TaskRow | None], *arguments: object) -> None:

@@ -16,6 +16,7 @@ ALWAYS: dict[str, Any] = {"on": "poll", "times": "always"}
 # A poll's answers, of which none says that the gateway works on the task.
 STUCK: dict[str, dict[str, Any]] = {
     "done, unreadably": {**ALWAYS, "body": {"code": 200, "data": {"status": "completed", "result": {"see": "mail"}}}},
+    "an unknown word": {**ALWAYS, "body": {"code": 200, "data": {"status": "archived"}}},
     "not known": {**ALWAYS, "status": 404},
     "a page": {**ALWAYS, "status": 200, "body": "html"},
     "down": {**ALWAYS, "status": 503},
