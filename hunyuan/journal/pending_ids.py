@@ -69,7 +69,7 @@ class PendingIds:
                 failures.append(failure)
         raise failures[0]
 
-    def flush(self, write: Callable[[str, str], bool], warn: Callable[[str], None] = lambda _: None) -> None:
+    def flush(self, write: Callable[[str, str], bool], warn: Callable[[str], None]) -> None:
         """Hand every id of every worker of this machine to `write`, and remove the file of what it has in the journal.
 
         An id of another journal (the address was changed, or a row was lost) waits until that one is back. What `write`

@@ -95,8 +95,8 @@ def test_an_id_that_another_process_keeps_while_the_ids_are_written_is_not_lost(
             PendingIds(tmp_path).add("row2", "n2")
         return True
 
-    pending.flush(write)
-    pending.flush(write)
+    pending.flush(write, print)
+    pending.flush(write, print)
     assert written == {"row1": "n1", "row2": "n2"}
     assert list(tmp_path.iterdir()) == []
 
@@ -104,7 +104,7 @@ def test_an_id_that_another_process_keeps_while_the_ids_are_written_is_not_lost(
 def test_an_id_that_an_earlier_version_kept_is_written(tmp_path: Path) -> None:
     (tmp_path / "owed-row1.json").write_text('{"row_id": "row1", "task_id": "n1"}')
     written: dict[str, str] = {}
-    PendingIds(tmp_path).flush(into(written))
+    PendingIds(tmp_path).flush(into(written), print)
     assert written == {"row1": "n1"}
     assert list(tmp_path.iterdir()) == []
 
@@ -206,7 +206,7 @@ def test_a_folder_that_somebody_else_may_have_put_there_is_not_believed(tmp_path
     told: dict[str, str] = {}
     pending = PendingIds(tmp_path / "file" / "no folder", last_resorts=(memory,))
     (tmp_path / "file").write_text("in the way")
-    pending.flush(into(told))
+    pending.flush(into(told), print)
     assert told == {}
     with pytest.raises(OSError, match="Not a directory"):
         pending.add("row2", "n2")
@@ -227,7 +227,7 @@ def test_a_file_system_that_never_writes_in_place_gives_the_spares_room(tmp_path
     pending.make_room(8)
     for number in range(8):
         pending.add(f"row{number}", f"n{number}")
-    pending.flush(into(found))
+    pending.flush(into(found), print)
     assert found == {f"row{number}": f"n{number}" for number in range(8)}
 
 
