@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 
 from ..hunyuan.errors import HunyuanError, InvalidTaskIdError
 from ..hunyuan.models import check_task_id
+from ..hunyuan.task_ids import check_given_id
 from .input_values import MAX_TASK_IDS, split_ids
+
+PATIENCE = 1.0  # seconds for a look-up while a prompt is queued
 
 if TYPE_CHECKING:
     from .runtime import Runtime
@@ -28,15 +31,22 @@ async def known_at_queue(given: str) -> frozenset[str]:
     odd, here = _odd_lines(given), ready_runtime()
     if odd and here is not None:
         try:
-            return await asyncio.wrap_future(here.call(known_ids, given, here))
-        except HunyuanError:
+            return await asyncio.wait_for(asyncio.wrap_future(here.call(known_ids, given, here)), PATIENCE)
+        except (HunyuanError, asyncio.TimeoutError):
             pass
     return frozenset(odd)
 
 
 def _odd_lines(given: str) -> list[str]:
     lines = dict.fromkeys(line.strip() for line in given.splitlines())
-    return [line for line in lines if line and not _is_plain(line)][:MAX_TASK_IDS]
+    return [line for line in lines if line and not _is_plain(line) and _may_be_given(line)][:MAX_TASK_IDS]
+
+
+def _may_be_given(line: str) -> bool:
+    try:
+        return check_given_id(line) == line
+    except InvalidTaskIdError:
+        return False
 
 
 def _is_plain(line: str) -> bool:

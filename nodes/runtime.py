@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 LOG = logging.getLogger("hunyuan")
-CLOSING_SECONDS = 1.0  # for the journal's last word; another process may hold it locked
+CLOSING_SECONDS = 0.6  # for the journal's last word; another process may hold it locked
 
 
 @dataclass
@@ -130,6 +130,8 @@ class Holder:
                 built.runner.start_sweeper()
                 if self._closed:  # while it was built
                     built.runner.close()
+                    if not self._closed:  # and taken back
+                        built.runner.go_on()
             return built
 
     def close(self, *, forced: bool = False) -> None:
@@ -154,8 +156,8 @@ class Holder:
 
     def stop(self) -> None:
         """The process ends now, or becomes another one."""
-        self.close()
         with self.process_end.at_last():
+            self.close()
             if self._runtime is not None:
                 self._runtime.stop()
 
@@ -271,7 +273,7 @@ def _compose(directory: Path) -> Runtime:
         journal=journal,
         results=results,
         decoding=DecodingMarks(directory / "decoding"),
-        kept=KeptAnswers(directory / "answers"),
+        kept=KeptAnswers(directory / "answers", LOG.error),
         sources=sources,
         limiter=Limiter(background.clock, lambda: store.load().max_in_flight),
         durations=Durations(partial(journal.overview.durations, limit=20)),

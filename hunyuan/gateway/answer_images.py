@@ -35,14 +35,13 @@ _FILE_END = r"\.(?:png|jpe?g|webp|gif|avif|bmp)(?:[?#]|$)"
 _FILE = re.compile(rf"(?://[^\s/]+/|(?:\.{{0,2}}/)*)[^\s:?#/.][^:?#]*{_FILE_END}", re.IGNORECASE)
 _ROOTED = re.compile(r"//[^\s/]+/.|/(?!9j/)[^\s/]|(?:\.{1,2}/)+[^\s/]")
 _PATH = re.compile(r"(?!(?:image|text|audio|video|application)/[\w.+\-]+$|n/a$)[^\s:?#/]+/\S+$", re.IGNORECASE)
+_API_FILE = re.compile(rf"[^?#]*{_FILE_END}", re.IGNORECASE)
 _LONGEST_RELATIVE = 4096  # characters
 _LINK_KEY = re.compile(r"url|image|img|^outputs?$|^results$")  # keys whose text can only be a link
 _IN_A_LIST = "images"  # the key that a list's texts count as having: lists hold results, whatever they are called
 # Where the gateway is asked for tasks and creates them: no image, unless it is a file there.
 _API = re.compile(
-    r"(?:https?://[^/?#]*|[^?#]*/(?:api|v\d+))/(?:tasks|predictions|images/generations)(?:[/?#]|$)"
-    rf"(?![^?#]*{_FILE_END})",
-    re.IGNORECASE,
+    r"(?:https?://[^/?#]*|[^?#]*/(?:api|v\d+))/(?:tasks|jobs|predictions|images/generations)(?:[/?#]|$)", re.IGNORECASE
 )
 
 
@@ -147,7 +146,7 @@ def _is_api(link: str, search: _Search) -> bool:
     """Whether a link leads to the gateway's own API, by http or https."""
     host = search.base_url.partition("://")[2].partition("/")[0].lower()
     at_gateway = bool(host) and link.partition("://")[2].lower().startswith(f"{host}/")
-    return at_gateway and _API.match(link) is not None
+    return at_gateway and _API.match(link) is not None and _API_FILE.match(link) is None
 
 
 def _link(text: str, search: _Search) -> str:

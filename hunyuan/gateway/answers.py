@@ -28,6 +28,7 @@ _ID_IN_WORDS = re.compile(  # has a digit: words have none
     r"\b(?:task|job)(?:[\s_\-]?id)?[\s:=#(\[\"'`]{1,4}(?=[\w\-.:/]{0,511}?\d)([a-z0-9][\w\-.:/]{3,511})",
     re.IGNORECASE | re.ASCII,
 )
+_NO_ID_IN_WORDS = re.compile(r"\d{1,6}|\d{4}-\d\d-\d\d.*|(?:limit|text|image|type)[\w\-]*", re.IGNORECASE)
 _TASK_PLACES = ("data", "task", "result", "response", "output")
 # Keys without case, '_' and '-'; the surest first.
 _TASK_ID_KEYS = ("taskid", "jobid")
@@ -81,8 +82,12 @@ def parse(body: bytes, request_inputs: Collection[str] = ()) -> Json | None:
 
 
 def _going(pairs: list[tuple[Json, str]]) -> list[tuple[Json, str]]:
-    """Those that tell of no failure."""
-    return [pair for pair in pairs if status_words.state_of(status_word(pair[0])) is not TaskState.FAILED]
+    """Those that tell of no failure of something else: of an object without an id, its own status is the task's."""
+    return [(root, name) for root, name in pairs if not _fails(root) or (not name and own_status(root))]
+
+
+def _fails(root: Json) -> bool:
+    return status_words.state_of(status_word(root)) is TaskState.FAILED
 
 
 def _root(value: object) -> Json | None:
@@ -102,8 +107,9 @@ def _fields(record: Mapping[str, Any], keys: tuple[str, ...]) -> Iterator[tuple[
     """What a record has under these keys, in the keys' order; `taskId` may be empty beside a `task_id` that is not."""
     by_key: dict[str, Any] = {}
     for key, value in record.items():
-        if by_key.get(fold(key)) in _EMPTY:
-            by_key[fold(key)] = value
+        name = fold(key[:40])
+        if by_key.get(name) in _EMPTY:
+            by_key[name] = value
     return ((key, by_key[key]) for key in keys if key in by_key)
 
 
@@ -148,7 +154,7 @@ def task_id(root: Json, request_inputs: Collection[str] = ()) -> str:
 def named_in_refusal(root: Json, request_inputs: Collection[str] = ()) -> str:
     """The id of the task that a refusal names, wherever: under `error` as well, as `running_task_id` and the like, as
     `existing_task.id`, or in its words."""
-    return _first_id(_refusals_ids(root), request_inputs) or id_in_words(words(root), request_inputs)
+    return _first_id(_refusals_ids(root), request_inputs) or id_in_words(words(root)[:2000], request_inputs)
 
 
 def _refusals_ids(root: Json) -> Iterator[Any]:
@@ -162,7 +168,8 @@ def _refusals_ids(root: Json) -> Iterator[Any]:
 
 def id_in_words(text: str, request_inputs: Collection[str] = ()) -> str:
     """The id in a sentence like "task abc123 is already running", or an empty text."""
-    return _first_id((match[1].rstrip(".:/-") for match in _ID_IN_WORDS.finditer(text)), request_inputs)
+    found = (match[1].rstrip(".:/-") for match in _ID_IN_WORDS.finditer(text))
+    return _first_id((each for each in found if not _NO_ID_IN_WORDS.fullmatch(each)), request_inputs)
 
 
 def _first_id(values: Iterator[Any], request_inputs: Collection[str]) -> str:
@@ -333,8 +340,19 @@ def has_failure(root: Json) -> bool:
     return refused or coded or bool(error_words(root)) or any(_says(error) for error in _errors(root))
 
 
+def says_why(root: Json) -> bool:
+    """Whether an error stands in a field of its own, not only in the envelope's message."""
+    return any(_says(error) for error in _errors(root)) or any(
+        _says(value) for record in task_records(root) for _, value in _fields(record, _FAILURE_KEYS)
+    )
+
+
 def _says(value: object, depth: int = 0) -> bool:
     """Whether an error's value is more than a place for one."""
+    if isinstance(value, dict) and depth < _DEEPEST:
+        told = [inner for _, inner in _fields(value, (*_CODE_KEYS, *_MESSAGE_KEYS)) if inner not in _EMPTY]
+        if told and not any(_says(inner, depth + 1) for inner in told):
+            return False  # {"code": 0, "message": "success", "request_id": ...}
     if isinstance(value, dict | list) and depth < _DEEPEST:
         return any(_says(inner, depth + 1) for inner in (value.values() if isinstance(value, dict) else value))
     if isinstance(value, str):

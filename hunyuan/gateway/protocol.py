@@ -18,9 +18,12 @@ from ..settings.store import Settings
 from ..task_ids import check_given_id
 from . import answers
 from .answer_images import odd_images
+from .credit_words import says_soon_again
 from .refusals import Reply, failed_question, is_out_of_credits, is_refusal, refused, unreadable
 from .status_words import state_of
 
+# Words of envelopes too; another beside an `error` is a task's: so relatives tell of one that failed, without its id.
+_FAILURES_OF_ANYTHING = ("error", "fail", "timeout")
 _REFUSALS = ("401", "402", "403", "404", "429")  # of the question, not of the task
 _FAILURE_CODES = ("1200", "1402")  # of the task's content: they can only be the end of the task itself
 _MODERATED = "1200"
@@ -169,10 +172,12 @@ def _accepted(reply: Reply) -> answers.Json:
 def _is_about_task(reply: Reply, root: answers.Json) -> bool:
     """Whether an answer with HTTP 200 is about a task, though it may hold an error as well."""
     state, given = state_of(answers.status_word(root)), reply.request_inputs
+    if reply.code in _REFUSALS and not (answers.has_record(root) and answers.own_status(root)):
+        return False
     if answers.own_status(root):
         return True  # data.status: the task's own
-    if reply.code in _REFUSALS:
-        return False
+    if reply.is_create and answers.images(root, given) and state is not TaskState.FAILED:
+        return True  # the image itself: paid for, whatever stands beside it
     if reply.is_create and is_refusal(reply) and state in (None, TaskState.FAILED):  # a bare `id` is the request's
         return bool(answers.given_id(root, given)) or (state is TaskState.FAILED and not reply.code)
     named = bool(answers.task_id(root, given))
@@ -181,7 +186,10 @@ def _is_about_task(reply: Reply, root: answers.Json) -> bool:
     if reply.code in _FAILURE_CODES:
         return True
     if state is TaskState.FAILED:  # on the envelope, it may be that of the question, and a bare `id` the question's
-        return bool(answers.given_id(root)) or (named and reply.asked in ("", answers.task_id(root)))
+        if answers.given_id(root) or (named and reply.asked in ("", answers.task_id(root))):
+            return True
+        of_any = answers.status_word(root).lower() in _FAILURES_OF_ANYTHING or says_soon_again(reply.words)
+        return answers.says_why(root) and not of_any and not reply.code
     return bool(answers.status_word(root)) and (named or not reply.code)
 
 

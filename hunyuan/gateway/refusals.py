@@ -173,6 +173,8 @@ def failed_question(reply: Reply, root: answers.Json) -> GatewayError | None:
     did, and is asked again. None for any other answer."""
     if reply.is_create or answers.images(root, reply.request_inputs):
         return None
+    if answers.given_id(root) and not answers.status_word(root):
+        return None
     if _NO_SUCH_TASK.search(reply.words):
         return _not_found(reply, 404)
     if says_soon_again(reply.words):
@@ -234,9 +236,13 @@ def is_refusal(reply: Reply) -> bool:
     """Whether the answer's JSON says by any field but the status that something went wrong."""
     if reply.json is None or not answers.has_error(reply.json):
         return False
-    if answers.has_failure(reply.json) or not answers.has_record(reply.json):
+    root, given = reply.json, reply.request_inputs
+    if answers.has_failure(root):
         return True
-    return not re.fullmatch(r"\d{1,2}", reply.code)  # such a number is a success to some
+    names = bool(answers.task_id(root, given) or answers.images(root, given))
+    if not answers.has_record(root) and (answers.words(root) or not names):
+        return True
+    return not re.fullmatch(r"\d{1,2}|0+", reply.code)  # such a number is a success to some
 
 
 def is_out_of_credits(reply: Reply) -> bool:

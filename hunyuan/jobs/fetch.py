@@ -19,7 +19,7 @@ from ..errors import (
 )
 from ..journal.records import TaskRow
 from ..limits import GIVEN_UP_AFTER, MOST_LINKS, MOST_PIXELS
-from ..models import StoredImage, TaskStatus
+from ..models import StoredImage, TaskState, TaskStatus
 from ..sentences import say, together
 from .background_loop import Pool
 from .handle import Decoded, Phase
@@ -29,6 +29,7 @@ from .retry import Next, after_download
 from .steps import Finished, Left, Stored
 
 DOWNLOAD_DEADLINE = 120.0  # seconds for one try at one image
+PATIENT = 120.0  # seconds that a task is waited for which was taken for finished
 LOOK_AGAIN = 3.0  # seconds between polls of a task that was taken for finished and is not
 
 
@@ -81,8 +82,10 @@ async def load(job: Job, row: TaskRow) -> Stored | Left:
 async def keep_inline(job: Job) -> None:
     """Where a job ends with an image that is only in memory, the journal takes it: no id could fetch it again."""
     while job.only_here is not None:
-        job.is_keeping = True
         row, status = job.only_here
+        if job.tools.closing.begun and not job.is_kept_beside:
+            keep_beside(job, row, status)
+        job.is_keeping = True
         try:
             await job.note(row, job.tools.journal.mark_succeeded, status.images, None, True)
         except JournalError as unwritten:
@@ -90,11 +93,14 @@ async def keep_inline(job: Job) -> None:
             await job.clock.sleep(JOURNAL_PAUSE)
 
 
-async def keep_beside(job: Job, row: TaskRow, status: TaskStatus) -> None:
-    """At the end of the process such an image goes into a file too: the journal may be locked for longer than that."""
+def keep_beside(job: Job, row: TaskRow, status: TaskStatus) -> None:
+    """At the end of the process such an image goes into a file too: the journal may be locked for longer than that.
+
+    At once and on the loop itself: the answer may come in the last moment."""
     try:
-        await job.background.remote(Pool.PAGE, job.tools.kept.add, row.id, status.images)
-    except (OSError, HunyuanError) as failure:
+        job.tools.kept.add(row.id, status.images)
+        job.is_kept_beside = True
+    except OSError as failure:
         job.tools.warn(f"An image that is paid for could not be kept in a file: {failure}")
 
 
@@ -146,12 +152,16 @@ async def _fresh_link(job: Job, row: TaskRow, index: int, url: str, *, patient: 
         return url
     try:
         status = await ask(job, row)
-        while patient and not status.is_final and job.handles:
+        began = job.clock.monotonic()
+        while patient and not status.is_final and not status.odd_word and job.handles:
+            if job.clock.monotonic() - began > PATIENT:
+                return url
             await job.clock.sleep(max(LOOK_AGAIN, status.retry_after or 0.0))
             status = await ask(job, row)
     except (UnknownTaskError, UnreadableAnswerError):
         return url  # the gateway gives none, but the one that is known may still come to life
-    if index >= len(status.images) or status.images[index] == url:
+    done = status.state is TaskState.SUCCEEDED
+    if not done or index >= len(status.images) or status.images[index] == url:
         return url
     try:
         await job.note(row, job.tools.journal.mark_succeeded, status.images[:MOST_LINKS], None)

@@ -107,6 +107,8 @@ async def _find_by_id(job: Job, task_id: str) -> Accepted:
         raise UnknownTaskError(say("This user has no such task."), status=404, task_id=task_id)
     if row is None:
         status = await ask(job, task_id)
+        if status.odd_word == "(none)" and status.progress is None:  # as some gateways answer for a task there is not
+            raise UnknownTaskError(say("The gateway says nothing of this task."), status=200, task_id=task_id)
         job.keep_answer(status)
         settings = job.tools.settings()
 

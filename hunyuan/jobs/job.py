@@ -87,7 +87,8 @@ class Job:
     intent: str = ""  # the id of the row that is being written, or was last
     task_id: str | None = None  # typed by the user, or given by the gateway
     paid: bool = False  # its create is this job's
-    is_unanswered: bool = False  # its create is under way
+    is_unanswered: bool = False  # its create is under way, as far as this loop has heard
+    is_kept_beside: bool = False  # its only image stands in a file beside the journal
     leave: Callable[[], object] = lambda: None  # ends it; what is only in memory is written down on the way out
     slot: Slot | None = None
     resolved: tuple[ResolvedImage, ...] = ()

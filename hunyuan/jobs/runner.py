@@ -34,7 +34,6 @@ class TaskRunner:
         self._jobs: set[Job] = set()
         self._admitting = asyncio.Lock()  # of the background loop
         self._sent_off: set[Job] = set()  # told to end, since the process does
-        self._kept: set[Job] = set()  # their images are on their way into a file
         self._said = False  # what the end waits for
         self.sweeper = Sweeper(tools, self._look_quietly, self._rows_in_hand)
 
@@ -108,6 +107,7 @@ class TaskRunner:
         """Takes `close` back: the process does not end after all. From any thread."""
         self.tools.closing.take_back()
         self._said = False
+        self.tools.background.post(self._sent_off.clear)
         self.tools.warn("ComfyUI did not end: something else took the signal. New tasks are taken again.")
         self.start_sweeper()
 
@@ -115,12 +115,16 @@ class TaskRunner:
         """Closes, and ends when nothing is held any more that stands nowhere else, or when there is no time left:
         every answer that came is written down before the process ends."""
         self.close()
-        closing = self.tools.closing
+        closing, has_listened = self.tools.closing, False
         while closing.begun and closing.left(self.clock.monotonic()):
             self._send_off()
             out = sum(job.must_finish and not (closing.hurried and job.is_unanswered) for job in self._jobs)
-            if not out:
+            if not out and has_listened:
                 return
+            if not out:  # an answer that a thread has is heard of by then
+                has_listened = True
+                await self.clock.sleep(0.05 if any(job.is_unanswered for job in self._jobs) else 0.0)
+                continue
             if not self._said:
                 self.tools.warn(
                     f"ComfyUI ends: waiting up to {closing.patience:g} s for {out} tasks to be written down."
@@ -132,10 +136,9 @@ class TaskRunner:
         """Ends what can go on at the next start. An image that came without a task id is written down by its job, and
         into a file at once."""
         self.sweeper.stop()
-        for job in self._jobs - self._kept:
-            if job.only_here:
-                self._kept.add(job)
-                self.tools.background.spawn(keep_beside(job, *job.only_here))
+        for job in self._jobs:
+            if job.only_here and job.is_keeping and not job.is_kept_beside:  # it began before the end did
+                keep_beside(job, *job.only_here)
         for job in self._jobs - self._sent_off:
             if (job.only_here and not job.is_keeping) or not job.must_finish:
                 self._sent_off.add(job)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ..errors import HunyuanError, JournalError, RateLimitedError, UnknownTaskError, UnreadableAnswerError
+from ..errors import HunyuanError, JournalError, RateLimitedError, ServerError, UnknownTaskError, UnreadableAnswerError
 from ..journal.records import STALLED
 from ..models import TaskState, TaskStatus
 from ..sentences import Sentence, say
@@ -71,4 +71,6 @@ def _is_answer(job: Job, error: HunyuanError) -> bool:
     """Whether the gateway has spoken of the task, though there is no such task, or nobody can read it."""
     if isinstance(error, UnknownTaskError):  # to another key it says nothing
         return job.row is None or job.row.account == job.tools.settings().account
+    if isinstance(error, ServerError):
+        return error.status < 300  # it says that something failed, again and again
     return isinstance(error, UnreadableAnswerError) and error.is_json

@@ -82,7 +82,7 @@ class Sweeper:
             self._account = self._tools.settings().account
         finally:  # a worker whose settings cannot be read lives all the same
             await blocking(journal.heartbeat, self._account)
-        await blocking(self._tools.kept.flush, lambda row_id, urls: journal.mark_succeeded(row_id, urls, None, True))
+        await blocking(self._tools.kept.flush, journal.take_answer)
         for row in await blocking(journal.recover):
             self._tools.on_change(row)
 
@@ -115,7 +115,7 @@ class Sweeper:
             if row.id in self._broken:
                 gap = max(gap, BROKEN_GAPS[self._broken[row.id] - 1])
             due = row.id not in self._looked or self._looked[row.id] + gap <= moment
-            if due and row.base_url == settings.base_url and row.id not in rows_in_hand:
+            if due and row.id not in strange and row.base_url == settings.base_url and row.id not in rows_in_hand:
                 self._looked[row.id] = moment
                 self._tools.background.spawn(self._look(row, at_once, too_old))
 

@@ -246,6 +246,13 @@ class Journal:
         steps = (sql.TO_SUCCEEDED, sql.NEW_URLS) if kept else (sql.TO_SUCCEEDED,)
         return self._mark(row_id, *steps, durable=has_data or only_here, urls=texts_json(kept), seconds=seconds)
 
+    def take_answer(self, row_id: str, urls: Sequence[str]) -> TaskRow | None:
+        """As mark_succeeded, of an image that was kept beside the journal; None where it has no such row, told once."""
+        if self.get(row_id) is not None:  # else no writer is held up for it every few seconds
+            return self.mark_succeeded(row_id, urls, None, True)
+        self._warn_once(f"The image of task {row_id} is paid for and kept, but its row is in another journal, or lost.")
+        return None
+
     def mark_collected(self, row_id: str, files: Sequence[StoredImage], only_here: bool = False) -> TaskRow | None:
         """The original files are on disk, verified. only_here: no task id leads to them; durable then."""
         return self._mark(row_id, sql.TO_COLLECTED, durable=only_here, files=files_json(files))

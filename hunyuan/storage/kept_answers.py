@@ -11,13 +11,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..atomic_file import write_whole
+from ..errors import HunyuanError
 
 
 class KeptAnswers:
     """One file an answer, by the id of its row."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, warn: Callable[[str], None]) -> None:
         self._directory = directory
+        self._warn = warn
+        self._told: set[str] = set()
 
     def add(self, row_id: str, urls: Sequence[str]) -> None:
         """Keeps an answer's images: links, or `data:` URIs. Raises OSError."""
@@ -26,11 +29,24 @@ class KeptAnswers:
 
     def flush(self, write: Callable[[str, Sequence[str]], object]) -> None:
         """Hands every answer to `write`, and removes what that took: what it gives is None where the journal has no
-        such row. What `write` raises leaves the rest where it is, and a file that is no such answer stays too."""
+        such row. What cannot be read, written or removed stays, holds up nothing else, and `warn` is told, once."""
         for file in sorted(self._directory.glob("*.json")):
             try:
-                urls = [str(url) for url in json.loads(file.read_bytes())]
-            except (OSError, ValueError, TypeError):  # another process was faster, or somebody has to look at it
-                continue
-            if write(file.stem, urls) is not None:
-                file.unlink(missing_ok=True)
+                if write(file.stem, _links(file.read_bytes())) is not None:
+                    file.unlink(missing_ok=True)
+            except FileNotFoundError:
+                continue  # another process was faster
+            except (OSError, ValueError, HunyuanError) as failure:
+                self._tell(f"{file} holds an image that is paid for, and cannot be taken over: {failure}")
+
+    def _tell(self, text: str) -> None:
+        if text not in self._told:
+            self._told.add(text)
+            self._warn(text)
+
+
+def _links(data: bytes) -> list[str]:
+    found = json.loads(data)
+    if not isinstance(found, list) or not found or not all(isinstance(each, str) for each in found):
+        raise ValueError("it is no list of links")
+    return found

@@ -171,8 +171,10 @@ class ProcessEnd:
         def preceded(execute: Callable[..., NoReturn]) -> Callable[..., NoReturn]:
             @wraps(execute)
             def end_and_execute(*arguments: Any, **options: Any) -> NoReturn:
-                program = arguments[0] if arguments else ""  # `os.execvp` tries every folder of PATH
-                is_there = isinstance(program, int) or os.access(program, os.X_OK)
+                program = arguments[0] if arguments else options.get("path", "")
+                # `os.execvp` tries every folder of PATH. Windows completes a name by ".exe".
+                is_there = isinstance(program, int) or (os.path.isfile(program) and os.access(program, os.X_OK))
+                is_there = is_there or (os.name == "nt" and os.path.isfile(f"{os.fspath(program)}.exe"))
                 if is_there and os.getpid() == ours:  # not in a fork that becomes another program
                     self._ends.stop()
                     self._end_any_time()

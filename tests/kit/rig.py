@@ -180,7 +180,7 @@ class Rig:
                 journal=self.journal,
                 results=self.results,
                 decoding=DecodingMarks(self.directory / "decoding"),
-                kept=KeptAnswers(self.directory / "answers"),
+                kept=KeptAnswers(self.directory / "answers", self.warnings.append),
                 sources=self.sources,
                 limiter=self.limiter,
                 durations=Durations(partial(self.journal.overview.durations, limit=20)),

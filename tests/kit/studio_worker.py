@@ -80,7 +80,7 @@ def build(directory: Path) -> TaskRunner:
         journal=journal,
         results=ResultStore(Path(settings.results_dir), lambda: store.load().results_max_bytes, journal),
         decoding=DecodingMarks(directory / "decoding"),
-        kept=KeptAnswers(directory / "answers"),
+        kept=KeptAnswers(directory / "answers", warn),
         sources=SourceChain(store.load, journal.links, transport, client.download),
         limiter=Limiter(clock, lambda: store.load().max_in_flight),
         durations=Durations(partial(journal.overview.durations, limit=20)),

@@ -165,6 +165,15 @@ def test_a_program_that_takes_its_place_comes_after_the_end(call: str) -> None:
     assert told(f"os.{call}(sys.executable, {given})") == (["stop", "1"], 0)
 
 
+def test_a_program_that_is_named_by_keyword_comes_after_the_end_too() -> None:
+    call = "os.execve(path=sys.executable, argv=[sys.executable, '-c', 'print(1)'], env=os.environ)"
+    assert told(call) == (["stop", "1"], 0)
+
+
+def test_a_folder_takes_no_place() -> None:
+    assert told("try: os.execv('/', ['x'])\nexcept OSError: return") == (["orderly"], 0)
+
+
 @pytest.mark.parametrize("call", ["execv", "execvp"])
 def test_a_program_that_is_not_there_takes_no_place_and_ends_nothing(call: str) -> None:
     path = "/nowhere/at_all" if call == "execv" else "there_is_no_such_program"

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from hunyuan.errors import GatewayError, InvalidTaskIdError, RejectedRequestError, UnreadableAnswerError
+from hunyuan.errors import (
+    AuthenticationError,
+    GatewayError,
+    InvalidTaskIdError,
+    RejectedRequestError,
+    UnreadableAnswerError,
+)
 from hunyuan.gateway.protocol import read_create, read_task
 from hunyuan.models import TaskState, TaskStatus, check_task_id
 from hunyuan.task_ids import check_given_id, path_segment
@@ -533,3 +540,71 @@ def test_an_id_in_the_place_of_the_data() -> None:
     for text in ("files/a.png", "//cdn.example/a", "/files/a", "no luck"):
         with pytest.raises(UnreadableAnswerError):
             create({"code": 200, "data": text})
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"status": "failed", "error": {"message": "content moderated"}},
+        {"code": 200, "message": "success", "status": "FAILED", "data": {"error": "boom"}},
+        {"id": "upstream-1", "status": "failed", "error": "x"},
+        {"status": "failed", "error": {"message": "Failed: the task expired"}},
+    ],
+)
+def test_a_task_that_is_told_flat_and_without_its_id_has_failed(answer: Any) -> None:
+    assert read_task(200, "application/json", json.dumps(answer).encode(), asked=ID).state is TaskState.FAILED
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"code": 1, "message": "ok", "data": "n68xxxx_hunyuan3"},
+        {"code": 1, "msg": "success", "id": "n68xxxx_hunyuan3"},
+        {"code": "0000", "data": {"id": "n68xxxx_hunyuan3"}},
+        {"code": 1, "id": "n68xxxx_hunyuan3", "images": ["https://x.example/a.png"]},
+        {"id": "n68xxxx_hunyuan3", "data": [{"url": "https://x.example/a.png"}], "error": "warn"},
+    ],
+)
+def test_an_accepted_task_is_kept_beside_odd_codes_and_warnings(answer: Any) -> None:
+    found = create(answer)
+    assert found.task_id == "n68xxxx_hunyuan3"
+    assert found.images or found.state is TaskState.SUBMITTED
+
+
+@pytest.mark.parametrize(
+    "error", [{"code": 0, "message": "success", "request_id": "r1"}, {"code": "", "message": ""}, {"code": "200"}]
+)
+def test_a_place_for_an_error_that_says_success_is_no_failure(error: Any) -> None:
+    with pytest.raises(UnreadableAnswerError):
+        poll({"data": {"task_id": ID, "status": "SUCCESS", "response": [], "error": error}})
+
+
+def test_a_later_line_without_an_id_may_end_the_task() -> None:
+    lines = [{"task_id": ID, "status": "IN_PROGRESS"}, {"data": {"status": "FAILED", "error": "moderated"}}]
+    body = "\n".join(map(json.dumps, lines)).encode()
+    assert read_task(200, "application/json", body).state is TaskState.FAILED
+
+
+def test_a_progress_without_a_status_is_no_missing_task() -> None:
+    answer = {"code": 200, "data": {"task_id": ID, "progress": 30}, "message": "invalid task progress"}
+    assert poll(answer).state is TaskState.RUNNING
+
+
+def test_a_wrong_key_beside_a_flag_is_refused() -> None:
+    with pytest.raises(AuthenticationError):
+        poll({"code": 401, "message": "Invalid API key", "successFlag": 0})
+
+
+@pytest.mark.parametrize(
+    "words", ["task text2image is busy", "Task limit_10 reached", "job: 2025-12-05 closed", "task=1200 refused"]
+)
+def test_a_conflict_without_an_id_in_its_words_names_no_task(words: str) -> None:
+    with pytest.raises(GatewayError):
+        create({"code": 409, "message": words}, status=409)
+
+
+def test_a_long_way_to_the_gateways_own_pages_is_read_at_once() -> None:
+    began = time.thread_time()
+    link = HOST + "/api/tasks" * 40_000 + "/x.png"
+    poll({"data": {"task_id": ID, "status": "RUNNING", "response": [link]}})
+    assert time.thread_time() - began < 5

@@ -70,6 +70,27 @@ async def test_the_end_waits_until_it_is_written_how_a_create_ended(
     assert [row.state for row in rig.journal.overview.list_tasks()] == ([state] if state and at > 1 else [])
 
 
+@pytest.mark.parametrize("before", [-0.001, 0.001, 0.005, 0.01, 0.03])
+@pytest.mark.parametrize("shape", SHAPES[1:])
+@story(
+    lambda before: [{"on": "create", "delay_s": 9.0 - before}],
+    latency=0.0,
+    task=lambda shape: {"shape": shape, "seconds": 0},
+)
+async def test_an_image_that_comes_in_the_last_moment_is_kept_too(rig: Rig, shape: str, before: float) -> None:
+    rig.submit(5)
+    while not rig.count("creates"):
+        await rig.clock.sleep(0.001)
+    rig.background.journal_seconds = 60.0
+    await rig.clock.sleep(1.0)
+    await rig.end()  # within eight seconds
+    rig.journal.close()
+    later = rig.another()
+    later.runner.start_sweeper()
+    await later.until(lambda: {row.state for row in later.rows()} == {TaskState.COLLECTED}, 60)
+    assert rig.billed == 1
+
+
 @pytest.mark.parametrize(("forced", "patience"), [(True, 8), (False, 20)], ids=["SIGTERM", "Ctrl+C"])
 @story({"on": "create", "delay_s": 60})
 async def test_an_answer_that_takes_longer_than_the_end_may_is_told_as_maybe_billed(

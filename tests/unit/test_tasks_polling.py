@@ -217,3 +217,10 @@ async def test_a_link_that_is_dead_for_a_while_at_a_gateway_that_forgot_the_task
     rig.gateway.script.clear()
     await rig.until(lambda: rig.rows()[0].state is TaskState.COLLECTED, within=600)
     assert rig.billed == 1
+
+
+@pytest.mark.parametrize("data", [None, {}, []])
+@story(lambda data: [{"on": "poll", "times": "always", "body": {"code": 200, "message": "success", "data": data}}])
+async def test_an_id_of_which_the_gateway_says_nothing_is_no_task(rig: Rig, data: Any) -> None:
+    assert isinstance(await rig.failure(rig.attach("n68nobody_hunyuan3")), errors.UnknownTaskError)
+    assert rig.rows() == []
