@@ -90,7 +90,7 @@ def _catalogue() -> Catalogue:
 
 def hook_into(server: Any, catalogue: Catalogue) -> None:
     """Called while ComfyUI loads the pack: hooks the routes and the start of the sweeper into the server."""
-    from .comfyui import console_close, prompt_origin, queue_faults
+    from .comfyui import prompt_origin, queue_faults
     from .comfyui.consoles import make_lenient
     from .routes import handlers
     from .runtime import Holder
@@ -103,7 +103,6 @@ def hook_into(server: Any, catalogue: Catalogue) -> None:
 
     async def on_startup(_: object) -> None:
         holder.process_end.watch(asyncio.get_running_loop())
-        console_close.listen(holder)
         make_lenient()  # the streams as the other packs have left them
         threading.Thread(target=_start, args=(holder,), name="hunyuan-start", daemon=True).start()
 

@@ -169,21 +169,6 @@ def test_replaced_by_another_process(slow: PaidServer) -> None:
     assert all_written(slow, "replaced")
 
 
-@pytest.mark.parametrize("answered", [True, False], ids=["answered", "unanswered"])
-def test_a_console_that_windows_closes(slow: PaidServer, answered: bool) -> None:
-    """It leaves five seconds: what is answered is written down, what is not is waited for no longer than four."""
-    prompt = f"closed {answered}"
-    buying(slow, prompt, nodes=3)
-    slow.http.post(f"{slow.url}/story/close-console", timeout=10)
-    if answered:
-        slow.sandbox.release()
-    assert slow.wait_for_end(30) == 0
-    if answered:
-        assert all_written(slow, prompt)
-    else:
-        assert {row.state for row in left(slow, prompt)} == {TaskState.UNKNOWN}
-
-
 def test_stopped_for_a_while_and_continued(slow: PaidServer) -> None:
     """SIGSTOP: the answers come while nobody reads them, and the nodes' time is up before they are awake."""
     timeout = 20.0  # seconds; till all three creates are out, on a busy machine

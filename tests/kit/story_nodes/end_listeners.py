@@ -30,7 +30,7 @@ def _take() -> None:
 _taken: list[int] = []
 
 
-def _listen(server: Any) -> None:
+def _install(server: Any) -> None:
     if KIND == "before":
         signal.signal(signal.SIGTERM, _say)
     elif KIND == "keeps":  # "press it again to end"
@@ -49,8 +49,6 @@ def _listen(server: Any) -> None:
 
     server.app.on_startup.append(on_startup)
 
-
-def _add_routes(server: Any) -> None:
     @server.routes.get("/story/taken")
     async def taken(_: object) -> Any:
         """Whether the listener of kind `after` was there, and another one has the signal again."""
@@ -63,24 +61,12 @@ def _add_routes(server: Any) -> None:
         """As ComfyUI-Manager restarts."""
         os.execv(sys.executable, [sys.executable, "-c", "print('replaced', flush=True)"])
 
-    @server.routes.post("/story/close-console")
-    async def close_console(_: object) -> None:
-        """As Windows closes it: a thread of its own calls the pack's handler, and then all is over."""
-        module = next(sys.modules[name] for name in sys.modules if name.endswith(".comfyui.console_close"))
-
-        def close() -> None:
-            module.on_event(server.hunyuan, 2)
-            os._exit(0)
-
-        threading.Thread(target=close).start()
-
 
 def install() -> None:
     """Into the server of this process."""
     from server import PromptServer
 
-    _listen(PromptServer.instance)
-    _add_routes(PromptServer.instance)
+    _install(PromptServer.instance)
 
 
 install()
