@@ -130,8 +130,6 @@ class Holder:
                 built.runner.start_sweeper()
                 if self._closed:  # while it was built
                     built.runner.close()
-                    if not self._closed:  # and taken back
-                        built.runner.go_on()
             return built
 
     def close(self, *, forced: bool = False) -> None:
