@@ -236,7 +236,7 @@ def test_a_refusal_keeps_its_chinese_where_the_console_knows_no_chinese(comfy_se
     (folder / "comfy.settings.json").write_text(json.dumps({"Comfy.Locale": "zh"}))
     server.fork = False
     server.start()
-    for node in (generate(" "), task_wait("编号")):
+    for node in (generate(" "), task_wait("../编号")):
         with pytest.raises(PromptRejected) as refused:
             server.queue({"1": node, "2": save(["1", 0])})
         faults = refused.value.errors["node_errors"]["1"]["errors"]
