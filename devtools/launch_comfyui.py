@@ -174,5 +174,5 @@ if __name__ == "__main__":
             sys.exit()
         _become(child)
         _run_in_fork(child["argv"])
-        sys.exit()
-    _run(run)
+    else:
+        _run(run)

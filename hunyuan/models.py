@@ -221,6 +221,9 @@ def _check_characters(name: str, text: object) -> None:
         ) from None
 
 
+NO_STATUS = "(none)"  # the odd word of an answer that names none
+
+
 @dataclass(frozen=True)
 class TaskStatus:
     """What one answer of the gateway says of a task (of a create or of a poll).
@@ -229,7 +232,8 @@ class TaskStatus:
     progress: 0..1 where the gateway gives one. words: the gateway's own words on a failure.
     retry_after: seconds after which the gateway wants to be asked again, where it says so. credits: what the task cost,
     where the answer names it. is_older: a create was refused because this task of the same request runs already.
-    odd_word, odd_answer: a status word that nobody knows and the answer it stood in, both redacted and shortened.
+    odd_word, odd_answer: a status word that nobody knows, or NO_STATUS, and the answer it stood in, both redacted and
+    shortened.
     """
 
     state: TaskState

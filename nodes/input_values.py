@@ -143,10 +143,13 @@ def split_ids(given: str, known: Collection[str] = ()) -> list[str]:
     """
     found = []
     for line in map(str.strip, given.splitlines()):
-        for part in [line] if line in known else re.split(r"[,;，、；]+", line):
+        if line in known:
+            found.append(line)
+            continue
+        for part in re.split(r"[,;，、；]+", line):
             words = _BETWEEN.split(part.strip())
             several = all(len(word) >= _ID_LENGTH and re.search(r"\d", word) for word in words)
-            found += words if several and line not in known else [part.strip()]
+            found += words if several else [part.strip()]
     return list(dict.fromkeys(each for each in found if each))
 
 

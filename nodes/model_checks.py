@@ -6,8 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from .input_values import split_ids, split_urls
-from .known_ids import known_at_queue
+from .input_values import split_urls
 from .model_requests import strange_model
 from .model_sockets import sockets_of
 from .prompt_checks import (
@@ -15,7 +14,7 @@ from .prompt_checks import (
     characters_verdict,
     fault_verdict,
     strange_task_verdict,
-    task_ids_verdict,
+    task_ids_of,
     url_list_verdict,
 )
 from .schema import ABSENT
@@ -52,12 +51,14 @@ async def verdict(family: Family, given: Mapping[str, Any]) -> Verdict:
 async def _task_verdict(family: Family, given: Mapping[str, Any]) -> Verdict:
     from .runtime import ready_runtime
 
-    entered = given.get("task_ids")
-    found = await task_ids_verdict(entered)
-    here = ready_runtime()
-    if found is not True or here is None:
+    if given.get("task_ids") is None:
+        return True
+    found, here = await task_ids_of(given["task_ids"]), ready_runtime()
+    if isinstance(found, str):
         return found
-    for task_id in split_ids(entered or "", await known_at_queue(entered or "")):
+    if here is None:
+        return True
+    for task_id in found:
         stranger = await asyncio.wrap_future(here.call(strange_model, family, task_id, here))
         if stranger:
             return strange_task_verdict(family.title, task_id, stranger)

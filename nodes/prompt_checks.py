@@ -166,8 +166,12 @@ def urls_verdict(image_urls: str | None) -> Verdict:
 
 async def task_ids_verdict(task_ids: str | None) -> Verdict:
     """Of task ids: at least one, not too many, each of the form of an id or known to the journal."""
-    if task_ids is None:
-        return True
+    found = await task_ids_of(task_ids) if task_ids is not None else []
+    return found if isinstance(found, str) else True
+
+
+async def task_ids_of(task_ids: str) -> list[str] | str:
+    """The task ids in an input, or the sentence that refuses them."""
     known = await known_at_queue(task_ids)
     ids = split_ids(task_ids, known)
     if not ids:
@@ -185,7 +189,7 @@ async def task_ids_verdict(task_ids: str | None) -> Verdict:
                     shown=_short(each),
                 )
             )
-    return True
+    return ids
 
 
 def text_verdict(text: str | None) -> Verdict:

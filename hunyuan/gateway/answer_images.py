@@ -76,7 +76,7 @@ def images(
 def odd_images(record: Mapping[str, Any], request_inputs: Collection[str], base_url: str = "") -> tuple[str, ...]:
     """Links of a success in fields of a record that are there for its failure."""
     search = _Search(_echoes(request_inputs), base_url, relative=bool(base_url))
-    found = [value for key, value in record.items() if _folded(key) in _ODD_KEYS]
+    found = [value for key, value in record.items() if fold(key) in _ODD_KEYS]
     return tuple(dict.fromkeys(link for value in found for link in _in_value(value, search, 0)))
 
 
@@ -95,7 +95,7 @@ def _in_object(record: Mapping[str, Any], search: _Search, depth: int) -> list[s
     """The images under the surest key that has any: an object names the same image in several ways."""
     by_key: dict[str, list[Any]] = {}  # `imageUrl` may be empty beside an `image_url` that is not
     for key, value in record.items():
-        by_key.setdefault(_folded(key), []).append(value)
+        by_key.setdefault(fold(key), []).append(value)
     order = [*_RESULT_KEYS, *_IMAGE_KEYS]
     if "prompt" in by_key:
         order.remove(_REQUEST_IMAGES)
@@ -108,7 +108,8 @@ def _in_object(record: Mapping[str, Any], search: _Search, depth: int) -> list[s
     return []
 
 
-def _folded(key: str) -> str:
+def fold(key: str) -> str:
+    """A key as keys are compared: `task_id`, `taskId` and `Task-ID` are `taskid`."""
     return re.sub(r"[_\-]", "", key.lower())
 
 

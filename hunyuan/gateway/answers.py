@@ -12,9 +12,9 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
-from ..models import TaskState
+from ..models import NO_STATUS, TaskState
 from . import json_bytes, status_words
-from .answer_images import as_object, images
+from .answer_images import as_object, fold, images
 
 __all__ = ["code", "credits", "id_in_pieces", "images", "parse", "progress", "status_word", "task_id", "words"]
 
@@ -96,11 +96,6 @@ def _root(value: object) -> Json | None:
     if isinstance(value, list):
         return {"data": value}
     return value if isinstance(value, dict) else None
-
-
-def fold(key: str) -> str:
-    """A key as keys are compared: `task_id`, `taskId` and `Task-ID` are `taskid`."""
-    return re.sub(r"[_\-]", "", key.lower())
 
 
 def _fields(record: Mapping[str, Any], keys: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
@@ -200,7 +195,7 @@ def odd_status(root: Json) -> str:
     """What stands in a status's place and is no word: `(none)`, `(list)`, `(dict)`, or the value."""
     values = (value for record in task_records(root) for _, value in _fields(record, _STATUS_KEYS))
     value = next((value for value in values if value not in (None, "")), None)
-    return "(none)" if value is None else f"({type(value).__name__})" if isinstance(value, dict | list) else str(value)
+    return NO_STATUS if value is None else f"({type(value).__name__})" if isinstance(value, dict | list) else str(value)
 
 
 def has_task(root: Json) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from .answers import fold
+from .answer_images import fold
 
 # As fold() gives them: `insufficient_user_quota`, `InsufficientBalance`, `OUT-OF-CREDITS`.
 _CODES = frozenset(

@@ -83,7 +83,7 @@ async def keep_inline(job: Job) -> None:
     """Where a job ends with an image that is only in memory, the journal takes it: no id could fetch it again."""
     while job.only_here is not None:
         row, status = job.only_here
-        if job.tools.closing.begun and not job.is_kept_beside:
+        if job.tools.closing.begun:
             keep_beside(job, row, status)
         job.is_keeping = True
         try:
@@ -96,10 +96,12 @@ async def keep_inline(job: Job) -> None:
 def keep_beside(job: Job, row: TaskRow, status: TaskStatus) -> None:
     """At the end of the process such an image goes into a file too: the journal may be locked for longer than that.
 
-    At once and on the loop itself: the answer may come in the last moment."""
+    At once and on the loop itself: the answer may come in the last moment. A second call does nothing."""
+    if job.is_kept_beside:
+        return
+    job.is_kept_beside = True
     try:
         job.tools.kept.add(row.id, status.images)
-        job.is_kept_beside = True
     except OSError as failure:
         job.tools.warn(f"An image that is paid for could not be kept in a file: {failure}")
 

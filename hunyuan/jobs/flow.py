@@ -13,7 +13,7 @@ from dataclasses import replace
 from ..errors import UnknownTaskError
 from ..journal.record_errors import error_of_row
 from ..journal.records import TaskRow
-from ..models import TaskState
+from ..models import NO_STATUS, TaskState
 from ..sentences import say
 from .create import create
 from .fetch import fetch, keep_inline, load
@@ -107,7 +107,7 @@ async def _find_by_id(job: Job, task_id: str) -> Accepted:
         raise UnknownTaskError(say("This user has no such task."), status=404, task_id=task_id)
     if row is None:
         status = await ask(job, task_id)
-        if status.odd_word == "(none)" and status.progress is None:  # as some gateways answer for a task there is not
+        if status.odd_word == NO_STATUS and status.progress is None:  # as some gateways answer for a task there is not
             raise UnknownTaskError(say("The gateway says nothing of this task."), status=200, task_id=task_id)
         job.keep_answer(status)
         settings = job.tools.settings()

@@ -88,7 +88,7 @@ class Job:
     task_id: str | None = None  # typed by the user, or given by the gateway
     paid: bool = False  # its create is this job's
     is_unanswered: bool = False  # its create is under way, as far as this loop has heard
-    is_kept_beside: bool = False  # its only image stands in a file beside the journal
+    is_kept_beside: bool = False  # its only image was put into a file beside the journal, as far as that went
     leave: Callable[[], object] = lambda: None  # ends it; what is only in memory is written down on the way out
     slot: Slot | None = None
     resolved: tuple[ResolvedImage, ...] = ()

@@ -137,7 +137,7 @@ class TaskRunner:
         into a file at once."""
         self.sweeper.stop()
         for job in self._jobs:
-            if job.only_here and job.is_keeping and not job.is_kept_beside:  # it began before the end did
+            if job.only_here and job.is_keeping:  # it began before the end did
                 keep_beside(job, *job.only_here)
         for job in self._jobs - self._sent_off:
             if (job.only_here and not job.is_keeping) or not job.must_finish:
