@@ -51,13 +51,14 @@ function notice(run) {
   close();
   const element = h(
     "aside",
-    { class: "hunyuan-notice", role: "alert", "data-code": failure.code },
+    { class: "hunyuan-notice", role: "alert", "data-code": failure.code, popover: "manual" },
     h("header", {}, icon("exclamation-circle"), h("strong", {}, title), iconButton("times", t("dialog.close"), close)),
     h("p", {}, failure.headline),
     h("p", { class: "hunyuan-hint" }, t(`run.money.${failure.money}`)),
     h("div", {}, ...steps(run, failure)),
   );
   document.body.append(element);
+  element.showPopover(); // over ComfyUI's own dialog of it, whose z-index grows with what it opens over
   shown = { run, element };
 }
 

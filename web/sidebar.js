@@ -42,6 +42,7 @@ export function registerSidebar(store) {
     destroy: () => {
       panel?.destroy();
       panel = null;
+      search("all", ""); // or, days later, a new task is missing because of what showTask searched for
     },
   });
 }
@@ -55,8 +56,13 @@ export function showSidebar() {
 /** Opens the tab with that task alone; without one, with all. @param {string} id the gateway's */
 export function showTask(id) {
   if (panel) panel.find(id);
-  else [tasks.filter, tasks.search] = ["all", id]; // what a panel begins with
+  else search("all", id);
   showSidebar();
+}
+
+/** What the next panel begins with. @param {string} filter @param {string} text */
+function search(filter, text) {
+  [tasks.filter, tasks.search] = [filter, text];
 }
 
 /** The tab's content, for as long as it is open. */

@@ -110,17 +110,18 @@ class Pages:
     """The pages that tests share, one a face, of which one at most is open: others would hear its server too.
 
     It goes on from test to test as a user's does from task to task. One that was left begins anew, without what the
-    tests left in it: its scripts are compiled already, which is most of what a page costs.
+    tests left in it: its scripts are compiled already, which is most of what a page costs. So does one that another
+    file has used, where chance says which file that was: the workers take what comes next.
     """
 
     def __init__(self, open_: TabFactory) -> None:
         self._open = open_
         self._known: dict[Face, Tab] = {}
-        self._used: tuple[Face, Path] | None = None  # the open one, and by tests of which file last
+        self._used: tuple[Face, Path | None] | None = None  # the open one, and by tests of which file
 
-    def get(self, face: Face, file: Path) -> Tab:
-        """The page of that face, for a test of that file."""
-        if self._used is None or self._used[0] != face:
+    def get(self, face: Face, file: Path | None) -> Tab:
+        """The page of that face, for a test of that file; None: of any, as they come in the same order in each run."""
+        if self._used != (face, file):
             self.leave()
             if face in self._known:
                 self._known[face].anew()
@@ -164,6 +165,6 @@ def tab(request: pytest.FixtureRequest, pages: Pages) -> Tab:
 
 @pytest.fixture(params=FACES, ids=str)
 def face_tab(request: pytest.FixtureRequest, pages: Pages) -> Tab:
-    """A page in each face of ComfyUI: one for all tests of a file."""
+    """A page in each face of ComfyUI: one for all its tests, which are one worker's."""
     face: Face = request.param
-    return pages.get(face, request.path).again()
+    return pages.get(face, None).again()

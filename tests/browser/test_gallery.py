@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, expect
 
 from tests.browser.test_task_list import wear
 from tests.kit.browser import Tab
-from tests.kit.tasks_page import hard_to_read, made, open_tasks, picture, row, tell, unheard
+from tests.kit.tasks_page import close_tasks, hard_to_read, made, open_tasks, picture, row, tell, unheard
 from tests.kit.told_tasks import reload, task
 
 STATES = ("intended", "submitted", "running", "succeeded", "collected", "failed", "unknown")
@@ -100,8 +100,7 @@ def test_the_view_is_remembered(tab: Tab) -> None:
     reload(tab, each_state(time.time()))
     view(tab, "grid")
     tab.command("Hunyuan.ShowTasks")
-    tab.page.evaluate("() => { window.app.extensionManager.sidebarTab.activeSidebarTabId = null; }")
-    expect(tab.page.locator(".hunyuan-panel")).to_have_count(0)
+    close_tasks(tab)
     open_tasks(tab)
     expect(tab.page.locator(".hunyuan-cell").first).to_be_visible()
     view(tab, "list")

@@ -13,8 +13,10 @@ from tests.kit.browser import Tab
 from tests.kit.faces import Face
 from tests.kit.routes import save
 from tests.kit.tasks_page import (
+    close_tasks,
     generate,
     hard_to_read,
+    made,
     open_tasks,
     picture,
     put,
@@ -63,6 +65,17 @@ def test_the_reason_is_seen_at_once_and_a_retry_runs(face_tab: Tab) -> None:
     assert tab.errors() == []
 
 
+def test_it_lies_over_comfyuis_dialog_also_where_a_tooltip_was_shown(tab: Tab) -> None:
+    """What the front-end opens over a tooltip, it lifts by a thousand: its own dialog of the same failure."""
+    tab.page.locator(".side-bar-button").first.hover()
+    expect(tab.page.locator(".p-tooltip")).to_be_visible()
+    notice = notice_after(tab, task={"fail": "no"})
+    expect(tab.page.locator(".p-dialog-mask")).to_be_visible()
+    notice.get_by_role("button", name="Run again").click()
+    wait_for_output(tab, "2")
+    tab.page.keyboard.press("Escape")
+
+
 def test_a_retry_pays_for_nothing_besides(tab: Tab) -> None:
     """Two branches: one failed, the other drew a seed, was paid for and would draw another one."""
     sandbox = tab.server.sandbox
@@ -107,6 +120,10 @@ def test_a_limit_leads_to_its_setting_and_a_late_task_to_the_list(tab: Tab) -> N
     expect(tab.page.locator(".hunyuan-row")).to_have_count(1)
     tab.server.sandbox.finish()
     tab.server.sandbox.wait("delivered")
+    close_tasks(tab)
+    expect(open_tasks(tab).get_by_label("Search prompt or id")).to_have_value("")
+    tab.server.sandbox.tasks(seconds=0.1)
+    made(tab, unheard("a later one"))
 
     save(tab.server, credit_limit_per_day=1).raise_for_status()
     try:

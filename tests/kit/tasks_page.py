@@ -102,6 +102,12 @@ def open_tasks(tab: Tab) -> Locator:
     return panel
 
 
+def close_tasks(tab: Tab) -> None:
+    """The sidebar, closed as by a click on the icon of its tab."""
+    tab.page.evaluate("() => { window.app.extensionManager.sidebarTab.activeSidebarTabId = null; }")
+    expect(tab.page.locator(".hunyuan-panel")).to_have_count(0)
+
+
 def row(tab: Tab, prompt: str) -> Locator:
     """The rows of the list with that prompt."""
     return tab.page.locator(".hunyuan-row", has_text=prompt)
