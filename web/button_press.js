@@ -1,6 +1,6 @@
 /**
- * Whether a button, or what acts like one, is being pressed. The browser sends no click where the button was replaced or moved between down and
- * up: what would do that waits until it is up.
+ * Whether a button, or what acts like one, is being pressed. The browser sends no click where the button was replaced or
+ * moved between down and up: what would do that waits until it is up.
  * @module
  */
 

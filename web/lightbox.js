@@ -4,6 +4,7 @@
  * @module
  */
 import { pictureUrl } from "./api.js";
+import { Press } from "./button_press.js";
 import { openModal } from "./dialog.js";
 import { button, h, icon, iconButton } from "./dom.js";
 import { t } from "./i18n.js";
@@ -62,8 +63,10 @@ class Lightbox {
     this.element.addEventListener("keydown", (event) => this.#key(event));
     const { signal } = this.#ended;
     source.store.addEventListener("change", () => this.#follow(), { signal });
+    this.press = new Press(this.element, () => this.#follow());
     openModal(this.element, () => {
       this.#ended.abort();
+      this.press.destroy();
       source.onclose(this.#shown[this.#active].task);
     });
     this.#draw();
@@ -118,6 +121,7 @@ class Lightbox {
 
   /** News came: the facts may be others, the task may be gone. */
   #follow() {
+    if (this.press.isHeld) return; // followed when it is released
     const order = this.source.order();
     let changed = false;
     for (const shot of this.#shown) {

@@ -22,7 +22,9 @@ export class RunCost {
   /** @type {any} */
   #summary = null;
 
-  constructor() {
+  /** @param {() => boolean} isHeld whether nothing may move now; who says so calls `setSummary` when it is over */
+  constructor(isHeld) {
+    this.isHeld = isHeld;
     this.element = h("p", { class: "hunyuan-run-cost", role: "status", hidden: true });
   }
 
@@ -58,6 +60,7 @@ export class RunCost {
   }
 
   #draw() {
+    if (this.isHeld()) return;
     const cost = this.#cost;
     this.element.hidden = !cost?.tasks;
     if (!cost?.tasks) return;

@@ -74,9 +74,10 @@ class Panel {
   /** @param {import("./task_store.js").TaskStore} store */
   constructor(store) {
     this.store = store;
-    this.gallery = new Gallery(store, () => this.press.isHeld);
+    const isHeld = () => this.press.isHeld;
+    this.gallery = new Gallery(store, isHeld);
     this.credits = h("dl", { class: "hunyuan-credits" });
-    this.run = new RunCost();
+    this.run = new RunCost(isHeld);
     this.notes = h("div", { class: "hunyuan-notes" });
     this.settings = iconButton("key", t("sidebar.settings"), () => openSettings(), action("settings"));
     this.note = h("div", { class: "hunyuan-empty", role: "status" });

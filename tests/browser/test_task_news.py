@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from tests.kit.browser import Tab
-from tests.kit.tasks_page import open_tasks, row, tell, totals
+from tests.kit.tasks_page import generate, open_tasks, pressed, put, row, tell, totals, unheard
 from tests.kit.told_tasks import reload, task
 
 
@@ -35,17 +35,8 @@ def test_news_that_overtake_the_list_are_not_undone_by_it(tab: Tab) -> None:
 
 def press(tab: Tab, found: Locator, by: str, news: list[tuple[str, dict[str, Any]]]) -> None:
     """Presses a button by mouse or key; between down and up come the news."""
-    if by == "mouse":
-        found.hover()
-        tab.page.mouse.down()
-    else:
-        found.focus()
-        tab.page.keyboard.down("Space")
-    tell(tab, news)
-    if by == "mouse":
-        tab.page.mouse.up()
-    else:
-        tab.page.keyboard.up("Space")
+    with pressed(tab, found, by):
+        tell(tab, news)
 
 
 BY = pytest.mark.parametrize("by", ["mouse", "key"])
@@ -85,6 +76,48 @@ def test_a_notes_button_acts_though_news_come_while_it_is_pressed(tab: Tab, name
     expect(panel.get_by_text("no workflow has used yet: 3")).to_be_visible()
     panel.get_by_label("Which tasks").select_option("all")
     assert tab.errors() == []
+
+
+@BY
+def test_a_rows_button_acts_though_the_canvas_is_priced_while_it_is_pressed(tab: Tab, by: str) -> None:
+    """The line of the price comes, above the list."""
+    open_tasks(tab)
+    tab.settle()
+    prompt = f"a pressed one beside a priced canvas by {by}"
+    reload(tab, [task(prompt, 10)])
+    price = tab.page.locator(".hunyuan-run-cost")
+    expect(price).to_be_hidden()
+    button = row(tab, prompt).locator('[data-action="more"]')
+    with pressed(tab, button, by):
+        at = button.bounding_box()
+        with tab.page.expect_response(lambda answer: answer.url.endswith("/hunyuan/cost")):
+            put(tab, generate(unheard("priced")))
+        tab.settle()
+        assert button.bounding_box() == at
+    expect(tab.page.get_by_role("menu")).to_be_visible()
+    expect(price).to_be_visible()  # it was not lost either
+    tab.page.keyboard.press("Escape")
+    assert tab.errors() == []
+
+
+@BY
+def test_a_button_beside_the_picture_acts_though_news_come_while_it_is_pressed(tab: Tab, by: str) -> None:
+    open_tasks(tab)
+    tab.settle()
+    prompt = f"a picture looked at by {by}"
+    looked_at = task(prompt, 20, state="collected", seconds=3.0)
+    reload(tab, [looked_at, task("the next one", 10)])
+    row(tab, prompt).locator(".hunyuan-look").click()
+    lightbox = tab.page.locator("dialog.hunyuan-lightbox")
+    press(tab, lightbox.locator('[data-action="next"]'), by, [("hunyuan.task", {**looked_at, "seconds": 77.0})])
+    expect(lightbox.locator(".hunyuan-count")).to_have_text("2 of 2")
+    lightbox.locator('[data-action="previous"]').click()
+    expect(lightbox.locator('[data-fact="took"]')).to_contain_text("77")  # the news are not lost either
+    with pressed(tab, lightbox.locator('[data-action="copy-seed"]'), by):
+        tell(tab, [("hunyuan.task", {**looked_at, "seconds": 88.0})])
+        expect(lightbox.locator('[data-fact="took"]')).to_contain_text("77")
+    expect(lightbox.locator('[data-fact="took"]')).to_contain_text("88")  # as soon as the button is up
+    tab.page.keyboard.press("Escape")
 
 
 def test_older_news_do_not_bring_back_what_was_taken_off_the_list(tab: Tab) -> None:

@@ -115,7 +115,7 @@ async def test_a_slot_is_free_only_once_the_end_is_written_down(rig: Rig, task: 
     """Else who gets it finds the journal's slots taken, and waits for nothing."""
     noting = NotingJournal(rig.journal, lambda: rig.limiter.in_flight)
     rig.runner.tools = replace(rig.runner.tools, journal=cast(Journal, noting))
-    await asyncio.wait([asyncio.wrap_future(rig.submit(1)[0].done)])
+    await rig.ended(*rig.submit(1))
     assert noting.noted == [1]
     assert rig.limiter.in_flight == 0
 
