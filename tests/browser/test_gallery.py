@@ -185,7 +185,6 @@ def test_nothing_is_cut_off_at_the_default_width_and_on_a_phone(face_tab: Tab) -
     tab = face_tab
     try:
         panel = open_tasks(tab)
-        tab.settle()
         reload(tab, each_state(time.time()))
         for width in (1280, 390):  # as narrow as the sidebar gets by itself; a phone
             tab.page.set_viewport_size({"width": width, "height": 900})
@@ -277,7 +276,6 @@ def stops(tab: Tab) -> list[str]:
 def test_the_list_is_one_stop_and_the_arrows_go_inside(tab: Tab) -> None:
     page = tab.page
     open_tasks(tab)
-    tab.settle()
     reload(tab, [task(f"step {n}", 100 - n, state="collected") for n in range(7)])
     expect(row(tab, "step 0")).to_be_visible()
     assert stops(tab) == ["step-0"]

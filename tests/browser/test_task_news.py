@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, expect
 
 from tests.kit.browser import Tab
-from tests.kit.tasks_page import generate, open_tasks, pressed, put, row, tell, totals, unheard
+from tests.kit.tasks_page import generate, open_tasks, put, row, tell, totals, unheard
 from tests.kit.told_tasks import reload, task
 
 
@@ -33,6 +35,22 @@ def test_news_that_overtake_the_list_are_not_undone_by_it(tab: Tab) -> None:
     assert tab.errors() == []
 
 
+@contextmanager
+def pressed(tab: Tab, found: Locator, by: str) -> Iterator[None]:
+    """A button, held down by mouse or key."""
+    if by == "mouse":
+        found.hover()
+        tab.page.mouse.down()
+    else:
+        found.focus()
+        tab.page.keyboard.down("Space")
+    yield
+    if by == "mouse":
+        tab.page.mouse.up()
+    else:
+        tab.page.keyboard.up("Space")
+
+
 def press(tab: Tab, found: Locator, by: str, news: list[tuple[str, dict[str, Any]]]) -> None:
     """Presses a button by mouse or key; between down and up come the news."""
     with pressed(tab, found, by):
@@ -45,7 +63,6 @@ BY = pytest.mark.parametrize("by", ["mouse", "key"])
 @BY
 def test_a_rows_button_acts_though_news_come_while_it_is_pressed(tab: Tab, by: str) -> None:
     open_tasks(tab)
-    tab.settle()
     prompt = f"a pressed one by {by}"
     reload(tab, [task(prompt, 10)])
     tell(tab, [("hunyuan.credits", totals(prompt, 1, undelivered=0))])
@@ -82,7 +99,6 @@ def test_a_notes_button_acts_though_news_come_while_it_is_pressed(tab: Tab, name
 def test_a_rows_button_acts_though_the_canvas_is_priced_while_it_is_pressed(tab: Tab, by: str) -> None:
     """The line of the price comes, above the list."""
     open_tasks(tab)
-    tab.settle()
     prompt = f"a pressed one beside a priced canvas by {by}"
     reload(tab, [task(prompt, 10)])
     price = tab.page.locator(".hunyuan-run-cost")
@@ -103,7 +119,6 @@ def test_a_rows_button_acts_though_the_canvas_is_priced_while_it_is_pressed(tab:
 @BY
 def test_a_button_beside_the_picture_acts_though_news_come_while_it_is_pressed(tab: Tab, by: str) -> None:
     open_tasks(tab)
-    tab.settle()
     prompt = f"a picture looked at by {by}"
     looked_at = task(prompt, 20, state="collected", seconds=3.0)
     reload(tab, [looked_at, task("the next one", 10)])
@@ -122,7 +137,6 @@ def test_a_button_beside_the_picture_acts_though_news_come_while_it_is_pressed(t
 
 def test_older_news_do_not_bring_back_what_was_taken_off_the_list(tab: Tab) -> None:
     open_tasks(tab)
-    tab.settle()
     taken, kept = task("a row taken off", 20), task("a row that stays", 10)
     reload(tab, [taken, kept])
     expect(row(tab, "a row taken off")).to_have_count(1)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -122,22 +120,6 @@ def act(found: Locator, name: str) -> None:
         return
     found.locator('[data-action="more"]').click()
     found.page.get_by_role("menu").locator(f'[data-action="{name}"][aria-disabled="false"]').click()
-
-
-@contextmanager
-def pressed(tab: Tab, found: Locator, by: str) -> Iterator[None]:
-    """A button, held down by mouse or key."""
-    if by == "mouse":
-        found.hover()
-        tab.page.mouse.down()
-    else:
-        found.focus()
-        tab.page.keyboard.down("Space")
-    yield
-    if by == "mouse":
-        tab.page.mouse.up()
-    else:
-        tab.page.keyboard.up("Space")
 
 
 def made(tab: Tab, prompt: str, **inputs: Any) -> Locator:
