@@ -69,8 +69,9 @@ async def create_and_collect(run: Run, build: Callable[[Runtime], Prepared]) -> 
         not_to_keep()[context.node_id] += 1
     seeds = [request.seed for request, _ in prepared.requests]
     prices = [request.credits for request, _ in prepared.requests]
-    outcomes = await _wait_for(here, context, handles, seeds, prices, run.wait)
-    return await _finish(here, run, context, outcomes, prepared.notes)
+    with here.runner.deliveries.during(handles if run.wait else []):
+        outcomes = await _wait_for(here, context, handles, seeds, prices, run.wait)
+        return await _finish(here, run, context, outcomes, prepared.notes)
 
 
 async def _submit(
@@ -124,8 +125,9 @@ async def collect_by_id(run: Run, task_ids: str) -> io.NodeOutput:
         handles = [_attach(here, each, options, known) for each in ids]
     except HunyuanError as error:
         return _failed(run, [error])
-    outcomes = await _wait_for(here, context, handles, [None] * len(handles), [0] * len(handles), wait=True)
-    return await _finish(here, run, context, outcomes, [])
+    with here.runner.deliveries.during(handles):
+        outcomes = await _wait_for(here, context, handles, [None] * len(handles), [0] * len(handles), wait=True)
+        return await _finish(here, run, context, outcomes, [])
 
 
 def _attach(here: Runtime, task_id: str, options: Options, known: Collection[str]) -> Handle:
@@ -203,7 +205,7 @@ async def _finish(
     images, sized = await here.run(_to_images, collected)
     urls = "\n".join(url for each in collected for url in each.row.urls)
     ui, unshown = await _shown_on_node(here, [each.row for each in collected])
-    here.runner.delivered(_whole(collected))
+    here.runner.deliveries.mark(_whole(collected))
     png_info.write(run.extra_pnginfo, context.node_id, outcomes)
     return io.NodeOutput(
         images, urls, ids, info_json(outcomes, [*notes, *size_notes(collected), *sized, *unshown]), ui=ui

@@ -1,6 +1,6 @@
 /**
- * Whether a button, or what acts like one, is being pressed. The browser sends no click where the button was replaced or
- * moved between down and up: what would do that waits until it is up.
+ * Whether a button, or what acts like one, is being pressed or dragged. The browser sends no click where the button was
+ * replaced or moved between down and up, and no end of a drag: what would do that waits until it is up.
  * @module
  */
 
@@ -8,6 +8,7 @@ const ENDS = ["pointerup", "pointercancel", "keyup", "contextmenu"];
 
 export class Press {
   isHeld = false;
+  #isDragged = false;
   #ended = new AbortController();
 
   /**
@@ -19,6 +20,10 @@ export class Press {
     const { signal } = this.#ended;
     element.addEventListener("pointerdown", (event) => this.#down(event, event.button === 0), { signal });
     element.addEventListener("keydown", (event) => this.#down(event, event.key === " "), { signal }); // Enter clicks at once
+    element.addEventListener("dragstart", (event) => this.#drag(event), { signal });
+    window.addEventListener("dragend", () => this.#drop(), { signal, capture: true });
+    // It moves again: a drag whose end no event told of is over.
+    window.addEventListener("pointermove", (event) => void (event.buttons || this.#drop()), { signal, capture: true });
     for (const end of ENDS) window.addEventListener(end, () => this.#up(), { signal, capture: true });
     window.addEventListener("blur", () => this.#up(), { signal }); // released where no event tells of it
   }
@@ -33,8 +38,19 @@ export class Press {
     if (presses && /** @type {Element} */ (event.target).closest("button, input, [data-press]")) this.isHeld = true;
   }
 
+  /** After it the pointer is canceled, though its button is still down. @param {DragEvent} event */
+  #drag(event) {
+    this.#isDragged = this.isHeld && !event.defaultPrevented;
+  }
+
+  #drop() {
+    if (!this.#isDragged) return;
+    this.#isDragged = false;
+    this.#up();
+  }
+
   #up() {
-    if (!this.isHeld) return;
+    if (!this.isHeld || this.#isDragged) return;
     setTimeout(() => {
       this.isHeld = false;
       if (!this.#ended.signal.aborted) this.released();

@@ -20,7 +20,7 @@ import { untilAnswered } from "./persist.js";
  * @property {string} money spent maybe refunded none
  * @property {number} created_at unix seconds
  * @property {number | null} seconds
- * @property {boolean} delivered
+ * @property {boolean} delivered or about to be: a node is at it
  * @property {boolean} lost
  * @property {string} error_code
  * @property {string} error_text
@@ -189,9 +189,14 @@ export class TaskStore extends EventTarget {
     if (task.hidden) this.#forgotten.add(task.id);
     if (task.restored) this.#forgotten.delete(task.id);
     const wanted = !this.#forgotten.has(task.id) && this.#isMatch(task) && this.#isFound(task);
-    if (index >= 0 && wanted) this.rows[index] = task;
+    if (index >= 0 && wanted) this.#replace(index, task);
     else if (index >= 0) this.rows.splice(index, 1);
     else if (wanted && this.#opened) this.#insert(task);
+  }
+
+  /** What tells nothing new changes nothing: the row is not drawn anew. @param {number} index @param {Task} task */
+  #replace(index, task) {
+    if (JSON.stringify(this.rows[index]) !== JSON.stringify(task)) this.rows[index] = task;
   }
 
   /** @param {Task} task */

@@ -11,7 +11,7 @@ const TOLD = "hunyuan.told"; // the server's start that the user was told for, i
 
 /**
  * What a summary says decides, never in which order events come: images of an earlier start are told of whenever there
- * are any, those of this one only if they were there before the page (later ones are of nodes that have yet to end).
+ * are any, those of this one only if they were there before the page (of later ones the number on the tab says enough).
  * @param {EventTarget & {summary: any}} store
  */
 export function watchUndelivered(store) {

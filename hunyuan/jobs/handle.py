@@ -97,6 +97,12 @@ class Handle:
     let_go: Callable[[], None] = lambda: None
     left: bool = False  # let go of, perhaps before the runner had it
 
+    @property
+    def row_id(self) -> str:
+        """The task's row in the journal; empty until the gateway has it, and where it failed before."""
+        created = self.created
+        return created.result().id if created.done() and created.exception() is None else ""
+
     def detach(self) -> None:
         """Lets go: what was not sent is dropped, what was sent goes on by itself to the disk."""
         self.left = True

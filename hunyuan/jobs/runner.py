@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from ..errors import HunyuanError, JournalError, ShuttingDownError
+from ..errors import HunyuanError, ShuttingDownError
 from ..journal.records import Limits, RunContext, TaskRow
 from ..models import GenerationRequest, ImageInput, check_task_id
 from ..sentences import say
 from ..task_ids import check_given_id
+from .deliveries import Deliveries
 from .fetch import keep_beside
 from .flow import run
 from .handle import Handle, Phase
@@ -29,6 +30,7 @@ class TaskRunner:
 
     def __init__(self, tools: Tools) -> None:
         self.tools = tools
+        self.deliveries = Deliveries(tools)
         self._by_fingerprint: dict[str, Job] = {}
         self._by_row: dict[str, Job] = {}
         self._jobs: set[Job] = set()
@@ -69,19 +71,6 @@ class TaskRunner:
         job = Job(self.tools, options.context, TypedId(checked), task_id=checked)
         self.tools.background.post(lambda: self._start(job, handle))
         return handle
-
-    def delivered(self, rows: Sequence[TaskRow]) -> None:
-        """These tasks' images have reached a graph: they may be evicted from the disk when space is needed."""
-
-        async def note() -> None:
-            try:
-                for row in rows:
-                    fresh = await self.tools.background.blocking(self.tools.journal.mark_delivered, row.id)
-                    self.tools.on_change(fresh or row)
-            except JournalError as error:  # an image that counts as undelivered is only kept longer
-                self.tools.warn(f"That images were delivered could not be written down: {error}")
-
-        self.tools.background.post(lambda: self.tools.background.spawn(note()))
 
     def start_sweeper(self) -> None:
         """Goes on with the open tasks of earlier runs, quietly, until `wait_for_unwritten`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
@@ -66,16 +66,18 @@ class Overview:
         *,
         typed: bool = False,
         undelivered: bool = False,
+        awaited: Collection[str] = (),
         users: Users = None,
     ) -> list[TaskRow]:
         """Tasks that were not hidden, newest first. before: the id of the last row of the page before.
 
         search: words of the prompt, a part of the task id, or a prompt's start. models: of these only, where given, and
-        with `typed` of Hunyuan Image 3 under whatever name: only its tasks have a type.
+        with `typed` of Hunyuan Image 3 under whatever name: only its tasks have a type. awaited: rows that a node is
+        about to deliver, as good as delivered.
         """
         wanted = select(tasks).where(t.hidden.is_(False), *_of(users))
         if undelivered:
-            wanted = wanted.where(t.delivered_at.is_(None))
+            wanted = wanted.where(t.delivered_at.is_(None), t.id.not_in(awaited))
         if models:
             of_these, has_type = t.model.in_(models), t.type != ""
             wanted = wanted.where(or_(of_these, has_type) if typed else and_(of_these, ~has_type))
@@ -97,16 +99,17 @@ class Overview:
         found: dict[str, int] = self._db.read(lambda connection: {row[0]: row[1] for row in connection.execute(wanted)})
         return {state: found.get(state.value, 0) for state in TaskState}
 
-    def undelivered(self, users: Users = None) -> int:
-        """How many images are on disk that no node gave to a graph."""
-        return self._db.read(lambda connection: _count(connection, *_waiting, *_of(users)))
+    def undelivered(self, users: Users = None, awaited: Collection[str] = ()) -> int:
+        """How many images are on disk that no node gave to a graph. awaited: rows that one is about to give."""
+        return self._db.read(lambda connection: _count(connection, *_waiting, t.id.not_in(awaited), *_of(users)))
 
-    def left_behind(self, session: str, users: Users = None) -> int:
+    def left_behind(self, session: str, users: Users = None, awaited: Collection[str] = ()) -> int:
         """How many of the undelivered images other runs of the server began that no longer run."""
 
         def work(connection: Connection) -> int:
             others = self._workers.others(connection, self._db.backend.now(connection))
-            return _count(connection, *_waiting, t.session != session, t.owner.not_in(others), *_of(users))
+            earlier = (t.session != session, t.owner.not_in(others), t.id.not_in(awaited))
+            return _count(connection, *_waiting, *earlier, *_of(users))
 
         return self._db.read(work)
 

@@ -39,6 +39,7 @@ class Feed:
 
     def __init__(self, server: Any, get_runtime: Callable[[], Runtime]) -> None:
         self._server, self._get_runtime = server, get_runtime
+        self._followed: Runtime | None = None
         self._pages: dict[str, _Page] = {}  # by client id
         self._armed = False
         self._again: asyncio.TimerHandle | None = None
@@ -47,6 +48,7 @@ class Feed:
 
     def follow(self, runtime: Runtime) -> None:
         """Listen to this runtime; again and again is once."""
+        self._followed = runtime
         if self not in runtime.listeners:
             runtime.listeners.append(self)
 
@@ -60,16 +62,17 @@ class Feed:
 
     def tell_restored(self, row: TaskRow) -> None:
         """A task is back on the list: else a page takes it for older news of one that was taken off."""
-        from .views import public_row
-
-        self._send_row(row, {**public_row(row), "restored": True})
+        self._send_row(row, {**self._public(row), "restored": True})
         self.tell_totals()
 
     def _tell_row(self, row: TaskRow) -> None:
+        self._send_row(row, self._public(row))
+        self.tell_totals()
+
+    def _public(self, row: TaskRow) -> dict[str, Any]:
         from .views import public_row
 
-        self._send_row(row, public_row(row))
-        self.tell_totals()
+        return public_row(row, self._followed.runner.deliveries.awaited() if self._followed else ())
 
     def _send_row(self, row: TaskRow, content: dict[str, Any]) -> None:
         from ..status.chinese import worded

@@ -44,7 +44,7 @@ def listed(runtime: Runtime, catalogue: Catalogue, query: Mapping[str, str], vie
     limit = _limit(query.get("limit", "200"))
     search = text_of(query, "search")[:MAX_SEARCH]
     before = text_of(query, "before") or None
-    undelivered = wanted == "undelivered"
+    awaited = runtime.runner.deliveries.awaited()
     rows = runtime.journal.overview.list_tasks(
         FILTERS[wanted],
         before,
@@ -52,10 +52,11 @@ def listed(runtime: Runtime, catalogue: Catalogue, query: Mapping[str, str], vie
         search,
         models,
         typed=model == HUNYUAN_MODEL,
-        undelivered=undelivered,
+        undelivered=wanted == "undelivered",
+        awaited=awaited,
         users=viewer.users,
     )
-    return {"tasks": [public_row(row) for row in rows[:limit]], "more": len(rows) > limit}
+    return {"tasks": [public_row(row, awaited) for row in rows[:limit]], "more": len(rows) > limit}
 
 
 def details(runtime: Runtime, catalogue: Catalogue, row_id: str, viewer: Viewer) -> dict[str, Any]:
@@ -65,7 +66,7 @@ def details(runtime: Runtime, catalogue: Catalogue, row_id: str, viewer: Viewer)
     row = row_of(runtime, row_id, viewer)
     inputs = [_input_url(runtime, identity) for identity in row.images]
     return {
-        "task": public_row(row),
+        "task": public_row(row, runtime.runner.deliveries.awaited()),
         "prompt": None if row.prompt.startswith("sha256:") else row.prompt,
         "urls": [url for url in row.urls if not url.startswith("data:")],
         "inputs": inputs,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...hunyuan.models import TaskState
@@ -23,8 +23,11 @@ FILTERS: dict[str, tuple[TaskState, ...] | None] = {
 }
 
 
-def public_row(row: TaskRow) -> dict[str, Any]:
-    """One task of the list. Times in unix seconds, `version` changes with the picture."""
+def public_row(row: TaskRow, awaited: Collection[str]) -> dict[str, Any]:
+    """One task of the list. Times in unix seconds, `version` changes with the picture.
+
+    awaited: ids of rows whose images a node is about to give to a graph; they are delivered as far as a page goes.
+    """
     return {
         "id": row.id,
         "task_id": row.task_id,
@@ -38,7 +41,7 @@ def public_row(row: TaskRow) -> dict[str, Any]:
         "money": row.money.value,
         "created_at": row.created_at,
         "seconds": row.seconds,
-        "delivered": row.delivered_at is not None,
+        "delivered": row.delivered_at is not None or row.id in awaited,
         "lost": row.lost_at is not None,
         "error_code": row.error_code,
         "error_text": row.error_text,
@@ -60,13 +63,13 @@ def summary(runtime: Runtime, users: Sequence[str] | None = None) -> dict[str, A
     taken before anything is read: of two summaries of a session the one with the higher number knows more.
     """
     as_of = runtime.background.clock.monotonic()
-    journal, settings = runtime.journal, runtime.settings_store.load()
+    journal, settings, awaited = runtime.journal, runtime.settings_store.load(), runtime.runner.deliveries.awaited()
     counts = {state.value: count for state, count in journal.overview.counts(users).items()}
     return {
         "counts": counts,
         "total": sum(counts.values()),
-        "undelivered": journal.overview.undelivered(users),
-        "left_behind": journal.overview.left_behind(runtime.session, users),
+        "undelivered": journal.overview.undelivered(users, awaited),
+        "left_behind": journal.overview.left_behind(runtime.session, users, awaited),
         "credits": {
             "today": _totals(journal.overview.credits(day=journal.overview.today(), account=settings.account or None)),
             "session": _totals(journal.overview.credits(session=runtime.session)),

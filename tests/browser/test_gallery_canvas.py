@@ -31,6 +31,15 @@ _LOADED = """() => window.app.graph.nodes.filter(node => node.type === 'LoadImag
   id: String(node.id), image: node.widgets.find(widget => widget.name === 'image').value, pos: [...node.pos],
 }))"""
 
+# What becomes of the next drag: whose picture it takes, and whether it was dropped where it is wanted.
+_FOLLOW = """() => {
+  window.dragged = [];
+  const follow = (name, told) => window.addEventListener(
+    name, event => window.dragged.push(`${name} ${told(event)}`), {capture: true, once: true});
+  follow('dragstart', event => event.target.closest('[data-task]')?.dataset.task);
+  follow('dragend', event => event.dataTransfer.dropEffect);
+}"""
+
 
 def loaded(tab: Tab, count: int) -> list[dict[str, Any]]:
     """The Load Image nodes, once there are so many."""
@@ -41,13 +50,16 @@ def loaded(tab: Tab, count: int) -> list[dict[str, Any]]:
 def drag(tab: Tab, found: Locator, to: tuple[float, float]) -> None:
     """By its picture, to a place of the window."""
     box = found.locator(".hunyuan-look").bounding_box()
+    task = found.get_attribute("data-task")
     assert box is not None
+    tab.page.evaluate(_FOLLOW)
     mouse = tab.page.mouse
     mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     mouse.down()
     for part in (0.2, 0.6, 1.0, 1.0):
         mouse.move(box["x"] + (to[0] - box["x"]) * part, box["y"] + (to[1] - box["y"]) * part)
     mouse.up()
+    assert tab.page.evaluate("() => window.dragged") == [f"dragstart {task}", "dragend copy"]
 
 
 def test_what_is_put_on_the_canvas_never_lands_on_anything(face_tab: Tab) -> None:

@@ -135,6 +135,49 @@ def test_a_button_beside_the_picture_acts_though_news_come_while_it_is_pressed(t
     tab.page.keyboard.press("Escape")
 
 
+def test_a_picture_that_is_dragged_stays_in_its_place_though_news_come(tab: Tab) -> None:
+    """Whoever lets go of it over the canvas, or gives up, is told so by an event of the element it was taken from."""
+    open_tasks(tab)
+    prompt = "a dragged picture"
+    dragged = task(prompt, 10, state="collected", seconds=3.0, images=1)
+    thumbnails = "**/hunyuan/tasks/a-dragged-picture/thumbnail*"
+    drawn = "<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>"
+    tab.page.route(thumbnails, lambda route: route.fulfill(content_type="image/svg+xml", body=drawn))
+    reload(tab, [dragged])
+    look = row(tab, prompt).locator(".hunyuan-look")
+    box = look.bounding_box()
+    assert box is not None
+    with pressed(tab, look, "mouse"):
+        tab.page.evaluate("""() => {
+          window.dragged = [];
+          for (const name of ['dragstart', 'dragend']) {
+            window.addEventListener(name, () => window.dragged.push(name), {capture: true, once: true});
+          }
+        }""")
+        tab.page.mouse.move(box["x"] + 60, box["y"] + 90)
+        tell(tab, [("hunyuan.task", {**dragged, "seconds": 77.0}), ("hunyuan.task", task("one that came above", 20))])
+        assert look.bounding_box() == box
+        tab.page.mouse.move(box["x"] + 70, box["y"] + 90)
+    assert tab.page.evaluate("() => window.dragged") == ["dragstart", "dragend"]
+    expect(row(tab, prompt)).to_contain_text("77")  # the news are not lost either
+    expect(row(tab, "one that came above")).to_have_count(1)
+    tab.page.unroute(thumbnails)
+    assert tab.errors() == []
+
+
+def test_news_that_tell_nothing_new_draw_nothing(tab: Tab) -> None:
+    open_tasks(tab)
+    prompt = "a row that is told of twice"
+    known = task(prompt, 10)
+    reload(tab, [known])
+    row(tab, prompt).evaluate("element => { element.mark = 'the same element'; }")
+    tell(tab, [("hunyuan.task", known)])
+    assert row(tab, prompt).evaluate("element => element.mark") == "the same element"
+    tell(tab, [("hunyuan.task", {**known, "state": "collected"})])
+    assert row(tab, prompt).evaluate("element => element.mark") is None
+    assert tab.errors() == []
+
+
 def test_older_news_do_not_bring_back_what_was_taken_off_the_list(tab: Tab) -> None:
     open_tasks(tab)
     taken, kept = task("a row taken off", 20), task("a row that stays", 10)

@@ -71,9 +71,9 @@ def test_it_is_told_once_in_every_order_of_the_news(tab: Tab, answer: dict[str, 
     assert tab.errors() == []
 
 
-def test_what_nodes_of_this_start_have_yet_to_deliver_is_counted_but_not_told(tab: Tab) -> None:
-    under_way = {"as_of": 11, "undelivered": 1, "left_behind": 0}
-    assert restart(tab, "own", ("answer", "task", "totals"), NOTHING_YET, under_way) == []
+def test_what_this_start_leaves_behind_while_the_page_is_there_is_counted_but_not_told(tab: Tab) -> None:
+    stopped = {"as_of": 11, "undelivered": 1, "left_behind": 0}
+    assert restart(tab, "own", ("answer", "task", "totals"), NOTHING_YET, stopped) == []
     later = {**ONE, "as_of": 12}
     assert restart(tab, "then", ("answer", "totals", "totals"), NOTHING_YET, later) == [
         "Paid images waiting for you: 1"

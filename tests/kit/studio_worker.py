@@ -100,7 +100,7 @@ def main() -> None:
     def tell(seed: int, done: Future[Collected]) -> None:
         error = done.exception()
         if error is None:
-            runner.delivered([done.result().row])
+            runner.deliveries.mark([done.result().row])
             told = {"seed": seed, "code": "", "money": ""}
         elif isinstance(error, HunyuanError):
             told = {"seed": seed, "code": error.code, "money": error.money.name}

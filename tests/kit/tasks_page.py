@@ -129,7 +129,7 @@ def made(tab: Tab, prompt: str, **inputs: Any) -> Locator:
     found = row(tab, prompt)
     expect(found).to_have_count(1)
     expect(found).to_have_attribute("data-state", "collected")
-    # It was used: no news of it are to come, which draw it anew.
+    # It is used, or about to be: no news of it are to come, which draw it anew.
     expect(found.locator(".hunyuan-mark")).to_have_count(0)
     expect_thumbnail(found)
     return found

@@ -15,6 +15,7 @@ from benchmarks.journal import one_task
 from benchmarks.lists import Listed
 from benchmarks.lists import rows as list_rows
 from benchmarks.table import BEGIN, END, Row, Spread, markdown, ratios, text
+from hunyuan.jobs.deliveries import Deliveries
 from hunyuan.journal.journal import Journal
 from sandbox.links import Signer
 from tests.kit.journals import open_journal
@@ -58,8 +59,9 @@ class Asked:
 async def test_the_journal_is_measured_with_what_a_task_asks_of_it(rig: Rig, tmp_path: Path) -> None:
     asked = Asked(rig.journal)
     rig.runner.tools = replace(rig.runner.tools, journal=cast(Journal, asked))
+    rig.runner.deliveries = Deliveries(rig.runner.tools)
     got = await rig.collected(rig.submit(5)[0])
-    rig.runner.delivered([got.row])
+    rig.runner.deliveries.mark([got.row])
     await rig.until(lambda: rig.journal.overview.undelivered() == 0, within=5)
     measured = Asked(open_journal(tmp_path, "benchmark"))
     one_task(cast(Journal, measured), 1)

@@ -94,10 +94,15 @@ def ran(journal: Journal, number: int, user: str | None) -> str:
     return row.id
 
 
+def looking_at(journal: Journal) -> SimpleNamespace:
+    """A runtime as far as the task list needs one; no node is at work."""
+    return SimpleNamespace(journal=journal, runner=SimpleNamespace(deliveries=SimpleNamespace(awaited=frozenset)))
+
+
 def test_lists_totals_and_changes_are_of_ones_own(tmp_path: Path) -> None:
     journal = open_journal(tmp_path)
     ids = {user: ran(journal, number, user) for number, user in enumerate((ANN, BOB, None))}
-    runtime = SimpleNamespace(journal=journal)
+    runtime = looking_at(journal)
     for who, mine in (
         (viewer(ANN), {ids[ANN], ids[None]}),
         (viewer(BOB), {ids[BOB]}),
@@ -110,7 +115,7 @@ def test_lists_totals_and_changes_are_of_ones_own(tmp_path: Path) -> None:
         for row_id in ids.values():
             for act in (details, tasks.forget, tasks.restore, tasks.used):
                 if row_id in mine:
-                    act(SimpleNamespace(journal=journal), row_id, who)
+                    act(looking_at(journal), row_id, who)
                     continue
                 with pytest.raises(guard.Refused) as refused:
                     act(runtime, row_id, who)
@@ -231,7 +236,7 @@ def filled(directory: Path, number: int) -> Journal:
 
 def spent(journal: Journal, before: str = "") -> float:
     """Processor seconds for 100 pages of one row."""
-    runtime, query = SimpleNamespace(journal=journal), {"state": "undelivered", "limit": "1", "before": before}
+    runtime, query = looking_at(journal), {"state": "undelivered", "limit": "1", "before": before}
     tasks.listed(runtime, CATALOGUE, query, users.EVERYBODY)
     start = time.process_time()
     for _ in range(100):
@@ -246,7 +251,7 @@ def test_a_page_of_the_undelivered_costs_as_much_among_ten_thousand_as_among_ten
     few, many = (filled(tmp_path / str(number), number) for number in (10, 10_000))
     least = min(spent(few) for _ in range(3))
     assert min(spent(many) for _ in range(3)) < 2 * least
-    runtime, query = SimpleNamespace(journal=many), {"state": "undelivered", "limit": "900"}
+    runtime, query = looking_at(many), {"state": "undelivered", "limit": "900"}
     deep = tasks.listed(runtime, CATALOGUE, query, users.EVERYBODY)["tasks"][-1]["id"]
     assert min(spent(many, deep) for _ in range(3)) < 3 * least
     with closing(sqlite3.connect(tmp_path / "10000" / "journal.sqlite3")) as connection:
