@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..errors import JournalError
@@ -46,13 +47,13 @@ class Deliveries:
                 self._handles.difference_update(handles)
             left = {handle.row_id for handle in handles} - {""} - self.awaited()
             if left:
-                self._spawn(self._tell_unused(left))
+                self._spawn(partial(self._tell_unused, left))
 
     def mark(self, rows: Sequence[TaskRow]) -> None:
         """These tasks' images have reached a graph: they may be evicted from the disk when space is needed."""
         with self._lock:
             self._marking.update(row.id for row in rows)
-        self._spawn(self._write(rows))
+        self._spawn(partial(self._write, rows))
 
     async def _write(self, rows: Sequence[TaskRow]) -> None:
         for row in rows:
@@ -76,6 +77,6 @@ class Deliveries:
             if row is not None and row.state is TaskState.COLLECTED and row.delivered_at is None:
                 self._tools.on_change(row)
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         background = self._tools.background
-        background.post(lambda: background.spawn(work))
+        background.post(lambda: background.spawn(work()))

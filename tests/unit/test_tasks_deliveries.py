@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import warnings
 
 import pytest
 
@@ -93,6 +95,20 @@ async def test_a_journal_that_cannot_be_written_leaves_it_unused(rig: Rig, monke
     assert unused(rig) == 1
     assert told(rig) == [(row.id, False)]
     assert any("The disk is full." in warning for warning in rig.warnings)
+
+
+@story
+async def test_a_node_that_ends_after_the_loop_has_ended_complains_of_nothing(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handles = rig.submit(1, 2)
+    with warnings.catch_warnings(record=True) as heard:
+        with rig.runner.deliveries.during(handles):
+            first, _ = [await rig.collected(handle) for handle in handles]
+            monkeypatch.setattr(rig.background, "post", lambda call: None)  # as a loop that runs no more
+            rig.runner.deliveries.mark([first.row])
+        gc.collect()
+    assert [str(each.message) for each in heard] == []
 
 
 @story
