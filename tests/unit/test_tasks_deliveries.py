@@ -115,6 +115,5 @@ async def test_a_node_that_ends_after_the_loop_has_ended_complains_of_nothing(
 async def test_a_task_that_failed_awaits_nothing(rig: Rig) -> None:
     handle = rig.attach("nobodys-task", timeout_s=30)
     with rig.runner.deliveries.during([handle]):
-        await asyncio.wait([asyncio.wrap_future(handle.done)])
-        assert isinstance(handle.done.exception(), errors.HunyuanError)
+        assert isinstance(await rig.failure(handle), errors.UnknownTaskError)
         assert rig.runner.deliveries.awaited() == frozenset()
