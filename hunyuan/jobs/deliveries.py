@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -30,7 +30,7 @@ class Deliveries:
     def awaited(self) -> frozenset[str]:
         """The ids of rows whose images a node of this process is about to give to its graph."""
         with self._lock:
-            return frozenset({handle.row_id for handle in self._handles} - {""} | set(self._marking))
+            return frozenset(_rows_of(self._handles) | set(self._marking))
 
     @contextmanager
     def during(self, handles: Sequence[Handle]) -> Iterator[None]:
@@ -45,7 +45,7 @@ class Deliveries:
         finally:
             with self._lock:
                 self._handles.difference_update(handles)
-            left = {handle.row_id for handle in handles} - {""} - self.awaited()
+            left = _rows_of(handles) - self.awaited()
             if left:
                 self._spawn(partial(self._tell_unused, left))
 
@@ -80,3 +80,8 @@ class Deliveries:
     def _spawn(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         background = self._tools.background
         background.post(lambda: background.spawn(work()))
+
+
+def _rows_of(handles: Iterable[Handle]) -> set[str]:
+    """The ids of the rows of those that have one."""
+    return {handle.row_id for handle in handles} - {""}

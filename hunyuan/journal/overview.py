@@ -19,7 +19,7 @@ from .workers import Workers
 Users = Sequence[str] | None  # whose tasks count; None: everybody's
 
 t = tasks.c
-_waiting = (t.state == TaskState.COLLECTED.value, t.delivered_at.is_(None), t.hidden.is_(False))
+_collected = (t.state == TaskState.COLLECTED.value, t.hidden.is_(False))
 
 
 class Overview:
@@ -77,7 +77,7 @@ class Overview:
         """
         wanted = select(tasks).where(t.hidden.is_(False), *_of(users))
         if undelivered:
-            wanted = wanted.where(t.delivered_at.is_(None), t.id.not_in(awaited))
+            wanted = wanted.where(*_unused(awaited))
         if models:
             of_these, has_type = t.model.in_(models), t.type != ""
             wanted = wanted.where(or_(of_these, has_type) if typed else and_(of_these, ~has_type))
@@ -101,15 +101,15 @@ class Overview:
 
     def undelivered(self, users: Users = None, awaited: Collection[str] = ()) -> int:
         """How many images are on disk that no node gave to a graph. awaited: rows that one is about to give."""
-        return self._db.read(lambda connection: _count(connection, *_waiting, t.id.not_in(awaited), *_of(users)))
+        return self._db.read(lambda connection: _count(connection, *_collected, *_unused(awaited), *_of(users)))
 
     def left_behind(self, session: str, users: Users = None, awaited: Collection[str] = ()) -> int:
         """How many of the undelivered images other runs of the server began that no longer run."""
 
         def work(connection: Connection) -> int:
             others = self._workers.others(connection, self._db.backend.now(connection))
-            earlier = (t.session != session, t.owner.not_in(others), t.id.not_in(awaited))
-            return _count(connection, *_waiting, *earlier, *_of(users))
+            earlier = (t.session != session, t.owner.not_in(others))
+            return _count(connection, *_collected, *_unused(awaited), *earlier, *_of(users))
 
         return self._db.read(work)
 
@@ -122,6 +122,10 @@ class Overview:
     def today(self) -> datetime.date:
         """The current day of `credits`, by the journal's clock."""
         return self._db.read(lambda connection: datetime.date.fromtimestamp(self._db.backend.now(connection)))
+
+
+def _unused(awaited: Collection[str]) -> list[ColumnElement[bool]]:
+    return [t.delivered_at.is_(None), t.id.not_in(awaited)]
 
 
 def _of(users: Users) -> list[ColumnElement[bool]]:

@@ -8,7 +8,19 @@ from typing import Any
 from playwright.sync_api import Locator, expect
 
 from tests.kit.browser import Tab
-from tests.kit.tasks_page import act, generate, made, open_tasks, picture, put, row, unheard, wait_for_output
+from tests.kit.tasks_page import (
+    act,
+    drag_steps,
+    follow_drag,
+    generate,
+    made,
+    open_tasks,
+    picture,
+    put,
+    row,
+    unheard,
+    wait_for_output,
+)
 
 # Two nodes that lie on each other, as the renderer shows them.
 _ON_EACH_OTHER = """() => {
@@ -31,15 +43,6 @@ _LOADED = """() => window.app.graph.nodes.filter(node => node.type === 'LoadImag
   id: String(node.id), image: node.widgets.find(widget => widget.name === 'image').value, pos: [...node.pos],
 }))"""
 
-# What becomes of the next drag: whose picture it takes, and whether it was dropped where it is wanted.
-_FOLLOW = """() => {
-  window.dragged = [];
-  const follow = (name, told) => window.addEventListener(
-    name, event => window.dragged.push(`${name} ${told(event)}`), {capture: true, once: true});
-  follow('dragstart', event => event.target.closest('[data-task]')?.dataset.task);
-  follow('dragend', event => event.dataTransfer.dropEffect);
-}"""
-
 
 def loaded(tab: Tab, count: int) -> list[dict[str, Any]]:
     """The Load Image nodes, once there are so many."""
@@ -52,14 +55,14 @@ def drag(tab: Tab, found: Locator, to: tuple[float, float]) -> None:
     box = found.locator(".hunyuan-look").bounding_box()
     task = found.get_attribute("data-task")
     assert box is not None
-    tab.page.evaluate(_FOLLOW)
+    follow_drag(tab)
     mouse = tab.page.mouse
     mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     mouse.down()
     for part in (0.2, 0.6, 1.0, 1.0):
         mouse.move(box["x"] + (to[0] - box["x"]) * part, box["y"] + (to[1] - box["y"]) * part)
     mouse.up()
-    assert tab.page.evaluate("() => window.dragged") == [f"dragstart {task}", "dragend copy"]
+    assert drag_steps(tab) == [f"dragstart {task}", "dragend copy"]
 
 
 def test_what_is_put_on_the_canvas_never_lands_on_anything(face_tab: Tab) -> None:

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from tests.kit.browser import Tab
-from tests.kit.tasks_page import generate, open_tasks, put, row, tell, totals, unheard
+from tests.kit.tasks_page import drag_steps, follow_drag, generate, open_tasks, put, row, tell, totals, unheard
 from tests.kit.told_tasks import reload, task
 
 
@@ -148,17 +148,12 @@ def test_a_picture_that_is_dragged_stays_in_its_place_though_news_come(tab: Tab)
     box = look.bounding_box()
     assert box is not None
     with pressed(tab, look, "mouse"):
-        tab.page.evaluate("""() => {
-          window.dragged = [];
-          for (const name of ['dragstart', 'dragend']) {
-            window.addEventListener(name, () => window.dragged.push(name), {capture: true, once: true});
-          }
-        }""")
+        follow_drag(tab)
         tab.page.mouse.move(box["x"] + 60, box["y"] + 90)
         tell(tab, [("hunyuan.task", {**dragged, "seconds": 77.0}), ("hunyuan.task", task("one that came above", 20))])
         assert look.bounding_box() == box
         tab.page.mouse.move(box["x"] + 70, box["y"] + 90)
-    assert tab.page.evaluate("() => window.dragged") == ["dragstart", "dragend"]
+    assert [step.split()[0] for step in drag_steps(tab)] == ["dragstart", "dragend"]
     expect(row(tab, prompt)).to_contain_text("77")  # the news are not lost either
     expect(row(tab, "one that came above")).to_have_count(1)
     tab.page.unroute(thumbnails)

@@ -14,14 +14,8 @@ from PIL import Image
 
 from tests.kit.comfy_fixtures import PaidServer
 from tests.kit.comfy_stories import settings
-from tests.kit.routes import error, generate, get, post
+from tests.kit.routes import error, generate, get, listed, post
 from tests.kit.waiting import until
-
-
-def listed(server: PaidServer, **query: Any) -> list[dict[str, object]]:
-    answer = get(server, "tasks", **query)
-    assert answer.status_code == 200, answer.text
-    return list(answer.json()["tasks"])
 
 
 def made(server: PaidServer, **inputs: Any) -> tuple[str, dict[str, object]]:

@@ -6,14 +6,8 @@ import uuid
 from typing import Any
 
 from tests.kit.comfy_fixtures import PaidServer
-from tests.kit.routes import generate, get, post
+from tests.kit.routes import generate, get, listed, post
 from tests.kit.waiting import until
-
-
-def rows(server: PaidServer, mark: str, state: str = "all") -> list[dict[str, Any]]:
-    answer = get(server, "tasks", search=mark, state=state)
-    answer.raise_for_status()
-    return list(answer.json()["tasks"])
 
 
 def totals(server: PaidServer) -> dict[str, Any]:
@@ -50,7 +44,7 @@ def half_done(server: PaidServer, mark: str) -> str:
     prompt_id = server.queue(generate(f"a vase {mark}", count=2))
     server.sandbox.wait("create", 2)
     server.sandbox.finish(number=1)
-    until("one of two is here", lambda: "collected" in [row["state"] for row in rows(server, mark)])
+    until("one of two is here", lambda: "collected" in [row["state"] for row in listed(server, search=mark)])
     return prompt_id
 
 
@@ -59,10 +53,10 @@ def test_what_a_node_is_about_to_give_to_its_workflow_is_not_unused(comfy: PaidS
     before = totals(comfy)["undelivered"]
     page = Page(comfy)
     prompt_id = half_done(comfy, mark)
-    (here,) = [row for row in rows(comfy, mark) if row["state"] == "collected"]
+    (here,) = [row for row in listed(comfy, search=mark) if row["state"] == "collected"]
     assert here["delivered"] is True
     assert get(comfy, f"tasks/{here['id']}").json()["task"]["delivered"] is True
-    assert rows(comfy, mark, "undelivered") == []
+    assert listed(comfy, search=mark, state="undelivered") == []
 
     comfy.sandbox.finish()
     comfy.succeeded(comfy.wait(prompt_id))
@@ -72,7 +66,7 @@ def test_what_a_node_is_about_to_give_to_its_workflow_is_not_unused(comfy: PaidS
     after = totals(comfy)["undelivered"]  # more where an image of an earlier test came late
     assert {told["undelivered"] for told in page.totals()} <= {*range(before, after + 1)}
     assert {row["delivered"] for row in page.rows(mark) if row["state"] == "collected"} == {True}
-    assert rows(comfy, mark, "undelivered") == []
+    assert listed(comfy, search=mark, state="undelivered") == []
 
 
 def test_what_came_for_a_node_that_was_interrupted_is_unused(comfy: PaidServer) -> None:
@@ -82,9 +76,9 @@ def test_what_came_for_a_node_that_was_interrupted_is_unused(comfy: PaidServer) 
     half_done(comfy, mark)
     comfy.interrupt()
     until("the page is told of the one", lambda: page.is_told(before + 1))
-    (here,) = rows(comfy, mark, "undelivered")
+    (here,) = listed(comfy, search=mark, state="undelivered")
     assert here["delivered"] is False
     until("the page is told which", lambda: [row for row in page.rows(mark) if row["id"] == here["id"]][-1] == here)
     comfy.sandbox.finish()
     until("the page is told of the other one too", lambda: page.is_told(before + 2))
-    assert len(rows(comfy, mark, "undelivered")) == 2
+    assert len(listed(comfy, search=mark, state="undelivered")) == 2

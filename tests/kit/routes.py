@@ -24,6 +24,13 @@ def get(server: PaidServer, path: str, headers: Headers | None = None, **query: 
     return server.http.get(f"{server.url}/hunyuan/{path}", params=query, headers=dict(headers or {}), timeout=60)
 
 
+def listed(server: PaidServer, **query: Any) -> list[dict[str, Any]]:
+    """The first page of the task list, or what the query asks for."""
+    answer = get(server, "tasks", **query)
+    assert answer.status_code == 200, answer.text
+    return list(answer.json()["tasks"])
+
+
 def save(server: PaidServer, **changes: Any) -> requests.Response:
     return post(server, "settings", {"changes": changes})
 

@@ -64,6 +64,14 @@ _TELL = """async news => {
   for (const [event, detail] of news) window.app.api.dispatchEvent(new CustomEvent(event, {detail}));
   for (let frame = 0; frame < 3; frame++) await new Promise(requestAnimationFrame);
 }"""
+# What becomes of the next drag: whose picture it takes, and whether it was dropped where it is wanted.
+_FOLLOW_DRAG = """() => {
+  window.dragged = [];
+  const follow = (name, told) => window.addEventListener(
+    name, event => window.dragged.push(`${name} ${told(event)}`), {capture: true, once: true});
+  follow('dragstart', event => event.target.closest('[data-task]')?.dataset.task);
+  follow('dragend', event => event.dataTransfer.dropEffect);
+}"""
 PLACES = {"1": [[420, 130], [380, 400]], "2": [[860, 130], [360, 400]]}
 
 
@@ -133,6 +141,16 @@ def made(tab: Tab, prompt: str, **inputs: Any) -> Locator:
     expect(found.locator(".hunyuan-mark")).to_have_count(0)
     expect_thumbnail(found)
     return found
+
+
+def follow_drag(tab: Tab) -> None:
+    """Before a drag, for `drag_steps`."""
+    tab.page.evaluate(_FOLLOW_DRAG)
+
+
+def drag_steps(tab: Tab) -> list[str]:
+    """What became of the drag so far: `dragstart <row's id>`, then `dragend <copy or none>`."""
+    return list(tab.page.evaluate("() => window.dragged"))
 
 
 def wait_until_idle(tab: Tab) -> None:
