@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,6 @@ from .comfyui.one_copy import FOLDER, serving_copy
 
 if TYPE_CHECKING:
     from ..hunyuan.gateway.models.catalogue import Catalogue
-    from .runtime import Holder
 
 LOG = logging.getLogger("hunyuan")
 
@@ -104,7 +102,7 @@ def hook_into(server: Any, catalogue: Catalogue) -> None:
     async def on_startup(_: object) -> None:
         holder.process_end.watch(asyncio.get_running_loop())
         make_lenient()  # the streams as the other packs have left them
-        threading.Thread(target=_start, args=(holder,), name="hunyuan-start", daemon=True).start()
+        holder.start()
 
     server.app.on_startup.append(on_startup)
     server.hunyuan = holder  # last: by this another copy knows that this one serves
@@ -114,14 +112,3 @@ def _tell_refusal(client: str, workflow: str, faults: Mapping[str, str]) -> None
     from .status.run_events import tell_refusal
 
     tell_refusal(client, workflow, faults)
-
-
-def _start(holder: Holder) -> None:
-    from ..hunyuan.errors import HunyuanError
-
-    try:
-        holder.get()
-    except HunyuanError as error:
-        LOG.error("Hunyuan Image 3 could not start: %s", error)
-    except Exception:  # a thread's failure has no other way to the user; the next node run meets it again
-        LOG.exception("Hunyuan Image 3 could not start")

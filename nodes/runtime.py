@@ -57,7 +57,7 @@ class Runtime:
     runner: TaskRunner
     boards: Boards
     listeners: list[Callable[[TaskRow], None]] = field(default_factory=list)
-    _stopped: bool = False
+    stopped: bool = False
 
     @property
     def settings(self) -> Settings:
@@ -73,9 +73,9 @@ class Runtime:
         from ..hunyuan.errors import JournalError
         from ..hunyuan.jobs.background_loop import Pool
 
-        if self._stopped:
+        if self.stopped:
             return
-        self._stopped = True
+        self.stopped = True
         self.runner.close()
         left = self.runner.tools.closing.left(self.runner.clock.monotonic())
         self.background.stop(self.runner.wait_for_unwritten, left)
@@ -109,6 +109,8 @@ class Holder:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._session = secrets.token_hex(8)
+        self._listeners: list[Callable[[TaskRow], None]] = []
         self._runtime: Runtime | None = None
         self._closed = False
         self.process_end = ProcessEnd(self)
@@ -125,12 +127,26 @@ class Holder:
         with self._lock:
             built = self._runtime
             if built is None:
-                built = self._runtime = _build()
+                built = self._runtime = _build(self._session, self._listeners)
                 atexit.register(self.stop)
                 built.runner.start_sweeper()
                 if self._closed:  # while it was built
                     built.runner.close()
             return built
+
+    def start(self) -> None:
+        """Builds the runtime away from the server's loop; what keeps it from being built is told in the log."""
+        threading.Thread(target=self._try_to_get, name="hunyuan-start", daemon=True).start()
+
+    def _try_to_get(self) -> None:
+        from ..hunyuan.errors import HunyuanError
+
+        try:
+            self.get()
+        except HunyuanError as error:
+            LOG.error("Hunyuan Image 3 could not start: %s", error)
+        except Exception:  # a thread's failure has no other way to the user; the next node run meets it again
+            LOG.exception("Hunyuan Image 3 could not start")
 
     def close(self, *, forced: bool = False) -> None:
         """The process is about to end: nothing new begins, also in a runtime that is being built.
@@ -147,9 +163,14 @@ class Holder:
             self._runtime.runner.hurry(forced=forced)
 
     def go_on(self) -> None:
-        """The process does not end after all."""
+        """The process does not end after all. A runtime that is stopped already makes room for a new one."""
         self._closed = False
-        if self._runtime is not None:
+        if self._runtime is None:
+            return
+        if self._runtime.stopped:
+            self._runtime = None
+            self.start()
+        else:
             self._runtime.runner.go_on()
 
     def stop(self) -> None:
@@ -189,7 +210,7 @@ def _holder() -> Holder:
     return holder
 
 
-def _build() -> Runtime:
+def _build(session: str, listeners: list[Callable[[TaskRow], None]]) -> Runtime:
     """Raises SetupError and SettingsError."""
     from ..hunyuan.errors import SetupError
     from .comfyui.paths import private_directory
@@ -208,7 +229,7 @@ def _build() -> Runtime:
             do=say("Give ComfyUI's user the right to write there, or start ComfyUI with another --user-directory."),
         ) from None
     try:
-        return _compose(directory)
+        return _compose(directory, session, listeners)
     except ImportError as missing:
         package = (missing.name or "").partition(".")[0] or str(missing)
         raise SetupError(
@@ -221,7 +242,7 @@ def _build() -> Runtime:
         ) from None
 
 
-def _compose(directory: Path) -> Runtime:
+def _compose(directory: Path, session: str, listeners: list[Callable[[TaskRow], None]]) -> Runtime:
     from ..hunyuan.gateway.client import Client
     from ..hunyuan.gateway.models.studio_file import read_catalogue
     from ..hunyuan.http.requests_transport import RequestsTransport
@@ -264,7 +285,6 @@ def _compose(directory: Path) -> Runtime:
     transport = RequestsTransport(store.load)
     client = Client(transport, store.load)
     sources = SourceChain(store.load, journal.links, transport, client.download)
-    listeners: list[Callable[[TaskRow], None]] = []
     tools = Tools(
         background=background,
         client=client,
@@ -281,7 +301,7 @@ def _compose(directory: Path) -> Runtime:
         on_change=partial(_notify, listeners),
         warn=LOG.warning,
     )
-    runner, session = TaskRunner(tools), secrets.token_hex(8)
+    runner = TaskRunner(tools)
     return Runtime(
         directory, session, store, background, journal, results, client, sources, runner, Boards(), listeners
     )

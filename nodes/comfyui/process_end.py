@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import wraps
+from functools import partial, wraps
 from types import FrameType
 from typing import Any, NoReturn, Protocol
 
@@ -42,7 +42,8 @@ class Ends(Protocol):
         """A second sign: no answer is waited for any more. What has come is written down."""
 
     def go_on(self) -> None:
-        """The first sign was none: somebody took the signal for themselves, and the process lives on."""
+        """The process lives on: somebody took the signal for themselves, or what was to replace it, after `stop`, was
+        no program."""
 
     def stop(self) -> None:
         """The end itself; blocks until all is written down, for some seconds at most."""
@@ -176,13 +177,26 @@ class ProcessEnd:
                 is_there = isinstance(program, int) or (os.path.isfile(program) and os.access(program, os.X_OK))
                 is_there = is_there or (os.name == "nt" and os.path.isfile(f"{os.fspath(program)}.exe"))
                 if is_there and os.getpid() == ours:  # not in a fork that becomes another program
-                    self._ends.stop()
-                    self._end_any_time()
+                    self._end_and(partial(execute, *arguments, **options))
                 execute(*arguments, **options)
 
             return end_and_execute
 
         os.execv, os.execve = preceded(os.execv), preceded(os.execve)
+
+    def _end_and(self, become_another: Callable[[], NoReturn]) -> NoReturn:
+        """Raises as `become_another` does where the program turns out to be none: then the process lives on, unless it
+        was told to end meanwhile."""
+        self._ends.stop()
+        self._end_any_time()
+        try:
+            become_another()
+        except BaseException:
+            if self._began is None:
+                self._ends.go_on()
+            else:
+                self._later(0.0, _interrupt)
+            raise
 
 
 def _interrupt() -> None:

@@ -1,9 +1,10 @@
-"""The end of a real ComfyUI where other packs listen to the signals too."""
+"""The end of a real ComfyUI where other packs have a part in it, and ends that do not come."""
 
 from __future__ import annotations
 
 import signal
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -41,3 +42,27 @@ def test_ctrl_c_that_another_pack_keeps_for_itself_stops_nothing_for_long(comfy_
     server.succeeded(server.run(saved("after it")))
     until("what it had is here", state_is(server, "before it", "collected"))
     assert server.sandbox.billed == 2
+
+
+def test_a_replacement_that_turns_out_to_be_no_program_stops_nothing_for_long(
+    comfy_server: ServerFactory, tmp_path: Path
+) -> None:
+    """ComfyUI runs on: it takes prompts again, counts them to the same session, and goes on with what it had."""
+    no_program = tmp_path / "no program"
+    no_program.write_text("the system finds out only when it is to run it\n")
+    no_program.chmod(0o755)
+    server: PaidServer = comfy_server()
+    server.sandbox.tasks(seconds=None)
+    server.queue(saved("before it"))
+    server.sandbox.wait("create")
+    session = server.get_json("/hunyuan/summary")["session"]
+    answer = server.http.post(f"{server.url}/story/replace", params={"by": str(no_program)}, timeout=60)
+    assert answer.status_code == 500
+    server.sandbox.finish()
+    server.sandbox.tasks(seconds=0)
+    server.succeeded(server.run(saved("after it")))
+    until("what it had is here", state_is(server, "before it", "collected"))
+    summary = server.get_json("/hunyuan/summary")
+    assert (summary["session"], summary["credits"]["session"]["spent"]) == (session, 50)
+    assert server.sandbox.billed == 2
+    server.stop(timeout=60)

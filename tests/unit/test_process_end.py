@@ -180,6 +180,27 @@ def test_a_program_that_is_not_there_takes_no_place_and_ends_nothing(call: str) 
     assert told(f"try: os.{call}({path!r}, ['x'])\nexcept OSError: return") == (["orderly"], 0)
 
 
+@pytest.fixture
+def no_program(tmp_path: Path) -> Path:
+    """A file that may be run, of which only the system finds out that it cannot."""
+    path = tmp_path / "no_program"
+    path.write_text("neither a binary nor a script\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_a_file_that_turns_out_to_be_no_program_ends_nothing_for_good(no_program: Path) -> None:
+    tried = f"try: os.execv({str(no_program)!r}, ['x'])\nexcept OSError: print('there')\n"
+    interrupted = "os.kill(os.getpid(), signal.SIGINT)"
+    assert told(tried + interrupted) == (["stop", "goes on", "there", "close", "as Ctrl+C", "orderly"], 0)
+
+
+def test_a_signal_before_a_file_that_is_no_program_ends_the_process(no_program: Path) -> None:
+    told_to_end = "signal.signal(signal.SIGINT, lambda *_: None)"
+    tried = f"os.kill(os.getpid(), signal.SIGINT)\ntry: os.execv({str(no_program)!r}, ['x'])\nexcept OSError: pass"
+    assert told(tried, told_to_end) == (["close", "stop", "as Ctrl+C", "orderly"], 0)
+
+
 def test_a_fork_that_becomes_another_program_ends_nothing() -> None:
     fork = "if os.fork() == 0: os.execv(sys.executable, [sys.executable, '-c', 'print(1)'])\nos.wait(); return"
     assert told(fork) == (["1", "orderly"], 0)

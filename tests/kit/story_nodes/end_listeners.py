@@ -57,9 +57,9 @@ def _install(server: Any) -> None:
         return web.json_response(bool(_taken) and signal.getsignal(signal.SIGTERM) is not _say)
 
     @server.routes.post("/story/replace")
-    async def replace(_: object) -> None:
-        """As ComfyUI-Manager restarts."""
-        os.execv(sys.executable, [sys.executable, "-c", "print('replaced', flush=True)"])
+    async def replace(request: Any) -> None:
+        """As ComfyUI-Manager restarts; by a file of that name instead of Python."""
+        os.execv(request.query.get("by", sys.executable), [sys.executable, "-c", "print('replaced', flush=True)"])
 
 
 def install() -> None:
