@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ..errors import HunyuanError
 from ..models import ResolvedImage
 
 if TYPE_CHECKING:
@@ -121,7 +123,20 @@ class Handle:
             self.done.set_result(collected)
 
     def fail(self, error: BaseException) -> None:
-        """Both end with a failure."""
+        """Both end with a failure; with a copy of it, since several nodes may be told the same."""
+        own = _copied(error)
         for future in (self.created, self.done):
             if not future.done():
-                future.set_exception(error)
+                future.set_exception(own)
+
+
+def _copied(error: BaseException) -> BaseException:
+    if isinstance(error, HunyuanError):
+        return error.but()
+    try:
+        twin = copy.copy(error)
+    except TypeError:  # a class that is made of something else than Python keeps for it
+        twin = type(error).__new__(type(error), *error.args)
+        vars(twin).update(vars(error))
+    twin.__cause__, twin.__suppress_context__ = error.__cause__, error.__suppress_context__
+    return twin.with_traceback(error.__traceback__)

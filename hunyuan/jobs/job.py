@@ -207,7 +207,7 @@ class Job:
                 money = Money.SPENT  # whatever failed now, the task was accepted before
             error = error.but(task_id=error.task_id or self.known_id, money=money)
         for handle in self.handles:
-            handle.fail(error.but() if isinstance(error, HunyuanError) else error)  # to each its own
+            handle.fail(error)
         self.handles.clear()
 
     # --- what steps write down -----------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from ..errors import HunyuanError, ShuttingDownError
+from ..errors import ShuttingDownError
 from ..journal.records import Limits, RunContext, TaskRow
 from ..models import GenerationRequest, ImageInput, check_task_id
 from ..sentences import say
@@ -163,7 +163,7 @@ class TaskRunner:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever it is, else the nodes would wait for ever
                 for handle in handles:
-                    handle.fail(error.but() if isinstance(error, HunyuanError) else error)  # to each its own
+                    handle.fail(error)
                 return
             for (request, inputs), fingerprint, handle in zip(requests, prints, handles, strict=True):
                 if handle.left:

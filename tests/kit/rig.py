@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from PIL import Image
 
 from hunyuan.addresses import Address
-from hunyuan.errors import AnswerLostError, HunyuanError, NotAnImageError, SettingsError, TransportError
+from hunyuan.errors import AnswerLostError, HunyuanError, NotAnImageError, SettingsError
 from hunyuan.gateway.client import Client
 from hunyuan.http.transport import Exchange
 from hunyuan.jobs.background_loop import Pool
@@ -58,7 +58,7 @@ class Wire:
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
         self.delay = 0.0  # seconds that the last exchange took, beyond the latency
-        self.broken: Callable[[], TransportError] | None = None  # raised instead of any exchange
+        self.broken: Callable[[], Exception] | None = None  # raised instead of any exchange
 
     def send(
         self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None = None, **_: object

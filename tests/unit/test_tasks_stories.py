@@ -49,6 +49,23 @@ async def test_the_same_request_twice_at_once_is_billed_once(rig: Rig) -> None:
     assert rig.billed == 1
 
 
+class Odd(Exception):
+    """Python would copy it by its arguments, which it does not take."""
+
+    def __init__(self, *, place: str) -> None:
+        super().__init__(f"a defect at {place}")
+
+
+@pytest.mark.parametrize("defect", [ZeroDivisionError("a defect"), Odd(place="home")], ids=["plain", "odd"])
+@story
+async def test_nodes_that_wait_for_the_same_task_are_each_told_of_a_defect(rig: Rig, defect: Exception) -> None:
+    rig.wire.broken = lambda: defect
+    handles = [*rig.submit(5), *rig.submit(5, node="9", prompt_id="q")]
+    told = await asyncio.gather(*(asyncio.wrap_future(handle.done) for handle in handles), return_exceptions=True)
+    assert [repr(each) for each in told] == [repr(defect)] * 2
+    assert told[0] is not told[1], "what is added at one node is not seen at the other"
+
+
 @story
 async def test_reuse_off_pays_for_a_new_image(rig: Rig) -> None:
     await rig.collected(rig.submit(5)[0])
