@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import socket
 from collections.abc import Callable, Iterator
 
+import brotli
 import pytest
 from PIL import Image
 
@@ -17,7 +19,7 @@ from hunyuan.settings.store import Settings
 from sandbox.client import Sandbox, new_key, start_in_process
 from sandbox.odd_bodies import WRAPPINGS
 from sandbox.other_gateways import RELATIVES
-from tests.kit.http_servers import RawServer, read_request
+from tests.kit.http_servers import RawServer, answer, read_request
 
 SIZE = ImageSize(512, 256)
 Build = Callable[[str, str], Client]
@@ -117,6 +119,38 @@ def test_an_id_in_an_answer_that_the_network_cuts_is_kept(client_of: Build, word
         assert create(client) == TaskStatus(TaskState.SUBMITTED, "n68_cut")
         with pytest.raises(AnswerLostError):
             client.status("n68_cut")
+
+
+PACKED = b'{"code": 200, "data": {"task_id": "n68_packed", "status": "IN_PROGRESS"}}'
+
+
+def zstandard(content: bytes) -> bytes:
+    """The plainest frame (RFC 8878, 3.1.1): of less than 256 bytes, in one block that is not compressed at all."""
+    block = (len(content) << 3 | 1).to_bytes(3, "little")
+    return b"\x28\xb5\x2f\xfd\x20" + bytes([len(content)]) + block + content
+
+
+@pytest.mark.parametrize(
+    ("coding", "body"),
+    [
+        ("br", brotli.compress(PACKED)),
+        ("zstd", zstandard(PACKED)),
+        ("gzip, br", brotli.compress(gzip.compress(PACKED))),
+        ("br", PACKED),
+        ("zstd", PACKED),
+    ],
+    ids=["br", "zstd", "gzip in br", "br, not true", "zstd, not true"],
+)
+@pytest.mark.parametrize("status", ["200 OK", "502 Bad Gateway"])
+def test_an_id_is_read_from_what_only_a_library_unpacks(
+    client_of: Build, coding: str, body: bytes, status: str
+) -> None:
+    def say(conn: socket.socket) -> None:
+        read_request(conn)
+        conn.sendall(answer(body, status, f"Content-Encoding: {coding}"))
+
+    with RawServer(say) as server:
+        assert create(client_of(f"http://{server.place}", new_key())).task_id == "n68_packed"
 
 
 def test_a_refusal_that_the_network_cuts_names_no_accepted_task(client_of: Build) -> None:
