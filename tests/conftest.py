@@ -27,9 +27,11 @@ def pytest_configure() -> None:
 
 
 # Side by side what waits for servers and what keeps a core busy; the browser's last, because Playwright leaves an event
-# loop running in this thread. Of those first the file that has every face: a face is one worker's, for all the rest of
-# the run, or one worker ends long after the others.
-_WAITING, _LAST, _FACES = ("studio", "comfy", "clients"), "browser", "test_faces"
+# loop running in this thread.
+_WAITING, _LAST = ("studio", "comfy", "clients"), "browser"
+# Before the others of their kind, or one worker ends minutes after the rest: the file that takes longest, and the one
+# that has every face, for a face is one worker's from its first test on.
+_FIRST = ("test_stops", "test_faces")
 
 
 @pytest.hookimpl(optionalhook=True)  # the library's tests run without xdist too
@@ -57,10 +59,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if firsts[_test_of(item)] is item or item.get_closest_marker("every_python")]
     if os.name != "posix":
         items[:] = [item for item in items if item.get_closest_marker("posix") is None]
-    files = list(dict.fromkeys(item.path for item in items))
+    files = sorted(dict.fromkeys(item.path for item in items), key=lambda file: file.stem not in _FIRST)
     waiting = [file for file in files if _folder(file) in _WAITING]
     busy = [file for file in files if _folder(file) not in (*_WAITING, _LAST)]
-    last = sorted((file for file in files if _folder(file) == _LAST), key=lambda file: file.stem != _FACES)
+    last = [file for file in files if _folder(file) == _LAST]
     turn = {file: place / len(group) for group in (waiting, busy) for place, file in enumerate(group)}
     turn |= {file: 1 + place for place, file in enumerate(last)}
     items.sort(key=lambda item: turn[item.path])
