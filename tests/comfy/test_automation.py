@@ -27,7 +27,7 @@ class Relay:
 
     def __init__(self, target: int | None) -> None:
         self.target = target
-        self.heard = b""  # what clients sent
+        self._heard: list[bytes] = []
         self._pairs: list[socket.socket] = []
         self._door = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._door.getsockname()[1]}"
@@ -39,6 +39,15 @@ class Relay:
     def __exit__(self, *_: object) -> None:
         self._door.close()
         self.cut()
+
+    @property
+    def heard(self) -> bytes:
+        """What clients sent, over all connections."""
+        return b"".join(self._heard)
+
+    def wait_for_listener(self) -> None:
+        """Until a script has opened its websocket and looked once whether its graph has ended."""
+        until("it listens", lambda: b"GET /history/" in self.heard.partition(b"GET /ws")[2])
 
     def cut(self) -> None:
         """Ends every connection that is open."""
@@ -62,8 +71,9 @@ class Relay:
     def _pump(self, source: socket.socket, goal: socket.socket, is_client: bool) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
+                if is_client:
+                    self._heard.append(data)  # first: what the answer brings about comes later
                 goal.sendall(data)
-                self.heard += data if is_client else b""
         with contextlib.suppress(OSError):
             goal.shutdown(socket.SHUT_RDWR)
 
@@ -143,6 +153,7 @@ def test_a_broken_connection_is_opened_again(comfy: PaidServer, prompts: Path) -
     with Relay(comfy.port) as relay:
         script = start(relay.url, prompts)
         until_journaled(comfy)
+        relay.wait_for_listener()
         relay.cut()
         comfy.sandbox.finish()
         told = ended(script)
@@ -233,7 +244,7 @@ def test_the_same_command_waits_for_the_graph_that_the_first_one_queued(comfy: P
     before = len(list((comfy.output_directory / "hunyuan").glob("image_*.png")))
     with Relay(comfy.port) as relay:
         again = start(relay.url, prompts)
-        until("it listens", lambda: b"GET /history/" in relay.heard.partition(b"GET /ws")[2])
+        relay.wait_for_listener()
         comfy.sandbox.finish()
         assert "3 of 3" in ended(again)
     after = len(list((comfy.output_directory / "hunyuan").glob("image_*.png")))
