@@ -108,6 +108,7 @@ class Holder:
     """Builds the runtime at its first use, once, from any thread."""
 
     def __init__(self) -> None:
+        self._process = os.getpid()
         self._lock = threading.Lock()
         self._session = secrets.token_hex(8)
         self._listeners: list[Callable[[TaskRow], None]] = []
@@ -174,7 +175,9 @@ class Holder:
             self._runtime.runner.go_on()
 
     def stop(self) -> None:
-        """The process ends now, or becomes another one."""
+        """The process ends now, or becomes another one. A fork of it that ends is nothing to us."""
+        if os.getpid() != self._process:
+            return
         with self.process_end.at_last():
             self.close()
             if self._runtime is not None:

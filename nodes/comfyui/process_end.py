@@ -69,6 +69,8 @@ class ProcessEnd:
             return
         if self._loop is None:
             self._precede_exec()
+            if hasattr(os, "register_at_fork"):
+                os.register_at_fork(after_in_child=self._leave_to_child)
         self._loop = loop
         self._listen_on()
 
@@ -86,6 +88,13 @@ class ProcessEnd:
                 continue
             self._before[number] = before
             signal.signal(number, self._on_signal)
+
+    def _leave_to_child(self) -> None:
+        """A fork, as other packs' pools of processes are, ends as it did without us: whoever ends it waits for that."""
+        self._loop = None
+        for number, before in self._before.items():
+            if signal.getsignal(number) == self._on_signal:
+                signal.signal(number, before)
 
     @contextmanager
     def at_last(self) -> Iterator[None]:

@@ -204,3 +204,42 @@ def test_a_signal_before_a_file_that_is_no_program_ends_the_process(no_program: 
 def test_a_fork_that_becomes_another_program_ends_nothing() -> None:
     fork = "if os.fork() == 0: os.execv(sys.executable, [sys.executable, '-c', 'print(1)'])\nos.wait(); return"
     assert told(fork) == (["1", "orderly"], 0)
+
+
+CHILD = """
+heard, tells = os.pipe()
+if not (child := os.fork()):
+    os.write(tells, b"there")
+    while True: time.sleep(1)
+os.read(heard, 5)
+os.kill(child, signal.{name})
+ended = os.WTERMSIG(os.waitpid(child, 0)[1])
+print(signal.Signals(ended).name)
+return
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_fork_is_ended_at_once_as_without_us(name: str) -> None:
+    """A pool of processes that is done ends its own so, and waits for each."""
+    assert told(CHILD.format(name=name)) == ([name, "orderly"], 0)
+
+
+HOLDER = """
+import atexit, os, sys
+from types import SimpleNamespace
+from tests.kit.pack import load
+
+holder = load("nodes.runtime").Holder()
+runner = SimpleNamespace(close=lambda **_: None)
+holder._runtime = SimpleNamespace(runner=runner, stop=lambda: print("stopped", flush=True))
+atexit.register(holder.stop)
+if not os.fork():
+    sys.exit(0)
+os.wait()
+"""
+
+
+def test_a_fork_that_ends_in_order_takes_nothing_along() -> None:
+    done = subprocess.run([sys.executable, "-c", HOLDER], cwd=ROOT, capture_output=True, text=True, timeout=30)
+    assert (done.stdout, done.stderr) == ("stopped\n", "")
