@@ -82,6 +82,7 @@ async def _not_accepted(job: Job, reserved: Reserved, error: HunyuanError) -> Ag
     elif decision.next is Next.UNKNOWN:
         await job.note(row, journal.mark_unknown, error.what)
     else:
+        job.phase = Phase.RESERVING
         await job.note(row, journal.mark_failed, error.code, error.what, False)
     try:
         await job.pause_after_429(error)

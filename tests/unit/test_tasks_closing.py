@@ -264,6 +264,16 @@ async def test_a_timeout_while_a_refused_create_is_taken_back_says_that_nothing_
     assert rig.rows() == []
 
 
+@story({"on": "create", "status": 401}, latency=0.5)
+async def test_a_timeout_while_a_refusal_is_written_down_says_that_nothing_was_spent(rig: Rig) -> None:
+    rig.background.journal_seconds = 0.5
+    error = await rig.failure(rig.submit(5, timeout_s=1.75)[0])
+    assert isinstance(error, errors.TaskTimeoutError)
+    assert error.money is errors.Money.NOT_SPENT
+    await rig.clock.sleep(60)
+    assert [row.state for row in rig.rows()] == [TaskState.FAILED]
+
+
 @story({"on": "create", "status": 401})
 async def test_how_a_task_ended_while_the_journal_was_away_is_written_at_the_end(rig: Rig) -> None:
     """Waiting in memory only: the next start would take the row for a lost answer that may have been billed."""
