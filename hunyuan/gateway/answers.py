@@ -9,36 +9,29 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
-from ..models import NO_STATUS, TaskState
-from . import json_bytes, status_words
+from ..models import NO_STATUS
+from . import status_words
 from .answer_images import as_object, fold, images
 
-__all__ = ["code", "credits", "id_in_pieces", "images", "parse", "progress", "status_word", "task_id", "words"]
+__all__ = ["code", "credits", "images", "progress", "status_word", "words"]
 
 Json: TypeAlias = dict[str, Any]
 
 _MOST_RECORDS = 8  # objects that are searched for a task's fields
 _MOST_CREDITS = 1_000_000  # of one task: what is above is no price
 _DEEPEST = 16  # levels of an error that are looked at
-_BARE_ID = re.compile(r"(?!.*//)\w[\w\-.:/]{5,511}(?<!\.png|\.jpg|jpeg|webp)", re.ASCII)  # in the place of the data
-_ID_IN_WORDS = re.compile(  # has a digit: words have none
-    r"\b(?:task|job)(?:[\s_\-]?id)?[\s:=#(\[\"'`]{1,4}(?=[\w\-.:/]{0,511}?\d)([a-z0-9][\w\-.:/]{3,511})",
-    re.IGNORECASE | re.ASCII,
-)
-_NO_ID_IN_WORDS = re.compile(r"\d{1,6}|\d{4}-\d\d-\d\d.*|(?:limit|text|image|type)[\w\-]*", re.IGNORECASE)
-_TASK_PLACES = ("data", "task", "result", "response", "output")
+TASK_PLACES = ("data", "task", "job", "tasks", "jobs", "result", "response", "output")
+TASK_LISTS = ("tasks", "jobs")
 # Keys without case, '_' and '-'; the surest first.
-_TASK_ID_KEYS = ("taskid", "jobid")
-_TASK_NAMES = ("task", "job")
 _TASKS_OWN_STATUS_KEYS = ("taskstatus", "taskstate", "jobstatus", "successflag")
-_STATUS_KEYS = ("status", "state", *_TASKS_OWN_STATUS_KEYS)
-_ENVELOPE_KEYS = ("code", "success", "progress", *_STATUS_KEYS)
+STATUS_KEYS = ("status", "state", *_TASKS_OWN_STATUS_KEYS)
 _ERROR_KEYS = ("error", "errors")
 _FAILURE_KEYS = (
     *("errormessage", "errormsg", "errmsg", "failreason", "failmsg", "failmessage", "failurereason", "failedreason"),
+    *("failuremessage", "failuremsg", "failure", "errordetail", "err"),
     "errordescription",
 )
 _MESSAGE_KEYS = (
@@ -53,52 +46,12 @@ _CREDIT_KEYS = (
     *("creditsused", "usedcredits", "creditscharged", "chargedcredits", "creditscost", "creditcost", "costcredits"),
 )
 _EMPTY: tuple[Any, ...] = (None, "", [], {})
-_NO_WORDS = frozenset({"", "success", "succeeded", "successful", "ok", "null", "none", "nil", "undefined", "0"})
-
-id_in_pieces = json_bytes.id_in_pieces
-
-
-def parse(body: bytes, request_inputs: Collection[str] = ()) -> Json | None:
-    """The answer as an object, or None if none stands in it. A list stands for its `data`.
-
-    Of several objects the last counts that tells of the task itself: with its id, its own status or an image. What
-    else says something (a proxy's trailer, a line of a log) counts only where none does. The id may stand in any.
-    request_inputs: the request's own values, which name no new task and are no result.
-    """
-    found = [root for value in json_bytes.values(body) if (root := _root(value)) is not None]
-    if len(found) < 2:
-        return found[0] if found else None
-    names = [given_id(root, request_inputs) for root in found]
-    names = names if any(names) else [task_id(root, request_inputs) for root in found]
-    pairs = list(zip(found, names, strict=True))
-    telling = [(root, name) for root, name in pairs if status_word(root) or images(root, request_inputs)]
-    own = [(root, name) for root, name in telling if name or own_status(root) or images(root, request_inputs)]
-    named = [pair for pair in pairs if pair[1]]
-    if len({name for _, name in own}) > 1:  # one of them may be of something else: then no failure of the task
-        own = _going(own) or own
-    chosen, name = (own or (_going(telling) if named else telling) or named or pairs[:1])[-1]
-    name = name or (named[-1][1] if named else "")
-    return {**chosen, "task_id": name} if name and not given_id(chosen, request_inputs) else chosen
+_NO_WORDS = frozenset(
+    {"", "success", "succeeded", "successful", "ok", "null", "none", "nil", "undefined", "0", "n/a", "-", "no error"}
+)
 
 
-def _going(pairs: list[tuple[Json, str]]) -> list[tuple[Json, str]]:
-    """Those that tell of no failure of something else: of an object without an id, its own status is the task's."""
-    return [(root, name) for root, name in pairs if not _fails(root) or (not name and own_status(root))]
-
-
-def _fails(root: Json) -> bool:
-    return status_words.state_of(status_word(root)) is TaskState.FAILED
-
-
-def _root(value: object) -> Json | None:
-    if isinstance(value, str):
-        value = next(iter(json_bytes.values(value.encode("utf-8", "replace"))), None)
-    if isinstance(value, list):
-        return {"data": value}
-    return value if isinstance(value, dict) else None
-
-
-def _fields(record: Mapping[str, Any], keys: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
+def fields(record: Mapping[str, Any], keys: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
     """What a record has under these keys, in the keys' order; `taskId` may be empty beside a `task_id` that is not."""
     by_key: dict[str, Any] = {}
     for key, value in record.items():
@@ -111,13 +64,13 @@ def _fields(record: Mapping[str, Any], keys: tuple[str, ...]) -> Iterator[tuple[
 def task_records(root: Json) -> list[Json]:
     """The objects in which a task's fields may stand: the nearest to the surface first, the answer itself last.
 
-    Lists are lists of results, not of tasks, but for `data`.
+    Lists are lists of results, not of tasks, but for `data` and those that are called so.
     """
     found = [root]
     for outer in found:
-        for key in _TASK_PLACES:
+        for key in TASK_PLACES:
             inner = outer.get(key)
-            if isinstance(inner, list) and key != "data":
+            if isinstance(inner, list) and key not in ("data", *TASK_LISTS):
                 continue
             if len(found) < _MOST_RECORDS and (record := as_object(inner)) is not None:
                 found.append(record)
@@ -127,59 +80,14 @@ def task_records(root: Json) -> list[Json]:
 def _errors(root: Json) -> list[Any]:
     """What stands under `error` anywhere, empty or not."""
     records = task_records(root)
-    return [value for record in (root, *records) for _, value in _fields(record, _ERROR_KEYS)]
-
-
-def given_id(root: Json, request_inputs: Collection[str] = ()) -> str:
-    """The task's id under a key that is only for that, or an empty text; none of the request's own inputs."""
-    values = (value for record in task_records(root) for _, value in _fields(record, _TASK_ID_KEYS))
-    return _first_id(values, request_inputs)
-
-
-def task_id(root: Json, request_inputs: Collection[str] = ()) -> str:
-    """The task's id, or an empty text; never one that the request itself named."""
-    bare = (record.get("id") for record in task_records(root))  # may be that of something else
-    found = given_id(root, request_inputs) or _first_id(bare, request_inputs)
-    data = root.get("data")
-    if found or not isinstance(data, str) or not _BARE_ID.fullmatch(data.strip()) or images(root, request_inputs):
-        return found
-    return _first_id(iter([data]), request_inputs)
-
-
-def named_in_refusal(root: Json, request_inputs: Collection[str] = ()) -> str:
-    """The id of the task that a refusal names, wherever: under `error` as well, as `running_task_id` and the like, as
-    `existing_task.id`, or in its words."""
-    return _first_id(_refusals_ids(root), request_inputs) or id_in_words(words(root)[:2000], request_inputs)
-
-
-def _refusals_ids(root: Json) -> Iterator[Any]:
-    places = [("", place) for place in (*task_records(root), *_error_objects(root))]
-    inner = [(fold(key), as_object(value)) for _, place in places for key, value in place.items()]
-    places += [(key, place) for key, place in inner if place is not None]
-    for _, place in places:
-        yield from (value for key, value in place.items() if fold(key).endswith(_TASK_ID_KEYS))
-    yield from (place.get("id") for key, place in places if key.endswith(_TASK_NAMES))
-
-
-def id_in_words(text: str, request_inputs: Collection[str] = ()) -> str:
-    """The id in a sentence like "task abc123 is already running", or an empty text."""
-    found = (match[1].rstrip(".:/-") for match in _ID_IN_WORDS.finditer(text))
-    return _first_id((each for each in found if not _NO_ID_IN_WORDS.fullmatch(each)), request_inputs)
-
-
-def _first_id(values: Iterator[Any], request_inputs: Collection[str]) -> str:
-    for value in values:
-        text = str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""
-        if text and text not in request_inputs:
-            return text
-    return ""
+    return [value for record in (root, *records) for _, value in fields(record, _ERROR_KEYS)]
 
 
 def status_word(root: Json) -> str:
     """The status word in its plain form (`IN-PROGRESS` is `in_progress`), or an empty text."""
     records = task_records(root)
     for record in records:
-        word = _word_of(record, is_inner=record is not records[-1])
+        word = word_of(record, is_inner=record is not records[-1])
         if word:
             return word
     return ""
@@ -187,20 +95,15 @@ def status_word(root: Json) -> str:
 
 def own_status(root: Json) -> str:
     """The status word of the task itself, not of the envelope."""
-    inner = next((word for record in task_records(root)[:-1] if (word := _word_of(record, is_inner=True))), "")
-    return inner or _word_of(dict(_fields(root, _TASKS_OWN_STATUS_KEYS)), is_inner=False)
+    inner = next((word for record in task_records(root)[:-1] if (word := word_of(record, is_inner=True))), "")
+    return inner or word_of(dict(fields(root, _TASKS_OWN_STATUS_KEYS)), is_inner=False)
 
 
 def odd_status(root: Json) -> str:
     """What stands in a status's place and is no word: `(none)`, `(list)`, `(dict)`, or the value."""
-    values = (value for record in task_records(root) for _, value in _fields(record, _STATUS_KEYS))
+    values = (value for record in task_records(root) for _, value in fields(record, STATUS_KEYS))
     value = next((value for value in values if value not in (None, "")), None)
     return NO_STATUS if value is None else f"({type(value).__name__})" if isinstance(value, dict | list) else str(value)
-
-
-def has_task(root: Json) -> bool:
-    """Whether anything in the answer is of a task, or of an envelope for one."""
-    return bool(task_id(root)) or has_record(root) or any(True for _ in _fields(root, _ENVELOPE_KEYS))
 
 
 def has_record(root: Json) -> bool:
@@ -208,10 +111,10 @@ def has_record(root: Json) -> bool:
     return len(task_records(root)) > 1
 
 
-def _word_of(record: Json, *, is_inner: bool) -> str:
+def word_of(record: Json, *, is_inner: bool) -> str:
     """Numbers count where it is known what they mean, or at least that they are the task's; `type` where it holds a
     state."""
-    for key, value in _fields(record, _STATUS_KEYS):
+    for key, value in fields(record, STATUS_KEYS):
         number = _number(value)
         if isinstance(value, str) and value.strip() and number is None:
             return status_words.plain(value)
@@ -227,7 +130,9 @@ def _word_of(record: Json, *, is_inner: bool) -> str:
 
 
 def _number(value: object) -> int | None:
-    if isinstance(value, str) and re.fullmatch(r"\s*\d{1,9}\s*", value):
+    if isinstance(value, str) and (match := re.fullmatch(r"\s*(\d{1,9})(?:\.0+)?\s*", value)):
+        return int(match[1])
+    if isinstance(value, float) and value.is_integer():
         return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
@@ -257,7 +162,7 @@ def credits(root: Json) -> int | None:
     records = task_records(root)
     usages = [usage for record in records if (usage := as_object(record.get("usage"))) is not None]
     for record in (*records, *usages):
-        for _, value in _fields(record, _CREDIT_KEYS):
+        for _, value in fields(record, _CREDIT_KEYS):
             if isinstance(value, str) and re.fullmatch(r"\s*\d{1,7}(\.\d{1,9})?\s*", value):
                 value = float(value)
             if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= _MOST_CREDITS:
@@ -276,7 +181,7 @@ def error_words(root: Json) -> str:
         if text := _message(error):
             return text
     for record in task_records(root):
-        for _, value in _fields(record, _FAILURE_KEYS):
+        for _, value in fields(record, _FAILURE_KEYS):
             text = _message(value)
             if text and not re.match(r"https?://|data:|/", text, re.IGNORECASE):
                 return text
@@ -291,30 +196,31 @@ def _message(value: object, depth: int = 0) -> str:
     if isinstance(value, list) and depth < 4:
         return "; ".join(text for text in (_message(item, depth + 1) for item in value[:5]) if text)
     if isinstance(value, dict) and depth < 4:
-        return next((text for _, inner in _fields(value, _MESSAGE_KEYS) if (text := _message(inner, depth + 1))), "")
+        return next((text for _, inner in fields(value, _MESSAGE_KEYS) if (text := _message(inner, depth + 1))), "")
     return ""
 
 
 def code(root: Json) -> str:
     """The error code: the error's own, else the task's, else the envelope's; empty for a success or none."""
-    return next(_codes((*_error_objects(root), *task_records(root)), _CODE_KEYS), "")
+    return next(_codes((*error_objects(root), *task_records(root)), _CODE_KEYS), "")
 
 
 def codes(root: Json) -> list[str]:
     """Every error code that the answer has, those of OpenAI's `error.type` too."""
-    errors = _error_objects(root)
+    errors = error_objects(root)
     return [*_codes((*errors, *task_records(root)), _CODE_KEYS), *_codes(errors, ("type",))]
 
 
 def _codes(records: Iterable[Json], keys: tuple[str, ...]) -> Iterator[str]:
     for record in records:
-        for _, value in _fields(record, keys):
+        for _, value in fields(record, keys):
             text = str(value).strip() if isinstance(value, int | str) and not isinstance(value, bool) else ""
             if text and not _is_success(text):
                 yield text[:40]
 
 
-def _error_objects(root: Json) -> list[Json]:
+def error_objects(root: Json) -> list[Json]:
+    """The errors that are objects, of the answer itself and of its task."""
     return [error for value in _errors(root) if (error := as_object(value)) is not None]
 
 
@@ -338,14 +244,14 @@ def has_failure(root: Json) -> bool:
 def says_why(root: Json) -> bool:
     """Whether an error stands in a field of its own, not only in the envelope's message."""
     return any(_says(error) for error in _errors(root)) or any(
-        _says(value) for record in task_records(root) for _, value in _fields(record, _FAILURE_KEYS)
+        _says(value) for record in task_records(root) for _, value in fields(record, _FAILURE_KEYS)
     )
 
 
 def _says(value: object, depth: int = 0) -> bool:
     """Whether an error's value is more than a place for one."""
     if isinstance(value, dict) and depth < _DEEPEST:
-        told = [inner for _, inner in _fields(value, (*_CODE_KEYS, *_MESSAGE_KEYS)) if inner not in _EMPTY]
+        told = [inner for _, inner in fields(value, (*_CODE_KEYS, *_MESSAGE_KEYS)) if inner not in _EMPTY]
         if told and not any(_says(inner, depth + 1) for inner in told):
             return False  # {"code": 0, "message": "success", "request_id": ...}
     if isinstance(value, dict | list) and depth < _DEEPEST:
@@ -357,5 +263,7 @@ def _says(value: object, depth: int = 0) -> bool:
 
 def is_flagged(root: Json) -> bool:
     """Whether the upstream says of the finished image that its moderation keeps it back."""
-    flags = [value for record in task_records(root) for _, value in _fields(record, _FLAG_KEYS)]
-    return any(value is True or (isinstance(value, list) and True in value) for value in flags)
+    flags = [value for record in task_records(root) for _, value in fields(record, _FLAG_KEYS)]
+    return any(
+        each is True or each == "true" for flag in flags for each in (flag if isinstance(flag, list) else [flag])
+    )

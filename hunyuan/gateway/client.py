@@ -17,7 +17,8 @@ from ..models import GenerationRequest, TaskStatus
 from ..sentences import say
 from ..settings.store import Settings
 from ..task_ids import check_given_id, path_segment
-from . import answers, protocol
+from . import protocol
+from .answer_parts import parse
 from .key_check import IMPOSSIBLE_TASK_ID, KeyCheck, judge_answer, judge_failure
 
 _CREATE_PATH = "/api/v1/images/generations"
@@ -115,7 +116,7 @@ class Client:
             exchange = self._ask(settings, IMPOSSIBLE_TASK_ID)
         except HunyuanError as failure:
             return judge_failure(failure)
-        is_json = answers.parse(exchange.body) is not None
+        is_json = parse(exchange.body) is not None
         try:
             protocol.read_task(
                 exchange.status,

@@ -16,7 +16,7 @@ from ..models import GenerationRequest, TaskState, TaskStatus
 from ..sentences import say
 from ..settings.store import Settings
 from ..task_ids import check_given_id
-from . import answers
+from . import answer_ids, answers
 from .answer_images import odd_images
 from .credit_words import says_soon_again
 from .refusals import Reply, failed_question, is_out_of_credits, is_refusal, refused, unreadable
@@ -71,13 +71,15 @@ def read_create(
     """
     redact = redact or Settings().redact
     reply = Reply(status, content_type, body, headers or {}, redact, is_create=True, request_inputs=request_inputs)
-    if reply.json is None and (kept := read_cut_create(status, body, request_inputs)):
+    if kept := _cut_or_older(reply):
         return kept
-    if older := _older_task(reply):
-        return older
-    root = _accepted(reply)
+    root = _of_create(reply)
+    if isinstance(root, TaskStatus):
+        return root
     found = _read(reply, root, request_inputs, base_url)
-    named = answers.task_id(root, request_inputs) or answers.id_in_pieces(body, request_inputs)  # wherever it stands
+    named = answer_ids.task_id(root, request_inputs) or answer_ids.id_in_pieces(
+        body, request_inputs
+    )  # wherever it stands
     task_id = _usable(named)
     failed = not isinstance(found, TaskStatus) or found.state is TaskState.FAILED
     if failed and not task_id and is_out_of_credits(reply):
@@ -98,10 +100,38 @@ def read_create(
     return _named(TaskStatus(TaskState.SUBMITTED), task_id, reply, root)
 
 
+def _cut_or_older(reply: Reply) -> TaskStatus | None:
+    """The task that a create's answer names though it is cut, or a conflict; None for any other answer."""
+    if reply.json is None and (kept := read_cut_create(reply.status, reply.body, reply.request_inputs)):
+        return kept
+    return _older_task(reply)
+
+
+def _of_create(reply: Reply) -> answers.Json | TaskStatus:
+    """The answer's object, or of an error's the task that it names all the same; raises the other errors."""
+    try:
+        return _accepted(reply)
+    except GatewayError:
+        if kept := _named_beside_an_error(reply):
+            return kept
+        raise
+
+
+def _named_beside_an_error(reply: Reply) -> TaskStatus | None:
+    """The task that a create's answer names inside an error or beside it, unless it says that none runs."""
+    root, may_run = reply.json or {}, reply.status < 300 or _may_have_begun(reply.status)
+    if not may_run or reply.code in _NEVER_BEGUN or is_out_of_credits(reply):
+        return None
+    task_id = _usable(answer_ids.id_in_error(root, reply.request_inputs))
+    if not task_id or state_of(answers.status_word(root)) is TaskState.FAILED:
+        return None
+    return _named(TaskStatus(TaskState.SUBMITTED), task_id, reply, root)
+
+
 def read_cut_create(status: int, body: bytes, request_inputs: Collection[str] = ()) -> TaskStatus | None:
     """The task that an answer to a create names which is cut, or broken beyond reading; None where it names none."""
     may_run = 200 <= status < 300 or _may_have_begun(status)
-    task_id = _usable(answers.id_in_pieces(body, request_inputs)) if may_run else ""
+    task_id = _usable(answer_ids.id_in_pieces(body, request_inputs)) if may_run else ""
     return TaskStatus(TaskState.SUBMITTED, task_id) if task_id else None
 
 
@@ -126,7 +156,7 @@ def read_task(
     found = _read(reply, root := _accepted(reply), request_inputs, base_url)
     if isinstance(found, GatewayError):
         raise found
-    return _named(found, answers.task_id(root), reply, root)
+    return _named(found, answer_ids.task_id(root), reply, root)
 
 
 def _usable(task_id: str) -> str:
@@ -144,12 +174,13 @@ def _may_have_begun(status: int) -> bool:
 
 def _older_task(reply: Reply) -> TaskStatus | None:
     """The task that a conflict (409) names: the same request runs already."""
-    if reply.status != 409 and not (reply.status < 300 and reply.code == "409"):
+    if reply.status != 409 and not (reply.status <= 400 and reply.code == "409"):
         return None
     root, given = reply.json or {}, reply.request_inputs
-    named = answers.named_in_refusal(root, given) or (answers.task_id(root, given) if answers.own_status(root) else "")
+    runs = state_of(answers.status_word(root)) in _UNDER_WAY  # else a bare `id` of the whole is the refusal's
+    named = answer_ids.named_in_refusal(root, given) or answer_ids.task_id(root if runs else {**root, "id": ""}, given)
     text = "" if reply.json else reply.body[:2000].decode("utf-8", "replace")
-    task_id = _usable(named or answers.id_in_words(text, given))
+    task_id = _usable(named or answer_ids.id_in_words(text, given))
     if not task_id or state_of(answers.own_status(root)) is TaskState.FAILED:
         return None
     return TaskStatus(TaskState.SUBMITTED, task_id, retry_after=reply.retry_after, is_older=True)
@@ -174,23 +205,42 @@ def _is_about_task(reply: Reply, root: answers.Json) -> bool:
     state, given = state_of(answers.status_word(root)), reply.request_inputs
     if reply.code in _REFUSALS and not (answers.has_record(root) and answers.own_status(root)):
         return False
+    if not reply.is_create and _may_be_the_questions(reply, root):
+        return False
     if answers.own_status(root):
         return True  # data.status: the task's own
     if reply.is_create and answers.images(root, given) and state is not TaskState.FAILED:
         return True  # the image itself: paid for, whatever stands beside it
     if reply.is_create and is_refusal(reply) and state in (None, TaskState.FAILED):  # a bare `id` is the request's
-        return bool(answers.given_id(root, given)) or (state is TaskState.FAILED and not reply.code)
-    named = bool(answers.task_id(root, given))
+        return bool(answer_ids.given_id(root, given)) or (state is TaskState.FAILED and not reply.code)
+    named = bool(answer_ids.task_id(root, given))
     if reply.is_create:
         return named or (state is TaskState.FAILED and not reply.code)
     if reply.code in _FAILURE_CODES:
         return True
     if state is TaskState.FAILED:  # on the envelope, it may be that of the question, and a bare `id` the question's
-        if answers.given_id(root) or (named and reply.asked in ("", answers.task_id(root))):
+        if _names_what_failed(reply, root):
             return True
         of_any = answers.status_word(root).lower() in _FAILURES_OF_ANYTHING or says_soon_again(reply.words)
         return answers.says_why(root) and not of_any and not reply.code
     return bool(answers.status_word(root)) and (named or not reply.code)
+
+
+def _names_what_failed(reply: Reply, root: answers.Json) -> bool:
+    """Whether a poll's answer names the task itself; a bare `id` may be the question's."""
+    named = answer_ids.task_id(root)
+    return bool(answer_ids.given_id(root)) or (bool(named) and reply.asked in ("", named))
+
+
+def _may_be_the_questions(reply: Reply, root: answers.Json) -> bool:
+    """Whether a failure that a poll's answer tells of may be that of the question: of a server that is busy or broken,
+    or lost patience. It is asked again: that costs nothing, and a task that is taken for failed is paid for anew."""
+    word = answers.status_word(root)
+    if state_of(word) is not TaskState.FAILED or reply.code in _FAILURE_CODES or _names_what_failed(reply, root):
+        return False
+    number = str(reply.status) if reply.status >= 300 else reply.code
+    broken = re.fullmatch(r"408|429|499|5\d\d", number) is not None
+    return says_soon_again(reply.words) or (broken and word.lower() in _FAILURES_OF_ANYTHING)
 
 
 def _tells_more(reply: Reply, root: answers.Json) -> bool:
@@ -198,12 +248,14 @@ def _tells_more(reply: Reply, root: answers.Json) -> bool:
     if reply.is_create:
         state = state_of(answers.status_word(root))
         given = reply.request_inputs
-        named = bool(answers.given_id(root, given)) and state is not TaskState.FAILED
+        named = bool(answer_ids.given_id(root, given)) and state is not TaskState.FAILED
         named = named and reply.code not in _NEVER_BEGUN
-        runs = state in _UNDER_WAY and bool(answers.task_id(root, given))
+        runs = state in _UNDER_WAY and bool(answer_ids.task_id(root, given))
         return _may_have_begun(reply.status) and (named or runs)
     if reply.code in _FAILURE_CODES:
         return True
+    if _may_be_the_questions(reply, root):
+        return False
     return state_of(answers.own_status(root)) is TaskState.FAILED and str(reply.status) not in _REFUSALS
 
 
@@ -228,7 +280,7 @@ def _read(
         return unreadable(reply, say("it says that the task is done, but holds no image"))
     if word:
         return _unknown(reply, root, word)
-    if reply.is_create or not answers.has_task(root):
+    if reply.is_create or not answer_ids.has_task(root):
         return unreadable(reply, say("it names no status"))
     return _unknown(reply, root, answers.odd_status(root))
 

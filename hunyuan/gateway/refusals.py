@@ -33,6 +33,8 @@ from ..limits import LONGEST_RETRY_AFTER
 from ..models import TaskState
 from ..sentences import Sentence, say, together
 from . import answers
+from .answer_ids import given_id, task_id
+from .answer_parts import parse
 from .credit_words import says_no_credits, says_soon_again
 from .status_words import state_of
 
@@ -76,7 +78,7 @@ class Reply:
 
     @cached_property
     def json(self) -> answers.Json | None:
-        return answers.parse(self.body, self.request_inputs)
+        return parse(self.body, self.request_inputs, self.asked)
 
     @cached_property
     def words(self) -> str:
@@ -173,7 +175,7 @@ def failed_question(reply: Reply, root: answers.Json) -> GatewayError | None:
     did, and is asked again. None for any other answer."""
     if reply.is_create or answers.images(root, reply.request_inputs):
         return None
-    if answers.given_id(root) and not answers.status_word(root):
+    if given_id(root) and not answers.status_word(root):
         return None
     if _NO_SUCH_TASK.search(reply.words):
         return _not_found(reply, 404)
@@ -239,7 +241,7 @@ def is_refusal(reply: Reply) -> bool:
     root, given = reply.json, reply.request_inputs
     if answers.has_failure(root):
         return True
-    names = bool(answers.task_id(root, given) or answers.images(root, given))
+    names = bool(task_id(root, given) or answers.images(root, given))
     if not answers.has_record(root) and (answers.words(root) or not names):
         return True
     return not re.fullmatch(r"\d{1,2}|0+", reply.code)  # such a number is a success to some

@@ -608,3 +608,21 @@ def test_a_long_way_to_the_gateways_own_pages_is_read_at_once() -> None:
     link = HOST + "/api/tasks" * 40_000 + "/x.png"
     poll({"data": {"task_id": ID, "status": "RUNNING", "response": [link]}})
     assert time.thread_time() - began < 5
+
+
+@pytest.mark.parametrize("key", ["failure_message", "failure", "error_detail", "err"])
+@pytest.mark.parametrize("word", ["FAILED", "COMPLETED"])
+def test_the_words_of_a_failure_under_other_names(word: str, key: str) -> None:
+    found = read_task(200, "", json.dumps({"data": {"status": word, key: "no luck"}}).encode())
+    assert (found.state, found.words) == (TaskState.FAILED, "no luck")
+
+
+@pytest.mark.parametrize("number", [4, 4.0, "4", "4.0"])
+def test_a_number_means_the_same_however_it_is_written(number: object) -> None:
+    assert read_task(200, "", json.dumps({"data": {"task_status": number}}).encode()).state is TaskState.FAILED
+
+
+@pytest.mark.parametrize("flag", [True, "true", [True], ["true"]])
+def test_a_flag_of_moderation_however_it_is_written(flag: object) -> None:
+    body = json.dumps({"data": {"status": "COMPLETED", "has_nsfw_contents": flag}}).encode()
+    assert read_task(200, "", body).gateway_code == "1200"

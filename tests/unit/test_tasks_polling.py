@@ -224,3 +224,37 @@ async def test_a_link_that_is_dead_for_a_while_at_a_gateway_that_forgot_the_task
 async def test_an_id_of_which_the_gateway_says_nothing_is_no_task(rig: Rig, data: Any) -> None:
     assert isinstance(await rig.failure(rig.attach("n68nobody_hunyuan3")), errors.UnknownTaskError)
     assert rig.rows() == []
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (502, {"success": False, "data": {"status": "error", "message": "upstream timeout"}}),
+        (504, {"code": 504, "data": {"status": "timeout"}}),
+        (503, {"code": 503, "message": "Service busy, retry later", "data": {"status": "fail"}}),
+        (200, {"code": 429, "message": "slow down", "data": {"status": "error"}}),
+        (200, {"code": 503, "message": "busy", "data": {"status": "error"}}),
+        (200, {"data": {"status": "error", "message": "Too many requests, try again later"}}),
+    ],
+)
+@story(lambda status, body: {"on": "poll", "status": status, "body": body})
+async def test_a_failure_that_may_be_the_questions_ends_no_task(rig: Rig, status: int, body: object) -> None:
+    await rig.collected(rig.submit(5)[0])
+    assert rig.billed == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"message": "Task is still processing"},
+        {"detail": "Not ready"},
+        {"data": None},
+        {"result": None},
+        {"data": []},
+        {"error": "N/A", "status": "levitating"},
+    ],
+)
+@story(lambda body: {"on": "poll", "body": body, "times": 20}, task={"seconds": 40})
+async def test_a_poll_that_tells_of_no_state_and_no_error_ends_no_task(rig: Rig, body: object) -> None:
+    await rig.collected(rig.submit(5)[0])
+    assert rig.count("polls") > 10
