@@ -12,12 +12,13 @@ from typing import Any
 
 from ..models import TaskState
 from .answer_images import as_object, fold, images
-from .answers import STATUS_KEYS, TASK_PLACES, Json, error_objects, fields, task_records, word_of, words
+from .answers import STATUS_KEYS, TASK_PLACES, Json, error_objects, fields, has_record, task_records, word_of, words
 from .json_bytes import id_in_pieces
 from .status_words import state_of
 
 __all__ = [
     "given_id",
+    "has_envelope",
     "has_task",
     "id_in_error",
     "id_in_pieces",
@@ -38,7 +39,8 @@ _STRING_PLACES = ("data", "task", "job", "result")  # where a gateway may give t
 _TASK_ID_KEYS = ("taskid", "jobid")
 _BARE_ID_KEY = "id"
 _TASK_NAMES = ("task", "job")
-_ENVELOPE_KEYS = ("code", "success", "progress", "message", "msg", "detail", *STATUS_KEYS)
+_ENVELOPE_KEYS = ("code", "success", "progress", *STATUS_KEYS)
+_TELLING_KEYS = ("message", "msg", "detail")
 
 
 def given_id(root: Json, request_inputs: Collection[str] = ()) -> str:
@@ -131,6 +133,11 @@ def _id_text(value: object) -> str:
     return str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""
 
 
+def has_envelope(root: Json) -> bool:
+    """Whether the answer is of a task, or of a gateway's form."""
+    return bool(task_id(root)) or has_record(root) or any(True for _ in fields(root, _ENVELOPE_KEYS))
+
+
 def has_task(root: Json) -> bool:
-    """Whether anything in the answer is of a task, or of an envelope for one, be it empty."""
-    return bool(task_id(root)) or any(True for _ in fields(root, (*_ENVELOPE_KEYS, *TASK_PLACES)))
+    """Whether the answer may be to the question for a task: also where nothing stands in its place but words."""
+    return has_envelope(root) or any(True for _ in fields(root, (*TASK_PLACES, *_TELLING_KEYS)))

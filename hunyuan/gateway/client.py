@@ -18,6 +18,7 @@ from ..sentences import say
 from ..settings.store import Settings
 from ..task_ids import check_given_id, path_segment
 from . import protocol
+from .answer_ids import has_envelope
 from .answer_parts import parse
 from .key_check import IMPOSSIBLE_TASK_ID, KeyCheck, judge_answer, judge_failure
 
@@ -116,7 +117,7 @@ class Client:
             exchange = self._ask(settings, IMPOSSIBLE_TASK_ID)
         except HunyuanError as failure:
             return judge_failure(failure)
-        is_json = parse(exchange.body) is not None
+        root = parse(exchange.body)
         try:
             protocol.read_task(
                 exchange.status,
@@ -126,8 +127,8 @@ class Client:
                 redact=settings.redact,
             )
         except GatewayError as failure:
-            return judge_answer(failure, settings.base_url, is_json=is_json)
-        return judge_answer(None, settings.base_url, is_json=is_json)
+            return judge_answer(failure, settings.base_url, is_json=root is not None)
+        return judge_answer(None, settings.base_url, is_json=root is not None and has_envelope(root))
 
     def _ask(self, settings: Settings, task_id: str, max_bytes: int = _MAX_POLL) -> Exchange:
         return self._transport.send(

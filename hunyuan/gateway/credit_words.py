@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from .answer_images import fold
 
@@ -11,16 +11,22 @@ from .answer_images import fold
 _CODES = frozenset(
     {"insufficientuserquota", "insufficientquota", "insufficientcredits", "insufficientcredit", "insufficientbalance"}
     | {"insufficientfunds", "outofcredits", "nocredits", "creditsexhausted", "billinghardlimitreached", "arrearage"}
+    | {"notenoughcredits", "notenoughcredit", "notenoughbalance", "creditinsufficient", "creditsinsufficient"}
+    | {"balanceinsufficient", "balancenotenough", "quotainsufficient", "quotaexhausted", "paymentrequired"}
 )
+_OVERDRAWN_CODES = frozenset({"quotaexceeded"})
 _HELD = r"(?:credits?|balance|funds?|quota|(?:account|user|api|credit) points)"  # what an account has
-_FEW = r"(?:\(?\w+\)? ){0,3}"  # words between
+_FEW = r"(?:\(?\w+\)? ){0,4}"  # words between
 _WORDS = re.compile(
     rf"\binsufficient[ _](?:\w+[ _]){{0,2}}{_HELD}\b"
     rf"|(?:\bnot|n['\u2019]t) (?:have |got )?(?:enough|sufficient) (?:\w+ ){{0,2}}{_HELD}\b"
-    rf"|\b{_HELD} {_FEW}(?:insufficient|(?:not|n['\u2019]t) (?:enough|sufficient)|too low|exhausted|used up|depleted)\b"
+    rf"|\b{_HELD} {_FEW}(?:insufficient|(?:not|n['\u2019]t) (?:enough|sufficient)|too low|negative)\b"
+    rf"|\b{_HELD} {_FEW}(?:exhausted|used up|depleted)\b"
+    r"|\b(?:has|have) (?:only )?0 (?:\w+ )?credits\b"
     rf"|\bexhausted (?:your |the )?(?:\w+ )?{_HELD}\b|\bused (?:up )?all (?:of )?(?:your|the) (?:\w+ )?{_HELD}\b"
     # "No credits were charged" says the contrary.
-    r"|\bno (?:more |remaining |available )?credits\b(?! (?:are|were|was|is|will|have|has)\b)"
+    r"|\bno (?:more |remaining |available )?credits\b"
+    r"(?! (?:are|were|was|is|will|have|has|consumed|deducted|used|charged|taken|spent)\b)"
     r"|\bout of (?:api )?credits?\b(?! cards?\b)|exceeded your current quota|payment required"
     r"|(?:余额|餘額|额度|額度|积分|積分|配额|配額|点数|點數)\s*[已经經]{0,2}\s*(?:不足|不够|不夠|用完|耗尽|耗盡|用尽|用盡|用光)"
     r"|欠费|欠費",
@@ -43,11 +49,12 @@ def says_soon_again(words: str) -> bool:
     return bool(_SOON_AGAIN.search(words))
 
 
-def says_no_credits(number: int, codes: Iterable[str], words: str) -> bool:
+def says_no_credits(number: int, codes: Collection[str], words: str) -> bool:
     """number: HTTP's status or the body's code, 0 for none; of no failure of the server."""
     if number == 429 and says_soon_again(words):
         return False
     if number == 402 or any(fold(code) in _CODES for code in codes):
         return True
     said = _QUOTED.sub(" ", words)
-    return bool(_WORDS.search(said)) or (number != 429 and bool(_OVERDRAWN.search(said)))
+    overdrawn = bool(_OVERDRAWN.search(said)) or any(fold(code) in _OVERDRAWN_CODES for code in codes)
+    return bool(_WORDS.search(said)) or (number != 429 and overdrawn)

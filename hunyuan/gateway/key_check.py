@@ -69,12 +69,13 @@ def closed() -> Sentence:
 
 
 def judge_answer(failure: GatewayError | None, base_url: str, *, is_json: bool) -> KeyCheck:
-    """An answer came; failure: what it reads as. is_json: a gateway's answer, whatever it says.
+    """An answer came; failure: what it reads as, None for a task's. is_json: a gateway's answer, whatever it says.
 
     Nothing of the answer is told: whoever may ask for this check could have anything on the server's network read out.
     A gateway that looks for the task before it looks at the key would let a wrong key pass: ours answers 401 first.
     """
-    if (isinstance(failure, UnknownTaskError) and not is_json) or isinstance(failure, UnreadableAnswerError):
+    may_be_anybodys = failure is None or isinstance(failure, UnknownTaskError)
+    if (may_be_anybodys and not is_json) or isinstance(failure, UnreadableAnswerError):
         message = say(
             "{base_url} answers, but not as the gateway does. Check the base URL in the settings.", base_url=base_url
         )

@@ -19,7 +19,7 @@ from ..task_ids import check_given_id
 from . import answer_ids, answers
 from .answer_images import odd_images
 from .credit_words import says_soon_again
-from .refusals import Reply, failed_question, is_out_of_credits, is_refusal, refused, unreadable
+from .refusals import Reply, failed_question, is_out_of_credits, is_refusal, refused, says_missing, unreadable
 from .status_words import state_of
 
 # Words of envelopes too; another beside an `error` is a task's: so relatives tell of one that failed, without its id.
@@ -234,9 +234,14 @@ def _names_what_failed(reply: Reply, root: answers.Json) -> bool:
 
 def _may_be_the_questions(reply: Reply, root: answers.Json) -> bool:
     """Whether a failure that a poll's answer tells of may be that of the question: of a server that is busy or broken,
-    or lost patience. It is asked again: that costs nothing, and a task that is taken for failed is paid for anew."""
+    lost patience, or does not know the task yet. It is asked again: that costs nothing, and a task that is taken for
+    failed is paid for anew."""
     word = answers.status_word(root)
-    if state_of(word) is not TaskState.FAILED or reply.code in _FAILURE_CODES or _names_what_failed(reply, root):
+    if state_of(word) is not TaskState.FAILED or reply.code in _FAILURE_CODES:
+        return False
+    if says_missing(reply.words):
+        return True
+    if _names_what_failed(reply, root):
         return False
     number = str(reply.status) if reply.status >= 300 else reply.code
     broken = re.fullmatch(r"408|429|499|5\d\d", number) is not None

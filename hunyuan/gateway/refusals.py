@@ -60,6 +60,15 @@ _NO_SUCH_TASK = re.compile(
     re.IGNORECASE,
 )
 
+# The same where a failed state stands beside it: a task, too, may fail over something that was not found.
+_TASK_MISSING = re.compile(
+    r"\b(task|prediction|job|record)([ _\-]?(id|info))?([ :]+\S*\d\S*)?[ _:]{1,2}"
+    r"((was|is|could|can|does|do|has)[ _]?)?(not|n['\u2019]t)[ _](be[ _]|been[ _])?(found|exist)"
+    r"|\b(no such|cannot find|can't find)[ _](the[ _])?(task|prediction|job|record)\b"
+    r"|任务\S{0,3}(不存在|未找到)|(找不到|未找到)(该|此|这个)?任务|任務\S{0,3}不存在",
+    re.IGNORECASE,
+)
+
 Failure = TypeVar("Failure", bound=GatewayError)
 
 
@@ -184,6 +193,11 @@ def failed_question(reply: Reply, root: answers.Json) -> GatewayError | None:
     return _server(reply, reply.status) if state_of(answers.status_word(root)) is TaskState.FAILED else None
 
 
+def says_missing(words: str) -> bool:
+    """Whether a failure's words say that the task itself is not known (yet)."""
+    return _TASK_MISSING.search(words) is not None
+
+
 def _what_it_is(reply: Reply) -> Sentence:
     if _is_page(reply):
         return say("it is a web page (HTML) instead of JSON; a login page, a firewall or a wrong address answers so")
@@ -284,6 +298,8 @@ def _by_number(reply: Reply, number: int) -> GatewayError:
         return unreadable(
             reply, say("access was denied with a page of its own, as a firewall or a region block does it")
         )
+    if number == 403 and not reply.is_create and says_missing(reply.words):
+        return _not_found(reply, number)
     if number in (401, 403):
         return _made(
             AuthenticationError,
@@ -369,7 +385,11 @@ def _redirected(reply: Reply) -> GatewayError:
         place=place,
         status=reply.status,
     )
-    do = say("Set the base URL to the gateway's final address; behind a public network, log in to it first.")
+    do = (
+        say("Log in to the network that you are in, if it asks for that. The key is never sent to an http address.")
+        if place.lower().startswith("http://")
+        else say("Set the base URL to the gateway's final address; behind a public network, log in to it first.")
+    )
     if reply.is_create and reply.status != 303:
         return _made(RejectedRequestError, reply, what, do=do)
     # "See other": what was asked for may have been done (RFC 9110, 15.4.4).

@@ -294,16 +294,17 @@ class Job:
         limiter = self.tools.limiter
         queued = self.phase is Phase.QUEUED
         in_flight, oldest = limiter.crowd if queued else (0, 0.0)
+        paused = limiter.paused_for if queued or self.phase is Phase.WAITING else 0.0
         return Progress(
             self.phase,
             self.clock.monotonic() - began,
             self.known_id,
             self._fraction(),
             limiter.waiting if queued else 0,
-            limiter.paused_for if queued or self.phase is Phase.WAITING else 0.0,
+            paused,
             in_flight,
             oldest,
-            limiter.refusal if queued or isinstance(self.trouble, RateLimitedError) else None,
+            limiter.refusal if queued or paused or isinstance(self.trouble, RateLimitedError) else None,
             self._usual() if self.request else 0.0,
         )
 

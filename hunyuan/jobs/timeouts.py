@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..errors import BillingUnknownError, HunyuanError, Money, ShuttingDownError, TaskTimeoutError
 from ..models import TaskState
-from ..sentences import Sentence, say, together
+from ..sentences import Sentence, Sentences, say, together
 from .handle import Phase
 from .job import Job
 
@@ -53,23 +53,35 @@ def timeout_error(job: Job, timeout_s: float) -> HunyuanError:
     if job.phase.is_free or job.phase is Phase.RESERVING or job.row is None:
         why, do = _why_unsent(job)
         return TaskTimeoutError(say("{late}.", late=late), why=why, do=do, money=Money.NOT_SPENT)
-    trouble = job.trouble
     return TaskTimeoutError(
         say("{late}: the task is {state}.", late=late, state=_STATES.get(job.row.state, job.row.state.value)),
-        why=together(say("When it was last asked for:"), trouble.what, trouble.why) if trouble else "",
+        why=_why_not_here(job),
         do=say("It is collected in the background{again}, or put its id into Hunyuan Image 3 Task Wait.", again=again),
         task_id=job.known_id,
         money=None if job.row.state.is_attachable else Money.MAYBE_SPENT,
     )
 
 
+def _why_not_here(job: Job) -> Sentences | Sentence:
+    """What kept it from being asked for; empty where nothing did."""
+    if trouble := job.trouble:
+        return together(say("When it was last asked for:"), trouble.what, trouble.why)
+    return _too_many(job) if job.tools.limiter.paused_for > 0 and job.phase is Phase.WAITING else together()
+
+
+def _too_many(job: Job) -> Sentence:
+    """What the gateway said at the 429 for which all tasks wait."""
+    refusal = job.tools.limiter.refusal
+    words = say(': "{words}"', words=refusal) if refusal else ""
+    return say("The gateway took no more requests (429){words}.", words=words)
+
+
 def _why_unsent(job: Job) -> tuple[Sentence, Sentence]:
     """Why nothing was accepted so far, and what to do."""
     limiter = job.tools.limiter
     if job.phase is Phase.QUEUED and limiter.refusal is not None:
-        words = say(': "{words}"', words=limiter.refusal) if limiter.refusal else ""
         return (
-            say("The gateway took no more requests (429){words}.", words=words),
+            _too_many(job),
             say("Wait a while and run again; max_in_flight in the settings says how many are sent at once."),
         )
     if job.phase is Phase.QUEUED:

@@ -116,7 +116,7 @@ def test_a_failure_with_nothing_of_the_task_is_that_of_the_question(
 ) -> None:
     for said in ({"message": words}, {"error": words}, {"error": {"message": words}}, {"code": "E_X", "msg": words}):
         body = {"status": word, **said, "data": None}
-        if word == "failed" and "error" in said and kind is not RateLimitedError:  # so relatives tell of a task
+        if word == "failed" and "error" in said and kind not in (RateLimitedError, UnknownTaskError):  # so relatives do
             found = read_task(200, "application/json", json.dumps(body).encode())
             assert (found.state, found.words) == (TaskState.FAILED, words)
             continue
@@ -268,6 +268,9 @@ def test_redirect_is_not_followed_and_named() -> None:
     assert (type(done), done.money) == (UnreadableAnswerError, Money.MAYBE_SPENT), "it may have been accepted"
     assert after_create(done, 1, 0.5).next is Next.UNKNOWN
     assert type(error_of(read_task, 302, HTML, location="https://login.example/")) is UnreadableAnswerError
+    assert "Set the base URL" in create.do
+    plain = error_of(read_create, 302, b"", Location="http://login.example/x")
+    assert "Set the base URL" not in plain.do, "the key would travel in clear"
 
 
 EMPTY = [
@@ -302,6 +305,15 @@ EMPTY = [
     (400, b"Insufficient credits. Please top up."),
     (403, b'"insufficient_user_quota: insufficient quota"'),
     (429, b"You exceeded your current quota"),
+    (400, envelope(400, "The balance of your account is insufficient")),
+    (400, envelope(400, "Account balance is negative")),
+    (400, envelope(400, "You have 0 credits left")),
+    (400, documented("NOT_ENOUGH_CREDITS", "no")),
+    (400, documented("CREDIT_INSUFFICIENT", "no")),
+    (403, documented("BALANCE_INSUFFICIENT", "no")),
+    (403, documented("QUOTA_EXCEEDED", "no")),
+    (400, documented("quota_exhausted", "no")),
+    (400, documented("payment_required", "no")),
     (402, b""),
     (402, HTML),
     (200, envelope("insufficient_credits", "Top up")),
@@ -335,6 +347,11 @@ def test_out_of_credits_however_it_is_said(status: int, body: Any) -> None:
         (400, documented(400, "prompt: 'movie poster with no end credits' is not allowed"), RejectedRequestError),
         (400, documented(400, 'prompt rejected: "a shop sign saying out of credits"'), RejectedRequestError),
         (400, documented(400, "Refused; no credits were charged"), RejectedRequestError),
+        (400, documented(400, "Content blocked. No credits consumed"), RejectedRequestError),
+        (400, documented(400, "Bad size. No credits deducted."), RejectedRequestError),
+        (400, documented(400, "Bad size, no credits used"), RejectedRequestError),
+        (400, documented(400, "Refused with 0 credits consumed"), RejectedRequestError),
+        (429, documented("QUOTA_EXCEEDED", "no"), RateLimitedError),
         (403, documented(403, "This key may not use the model"), AuthenticationError),
         (401, documented(401, "Invalid key; no credits are charged"), AuthenticationError),
         (400, documented(400, "The prompt is too long"), RejectedRequestError),

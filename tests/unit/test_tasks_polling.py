@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from hunyuan import errors
+from hunyuan.jobs.handle import Phase
 from hunyuan.models import TaskState
 from tests.kit.rig import Rig, story
 
@@ -258,3 +259,48 @@ async def test_a_failure_that_may_be_the_questions_ends_no_task(rig: Rig, status
 async def test_a_poll_that_tells_of_no_state_and_no_error_ends_no_task(rig: Rig, body: object) -> None:
     await rig.collected(rig.submit(5)[0])
     assert rig.count("polls") > 10
+
+
+MISSING = [
+    (404, {"code": 404, "message": "Task not found", "data": {"status": "FAILED"}}),
+    (410, {"code": 410, "message": "Task not found", "data": {"status": "FAILED"}}),
+    (200, {"code": 404, "message": "Task not found", "data": {"status": "FAILED"}}),
+    (400, {"code": 400, "message": "Task not found", "data": {"status": "FAILED"}}),
+    (422, {"data": {"status": "FAILED", "error_message": "task does not exist"}}),
+    (200, {"status": "failed", "error": "Task not found"}),
+    (200, {"status": "failed", "error": "The task n68_x could not be found"}),
+    (200, {"data": {"status": "FAILED", "fail_reason": "任务不存在"}}),
+    (403, {"error": {"message": "task not found"}}),
+]
+
+
+@pytest.mark.parametrize(("status", "body"), MISSING, ids=lambda value: str(value)[:50])
+@story(lambda status, body: {"on": "poll", "status": status, "body": body, "times": 24}, task={"seconds": 100})
+async def test_a_task_that_is_not_known_yet_has_not_failed_whatever_state_stands_beside_it(
+    rig: Rig, status: int, body: object
+) -> None:
+    await rig.collected(rig.submit(5)[0])
+    assert rig.clock.monotonic() > 90
+    assert rig.billed == 1
+
+
+@pytest.mark.parametrize("words", ["Task failed: the input image was not found", "The job died: file not found"])
+@story(task={"seconds": None})
+async def test_a_task_that_failed_over_something_that_was_not_found_has_failed(rig: Rig, words: str) -> None:
+    rig.gateway.script.add({"on": "poll", "body": {"data": {"status": "FAILED", "fail_reason": words}}})
+    error = await rig.failure(rig.submit(5)[0])
+    assert isinstance(error, errors.TaskFailedError)
+
+
+@story(task={"seconds": 8})
+async def test_a_task_that_waits_for_anothers_429_tells_the_gateways_words(rig: Rig) -> None:
+    first = rig.submit(5, timeout_s=100)[0]
+    await rig.clock.sleep(1)
+    rig.gateway.script.add(
+        {"on": "create", "status": 429, "message": "Farm at capacity", "retry_after": 3600, "times": "always"}
+    )
+    second = rig.submit(6, timeout_s=100, node="9")[0]
+    await rig.clock.sleep(1)
+    assert (first.progress().phase, first.progress().refusal) == (Phase.WAITING, "Farm at capacity")
+    for handle in (first, second):
+        assert 'The gateway took no more requests (429): "Farm at capacity".' in str(await rig.failure(handle))
