@@ -21,6 +21,7 @@ _NETWORK = frozenset({
 })  # fmt: skip
 # Most programs behind FUSE show another machine's files, and new ones come. These encrypt a folder of this machine.
 _LOCAL_FUSE = frozenset({"fuse.encfs", "fuse.gocryptfs"})
+_ESCAPED = {"\\040": " ", "\\011": "\t", "\\012": "\n", "\\043": "#", "\\134": "\\"}  # in mountinfo; the last at last
 _MOUNTS = Path("/proc/self/mountinfo")
 
 
@@ -39,7 +40,9 @@ def network_file_system(folder: Path, mounts: str) -> str:
     found, longest = "", -1
     for line in mounts.splitlines():
         place, _, rest = line.partition(" - ")
-        mounted = place.split(" ")[4].encode().decode("unicode_escape") if place.count(" ") >= 4 else ""
+        mounted = place.split(" ")[4] if place.count(" ") >= 4 else ""
+        for escaped, character in _ESCAPED.items():
+            mounted = mounted.replace(escaped, character)
         if mounted and len(mounted) >= longest and folder.is_relative_to(mounted):  # a later one hides an earlier one
             found, longest = rest.split(" ")[0], len(mounted)
     of_a_program = found == "fuse" or (found.startswith("fuse.") and found not in _LOCAL_FUSE)

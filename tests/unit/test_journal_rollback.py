@@ -115,6 +115,9 @@ MOUNTS = r"""
 32 22 0:27 / /home rw - nfs4 server:/home rw
 33 32 0:28 / /home/me/local rw - ext4 /dev/vdb rw
 34 22 0:29 / /mnt/cloud rw - fuse.rclone remote: rw
+35 22 0:30 / /mnt/共享 rw - cifs //nas/s rw
+36 22 0:31 / /mnt/Büro\040x rw - nfs nas:/x rw
+37 22 0:32 / /mnt/a\134040b rw - nfs nas:/y rw
 half a line
 """
 
@@ -131,6 +134,9 @@ half a line
         ("/home/me/ComfyUI", "nfs4"),
         ("/home/me/local/ComfyUI", ""),
         ("/mnt/cloud/x", "fuse.rclone"),
+        ("/mnt/共享/user", "cifs"),
+        ("/mnt/Büro x", "nfs"),
+        (r"/mnt/a\040b/user", "nfs"),
     ],
 )
 def test_network_drives_are_known_by_name(folder: str, expected: str) -> None:
