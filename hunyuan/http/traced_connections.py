@@ -267,7 +267,8 @@ def dial(call: Call, host: str, port: int, options: Any) -> socket.socket:
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     call.stage = Stage.DIAL
     guard = call.guard
-    problem: OSError | UnsafeAddressError = OSError(f"no address for {host}")
+    problem: OSError | None = None
+    refusal: UnsafeAddressError | None = None
     ends = time.monotonic() + call.connect_timeout
     for index, (family, kind, protocol, _, where) in enumerate(found):
         if guard is not None:
@@ -277,7 +278,7 @@ def dial(call: Call, host: str, port: int, options: Any) -> socket.socket:
                 elif not call.is_download:
                     guard.check_proxy(host, str(where[0]))
             except UnsafeAddressError as closed:
-                problem = closed
+                refusal = refusal or closed
                 continue
         # A dead address (IPv6 without a route, often) must leave time for the next.
         share = max(0.1, (ends - time.monotonic()) / (len(found) - index))
@@ -290,7 +291,7 @@ def dial(call: Call, host: str, port: int, options: Any) -> socket.socket:
             call.stage = Stage.PROXY_HANDSHAKE if to_tls_proxy else Stage.HANDSHAKE
             sock.settimeout(call.connect_timeout)
             return sock
-    raise problem
+    raise problem or refusal or OSError(f"no address for {host}")  # a closed one beside others is no reason
 
 
 def _connect(family: int, kind: int, protocol: int, where: Any, timeout: float, options: Any) -> socket.socket:

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..addresses import parse
-from ..errors import InputImageError
+from ..errors import InputImageError, ProxyFailedError, TlsError
 from ..http.transport import Transport
 from ..models import EncodedImage
 from ..sentences import say
@@ -142,6 +142,8 @@ def _client_settings(settings: Settings) -> object:
 def _client(boto3: Any, settings: Settings) -> Any:
     from botocore.config import Config
 
+    from ..http.proxy_and_ca import choose
+
     options: dict[str, Any] = {
         "signature_version": "s3v4",
         "s3": {"addressing_style": addressing(settings)},
@@ -149,11 +151,12 @@ def _client(boto3: Any, settings: Settings) -> Any:
         "read_timeout": _READ_TIMEOUT,
         "retries": {"total_max_attempts": _ATTEMPTS, "mode": "standard"},
     }
+    try:
+        route = choose(parse(settings.s3_endpoint or "https://s3.amazonaws.com"), settings)
+    except (TlsError, ProxyFailedError) as wrong:
+        raise InputImageError(wrong.what, why=wrong.why, do=wrong.do) from None
     if settings.proxy:  # else botocore looks into the environment by itself
-        from ..http.proxy_and_ca import choose
-
-        proxy = choose(parse(settings.s3_endpoint or "https://s3.amazonaws.com"), settings).proxy
-        options["proxies"] = {"http": proxy, "https": proxy} if proxy else {}
+        options["proxies"] = {"http": route.proxy, "https": route.proxy} if route.proxy else {}
     try:
         # From 1.36 botocore adds checksums that other makers' stores refuse; before it the options are unknown.
         config = Config(
@@ -168,7 +171,7 @@ def _client(boto3: Any, settings: Settings) -> Any:
         region_name=region(settings, session.region_name or ""),
         aws_access_key_id=settings.s3_access_key or None,
         aws_secret_access_key=settings.s3_secret_key or None,
-        verify=settings.ca_file or None,
+        verify=route.ca if route.ca_source else None,  # of the environment botocore knows another variable alone
         config=config,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,7 @@ from hunyuan.journal.journal import Journal
 from hunyuan.models import EncodedImage, ImageInput
 from hunyuan.settings.store import Settings
 from hunyuan.sources import SourceChain
+from tests.kit.http_servers import Authority, RawServer, answer, read_request
 from tests.kit.upload_servers import ACCESS_KEY, BUCKET, SECRET_KEY, S3Store, UploadService, data_of
 
 HOUR, DAY = 3600.0, 86_400.0
@@ -355,6 +357,33 @@ def test_s3_away_is_told(house: House) -> None:
     resolved = house.chain.resolve(image())
     assert resolved.way == "data"
     assert "s3: The S3 store at http://127.0.0.1:1 cannot be reached" in resolved.note
+
+
+def test_s3_trusts_what_everything_else_trusts(house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    authority = Authority(tmp_path)
+
+    def store(conn: socket.socket) -> None:
+        while read_request(conn):
+            conn.sendall(answer(b""))
+
+    tls = authority.context("127.0.0.1")
+    tls.num_tickets = 0  # botocore takes a ticket for an answer while it waits for "100 Continue"
+    with RawServer(store, tls=tls) as server:
+        house.set(
+            s3_endpoint=f"https://{server.place}",
+            s3_bucket=BUCKET,
+            s3_access_key=ACCESS_KEY,
+            s3_secret_key=SECRET_KEY,
+            upload_order=("s3",),
+        )
+        with pytest.raises(InputImageError):
+            house.chain.resolve(image(b"not trusted"))
+        house.set(s3_region="elsewhere")  # another client
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.ca_file))
+        assert house.chain.resolve(image(b"trusted by the environment")).way == "s3"
+        house.set(ca_file=str(tmp_path / "gone.pem"))
+        with pytest.raises(InputImageError, match="no CA certificate file at the path that ca_file in the settings"):
+            house.chain.resolve(image(b"a file that is not there"))
 
 
 def test_s3_settings_changed_in_the_dialog_count_at_once(house: House, s3: S3Store) -> None:

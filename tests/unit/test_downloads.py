@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from hunyuan.errors import (
     AnswerLostError,
+    ConnectionRefusedByHostError,
     DownloadError,
     HunyuanError,
     LinkDeadError,
@@ -207,6 +208,21 @@ def test_a_fake_address_of_the_proxys_dns_does_not_refuse_a_download() -> None:
         assert isinstance(failure_of(client, "http://inside.example/x.png"), UnsafeAddressError)
         transport.close()
     assert proxy.asked == ["GET http://fake.example/x.png HTTP/1.1"]
+
+
+@pytest.mark.parametrize("known", [["198.18.0.9"], ["198.18.0.9", "fdfe::9"], ["fdfe::9", "198.18.0.9"]])
+def test_a_closed_address_beside_one_that_is_away_for_a_moment_is_no_refusal(
+    client_for: Build, monkeypatch: pytest.MonkeyPatch, known: list[str]
+) -> None:
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 80)) for address in known]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+
+    def away(*_: object) -> socket.socket:
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr("hunyuan.http.traced_connections._connect", away)
+    failure = failure_of(client_for("http://127.0.0.1:1"), "http://cdn.example/x.png")
+    assert isinstance(failure, ConnectionRefusedByHostError)
 
 
 # -- caps ----------------------------------------------------------------------------------------------
