@@ -13,7 +13,7 @@ from ..errors import SettingsError
 from ..sentences import say
 from .redaction import KEY_START
 
-_LONGEST = 1024  # characters
+_LONGEST, _LONGEST_PASTED = 1024, 8192  # characters of a key, and with what is pasted around it
 _INVISIBLE = re.compile(r"[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 _BLANK = re.compile(r"[^\S\r\n]")  # no-break and full-width ones too
 _AFTER = " \t\r\n,;\uff0c\uff1b\u3002"
@@ -42,6 +42,8 @@ _AGAIN = say("Copy the key again, all of it and nothing else.")
 
 def clean_key(text: str) -> str:
     """The key by itself; empty for a blank text. Raises SettingsError for what cannot be told."""
+    if len(text) > _LONGEST_PASTED:
+        raise SettingsError(say("expected at most {most} characters, got {count}.", most=_LONGEST, count=len(text)))
     key = _peeled(text, _one_less)
     if key.count(KEY_START) == 1 and len(key) <= _LONGEST and not _SHORTENED.search(key):
         inner = _peeled(key, _one_less_glued)

@@ -68,12 +68,15 @@ def _key(clean: Callable[[str], str]) -> Rule:
     return rule
 
 
-def _keyless(rule: Rule) -> Rule:
-    """For a field that pages and messages show: a key that was pasted into it is refused, and not repeated."""
+def _keyless(rule: Rule, *, whole: bool = False) -> Rule:
+    """For a field that pages and messages show: a key that was pasted into it is refused, and not repeated.
+
+    whole: only what is nothing but a key, where a folder's or a bucket's name may look like a part of one."""
 
     def checked(value: Any) -> Any:
         texts = value if isinstance(value, (list, tuple)) else [value]
-        if any(isinstance(text, str) and _KEY.search(text) for text in texts):
+        holds_key = _KEY.fullmatch if whole else _KEY.search
+        if any(isinstance(text, str) and holds_key(text.strip()) for text in texts):
             raise SettingsError(
                 say("it looks like an API key."),
                 do=say("Enter the key as api_key (or HUNYUAN_API_KEY) and nowhere else."),
@@ -186,6 +189,8 @@ def _host(text: str) -> str:
     """`host` or `host:port` as it is compared with a link's."""
     if "*" in text:
         raise SettingsError(say("each host must be named in full, without *, got {got!r}.", got=text[:100]))
+    if text.count(":") > 1 and not text.startswith("["):
+        text = f"[{text}]"  # an IPv6 address by itself
     place = addresses.compared_place(text)
     try:
         parts = urlsplit(f"//{place}")
@@ -269,7 +274,7 @@ RULES: dict[str, Rule] = {
     "journal_url": _optional(_journal_url),
     "journal_prompts": _one_of("text", "hash"),
     "proxy": _optional(_keyless(_proxy)),
-    "ca_file": _text,
+    "ca_file": _keyless(_text, whole=True),
     "allowed_hosts": _keyless(_hosts),
     "allowed_origins": _keyless(_origins),
     "administrators": lambda value: tuple(_listed(value)),
@@ -278,17 +283,17 @@ RULES: dict[str, Rule] = {
     "upload_matte": _matte,
     "upload_max_side": _whole(64, 16_384),
     "upload_max_bytes": _whole(10_000, 10**9),
-    "s3_endpoint": _optional(_address),
-    "s3_region": _text,
-    "s3_bucket": _text,
-    "s3_prefix": _text,
+    "s3_endpoint": _optional(_keyless(_address)),
+    "s3_region": _keyless(_text, whole=True),
+    "s3_bucket": _keyless(_text, whole=True),
+    "s3_prefix": _keyless(_text, whole=True),
     "s3_access_key": _key(clean_secret),
     "s3_secret_key": _key(clean_secret),
     "s3_addressing": _one_of("auto", "path", "virtual"),
     "s3_link_seconds": _whole(60, _MAX_S3_LINK_SECONDS),
-    "http_upload_url": _optional(_address),
+    "http_upload_url": _optional(_keyless(_address)),
     "http_upload_method": _one_of("POST", "PUT"),
-    "http_upload_field": _text,
+    "http_upload_field": _keyless(_text, whole=True),
     "http_upload_headers": _headers,
-    "http_upload_json_path": _text,
+    "http_upload_json_path": _keyless(_text, whole=True),
 }

@@ -339,6 +339,26 @@ def test_bad_values_are_refused_and_nothing_is_written(path: Path, name: str, va
     assert store.load().model == "before"
 
 
+@pytest.mark.parametrize("name", ["ca_file", "s3_region", "s3_bucket", "s3_prefix", "s3_endpoint", "http_upload_url"])
+def test_a_key_in_a_field_that_is_shown_is_refused_and_not_repeated(path: Path, name: str) -> None:
+    key = "aio_" + "0123456789abcdef" * 2
+    with pytest.raises(SettingsError) as caught:
+        store_at(path).save({name: key})
+    assert key not in str(caught.value)
+
+
+def test_a_name_that_looks_like_a_part_of_a_key_is_none(path: Path) -> None:
+    store = store_at(path)
+    store.save({"ca_file": "/opt/aio_certificates/ca.pem", "s3_prefix": "pictures/aio_generated_ones"})
+    assert store.load().ca_file == "/opt/aio_certificates/ca.pem"
+
+
+def test_an_ipv6_address_is_a_host_with_brackets_and_without(path: Path) -> None:
+    store = store_at(path)
+    store.save({"allowed_hosts": "fd00::5, [fd00::6], [fd00::7]:9000"})
+    assert store.load().allowed_hosts == ("[fd00::5]", "[fd00::6]", "[fd00::7]:9000")
+
+
 def test_a_star_among_the_hosts_is_named(path: Path) -> None:
     with pytest.raises(SettingsError) as caught:
         store_at(path).save({"allowed_hosts": "nas.local, *.cos.example"})
