@@ -62,8 +62,8 @@ class HunyuanImageToURL(io.ComfyNode):
         from .runtime import runtime
         from .status.run_events import in_the_users_language
 
-        built = await runtime()
         with in_the_users_language():
+            built = await runtime()
             settings = await built.run(built.settings_store.load)
             options = EncodeOptions.of(settings)
             inputs: list[ImageInput] = await built.run(image_inputs, as_image("image", image), options)
@@ -113,8 +113,8 @@ class HunyuanImageFromURL(io.ComfyNode):
         from .runtime import runtime
         from .status.run_events import in_the_users_language
 
-        built = await runtime()
         with in_the_users_language():
+            built = await runtime()
             numbered = list(enumerate(_urls(image_urls), 1))
             decoded = await _each(numbered, lambda item: _fetch(built, *item))
         images, notes = await built.run(to_tensor, decoded)

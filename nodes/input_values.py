@@ -17,7 +17,7 @@ MAX_TASK_IDS = 200  # of one Hunyuan Image 3 Task Wait
 
 _SHOWN = 60  # characters of a value in a message
 _BETWEEN = re.compile(r"[\s,;，、；]+")
-_NEW_URL = re.compile(r"([\s,;，、；]+)(?=(?:https?://|data:image/))", re.IGNORECASE)
+_NEW_URL = re.compile(r"(?<![\s,;，、；])([\s,;，、；]+)(?=(?:https?://|data:image/))", re.IGNORECASE)
 _MARKS = " \t,;，、；"  # around a URL, none of them its own
 _ID_LENGTH = 6  # characters from which a word with a digit in it is surely an id of its own
 
@@ -114,7 +114,8 @@ def described(value: object) -> str:
     if isinstance(value, (bool, Real)):
         return _number(value)
     shape = getattr(value, "shape", None)
-    kind = type(value).__name__
+    kind, dtype = type(value).__name__, getattr(value, "dtype", None)
+    kind = kind if dtype is None else f"{kind} ({str(dtype).removeprefix('torch.')})"
     return (
         say("a {kind}", kind=kind) if shape is None else say("a {kind} of shape {shape}", kind=kind, shape=list(shape))
     )

@@ -20,7 +20,7 @@ def mask_image(name: str, value: object) -> torch.Tensor:
 
     if isinstance(value, torch.Tensor) and value.ndim == 2:
         value = value.unsqueeze(0)
-    if not isinstance(value, torch.Tensor) or value.ndim != 3 or value.shape[0] != 1:
+    if not isinstance(value, torch.Tensor) or value.ndim != 3 or value.shape[0] != 1 or not _has_values(value):
         from ..input_values import described
 
         raise InputImageError(
@@ -30,4 +30,12 @@ def mask_image(name: str, value: object) -> torch.Tensor:
                 name=name,
             ),
         )
-    return value.unsqueeze(-1).expand(-1, -1, -1, 3)
+    return value.to(torch.float32).unsqueeze(-1).expand(-1, -1, -1, 3)
+
+
+def _has_values(mask: torch.Tensor) -> bool:
+    """Whether it holds shares from 0 to 1, or yes and no, that can be read."""
+    import torch
+
+    of_a_mask = mask.dtype.is_floating_point or mask.dtype == torch.bool
+    return of_a_mask and mask.numel() > 0 and not mask.is_meta and mask.layout is torch.strided

@@ -149,3 +149,17 @@ def test_how_a_run_ended_is_told_in_the_language_of_who_looks(chinese: PaidServe
         last = chinese.get_json("/hunyuan/runs")["runs"][-1]
     assert last["text"] == "Refused by moderation · not billed"
     assert last["failure"]["headline"] == "Content moderation refused the request (code 1200)."
+
+
+def test_what_keeps_the_pack_from_working_is_told_in_chinese_by_every_node(comfy_server: ServerFactory) -> None:
+    server: PaidServer = comfy_server(start=False)
+    set_language(server, "zh")
+    server.state_directory.parent.mkdir(parents=True, exist_ok=True)
+    server.state_directory.write_text("a file where the folder belongs")
+    server.start()
+    url = {"class_type": "HunyuanImageFromURL", "inputs": {"image_urls": "https://a.example/x.png"}}
+    picture = {"class_type": "EmptyImage", "inputs": {"width": 8, "height": 8, "batch_size": 1, "color": 0}}
+    link = {"class_type": "HunyuanImageToURL", "inputs": {"image": ["1", 0]}}
+    show = {"class_type": "PreviewAny", "inputs": {"source": ["2", 0]}}
+    for workflow in (saved("no folder"), {"2": url, "3": show}, {"1": picture, "2": link, "3": show}):
+        assert_chinese(told(server, workflow), str(server.state_directory), "File exists")

@@ -16,6 +16,7 @@ from PIL import Image
 from tests.kit.pack import load
 
 images = load("nodes.images.tensors")
+masks = load("nodes.images.masks")
 errors = load("hunyuan.errors")
 
 
@@ -287,3 +288,28 @@ def test_bfloat16_is_read_as_it_is() -> None:
     tensor = torch.linspace(0, 1, 64).reshape(1, 4, 16, 1).to(torch.bfloat16)
     wanted = (tensor.to(torch.float32).numpy() * np.float32(255)).astype(np.uint8)
     assert (images.tensor_pixels(tensor)[0] == wanted[0]).all()
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.float16, torch.bfloat16, torch.bool])
+def test_a_mask_of_shares_or_of_yes_and_no_is_a_picture(kind: torch.dtype) -> None:
+    mask = torch.tensor([[1, 0], [0, 1]]).to(kind)
+    for given_mask in (mask, mask[None]):
+        picture = images.tensor_pixels(masks.mask_image("mask", given_mask))[0]
+        assert picture[:, :, 0].tolist() == [[255, 0], [0, 255]]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        torch.ones(1, 8, 8, dtype=torch.int64),
+        torch.ones(1, 0, 8),
+        torch.ones(2, 8, 8),
+        torch.ones(1, 8, 8, device="meta"),
+        torch.ones(8, 8).to_sparse(),
+        "a text",
+    ],
+    ids=["integers", "empty", "two", "meta", "sparse", "text"],
+)
+def test_any_other_mask_is_refused_by_name(wrong: Any) -> None:
+    with pytest.raises(errors.InputImageError, match=r"^mask must be a MASK of one item, got "):
+        masks.mask_image("mask", wrong)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from fractions import Fraction
 from functools import partial
 from typing import Any
@@ -129,3 +130,11 @@ DATA = "data:image/png;base64,iVBORw0KGgo="
 )
 def test_urls_are_parted_where_another_begins(given: str, found: list[str]) -> None:
     assert values.split_urls(given) == found
+
+
+@pytest.mark.parametrize("mark", [" ", ",", "，", " ,"])
+def test_a_flood_of_blanks_or_commas_between_urls_takes_no_time(mark: str) -> None:
+    """Read when a prompt is queued, on the loop that serves everybody."""
+    began = time.monotonic()
+    assert values.split_urls(f"{A}{mark * 100_000}{B}{mark * 100_000}") == [A, B]
+    assert time.monotonic() - began < 2
