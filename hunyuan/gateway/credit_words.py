@@ -34,14 +34,20 @@ _WORDS = re.compile(
 )
 _OVERDRAWN = re.compile(r"\bquota (?:has been |is |was )?exceeded\b", re.IGNORECASE)  # of a rate too, beside a 429
 # A 429 with these words is over in a while, whatever it calls its quota.
-_SOON_AGAIN = re.compile(
+_TOO_MANY = (
     r"\b(?:per|this|a) (?:second|minute|hour|day)\b|rate limit|requests? too (?:fast|often|many)|too many requests"
-    r"|\b(?:re)?try (?:again )?(?:in|after|later|shortly)\b"
-    r"|稍后|稍後|每(?:秒|分钟|分鐘|小时|小時|天)|请求过多|請求過多|频繁|頻繁",
-    re.IGNORECASE,
+    r"|每(?:秒|分钟|分鐘|小时|小時|天)|请求过多|請求過多|频繁|頻繁"
 )
+_TOO_MANY_QUESTIONS = re.compile(_TOO_MANY, re.IGNORECASE)
+_SOON_AGAIN = re.compile(rf"{_TOO_MANY}|\b(?:re)?try (?:again )?(?:in|after|later|shortly)\b|稍后|稍後", re.IGNORECASE)
 # What stands in quotation marks is mostly the user's own prompt.
 _QUOTED = re.compile(r"\"[^\"]*\"|(?<!\w)'[^']*'(?!\w)|\u201c[^\u201d]*\u201d|\u2018[^\u2019]*\u2019(?!\w)|「[^」]*」")
+
+
+def says_too_many(words: str) -> bool:
+    """Whether the words are of too many questions in a time, and of nothing else: a task's failure, too, may end with
+    "try again later"."""
+    return bool(_TOO_MANY_QUESTIONS.search(words))
 
 
 def says_soon_again(words: str) -> bool:

@@ -18,7 +18,7 @@ from ..settings.store import Settings
 from ..task_ids import check_given_id
 from . import answer_ids, answers
 from .answer_images import odd_images
-from .credit_words import says_soon_again
+from .credit_words import says_soon_again, says_too_many
 from .refusals import Reply, failed_question, is_out_of_credits, is_refusal, refused, says_missing, unreadable
 from .status_words import state_of
 
@@ -77,10 +77,8 @@ def read_create(
     if isinstance(root, TaskStatus):
         return root
     found = _read(reply, root, request_inputs, base_url)
-    named = answer_ids.task_id(root, request_inputs) or answer_ids.id_in_pieces(
-        body, request_inputs
-    )  # wherever it stands
-    task_id = _usable(named)
+    named = answer_ids.task_id(root, request_inputs)
+    task_id = _usable(named or answer_ids.id_in_pieces(body, request_inputs))  # wherever it stands
     failed = not isinstance(found, TaskStatus) or found.state is TaskState.FAILED
     if failed and not task_id and is_out_of_credits(reply):
         raise refused(reply)
@@ -178,7 +176,8 @@ def _older_task(reply: Reply) -> TaskStatus | None:
         return None
     root, given = reply.json or {}, reply.request_inputs
     runs = state_of(answers.status_word(root)) in _UNDER_WAY  # else a bare `id` of the whole is the refusal's
-    named = answer_ids.named_in_refusal(root, given) or answer_ids.task_id(root if runs else {**root, "id": ""}, given)
+    of_task = root if runs else {key: value for key, value in root.items() if key.lower() != "id"}
+    named = answer_ids.named_in_refusal(root, given) or answer_ids.task_id(of_task, given)
     text = "" if reply.json else reply.body[:2000].decode("utf-8", "replace")
     task_id = _usable(named or answer_ids.id_in_words(text, given))
     if not task_id or state_of(answers.own_status(root)) is TaskState.FAILED:
@@ -245,7 +244,7 @@ def _may_be_the_questions(reply: Reply, root: answers.Json) -> bool:
         return False
     number = str(reply.status) if reply.status >= 300 else reply.code
     broken = re.fullmatch(r"408|429|499|5\d\d", number) is not None
-    return says_soon_again(reply.words) or (broken and word.lower() in _FAILURES_OF_ANYTHING)
+    return word.lower() in _FAILURES_OF_ANYTHING and (broken or says_too_many(reply.words))
 
 
 def _tells_more(reply: Reply, root: answers.Json) -> bool:

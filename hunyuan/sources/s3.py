@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..addresses import parse
-from ..errors import InputImageError, ProxyFailedError, TlsError
+from ..errors import InputImageError, ProxyFailedError, TlsError, UnsafeAddressError
 from ..http.transport import Transport
 from ..models import EncodedImage
 from ..sentences import say
@@ -153,7 +153,7 @@ def _client(boto3: Any, settings: Settings) -> Any:
     }
     try:
         route = choose(parse(settings.s3_endpoint or "https://s3.amazonaws.com"), settings)
-    except (TlsError, ProxyFailedError) as wrong:
+    except (TlsError, ProxyFailedError, UnsafeAddressError) as wrong:
         raise InputImageError(wrong.what, why=wrong.why, do=wrong.do) from None
     if settings.proxy:  # else botocore looks into the environment by itself
         options["proxies"] = {"http": route.proxy, "https": route.proxy} if route.proxy else {}

@@ -54,6 +54,7 @@ class ProcessEnd:
 
     def __init__(self, ends: Ends) -> None:
         self._ends = ends
+        self._process = os.getpid()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._before: dict[int, Any] = {}  # who listened before, by signal
         self._handling: FrameType | None = None
@@ -110,6 +111,9 @@ class ProcessEnd:
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if frame is not None and frame is self._handling:
             return  # whoever listened before calls us in turn
+        if os.getpid() != self._process:  # a fork, whose own listener calls us in turn
+            _end_child(number, frame, self._before.get(number))
+            return
         forced = number != signal.SIGINT  # Ctrl+C has never ended ComfyUI by force
         first_forced, self._forced = forced and not self._forced, forced or self._forced
         self._tell(number, forced)
@@ -176,7 +180,6 @@ class ProcessEnd:
         Python's audit event `os.exec` would tell the same, but a hook is called for every event there is: `id()`, for
         one, takes ten times as long with any hook at all (Python 3.11).
         """
-        ours = os.getpid()
 
         def preceded(execute: Callable[..., NoReturn]) -> Callable[..., NoReturn]:
             @wraps(execute)
@@ -185,7 +188,7 @@ class ProcessEnd:
                 # `os.execvp` tries every folder of PATH. Windows completes a name by ".exe".
                 is_there = isinstance(program, int) or (os.path.isfile(program) and os.access(program, os.X_OK))
                 is_there = is_there or (os.name == "nt" and os.path.isfile(f"{os.fspath(program)}.exe"))
-                if is_there and os.getpid() == ours:  # not in a fork that becomes another program
+                if is_there and os.getpid() == self._process:  # not in a fork that becomes another program
                     self._end_and(partial(execute, *arguments, **options))
                 execute(*arguments, **options)
 
@@ -206,6 +209,14 @@ class ProcessEnd:
             else:
                 self._later(0.0, _interrupt)
             raise
+
+
+def _end_child(number: int, frame: FrameType | None, before: Any) -> None:
+    if callable(before):
+        before(number, frame)
+    elif before == signal.SIG_DFL:
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
 
 
 def _interrupt() -> None:

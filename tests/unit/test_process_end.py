@@ -207,6 +207,8 @@ def test_a_fork_that_becomes_another_program_ends_nothing() -> None:
 
 
 CHILD = """
+global theirs
+{listens}
 heard, tells = os.pipe()
 if not (child := os.fork()):
     os.write(tells, b"there")
@@ -222,7 +224,12 @@ return
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
 def test_a_fork_is_ended_at_once_as_without_us(name: str) -> None:
     """A pool of processes that is done ends its own so, and waits for each."""
-    assert told(CHILD.format(name=name)) == ([name, "orderly"], 0)
+    assert told(CHILD.format(name=name, listens="")) == ([name, "orderly"], 0)
+
+
+def test_a_fork_whose_listener_calls_who_listened_before_is_ended_too() -> None:
+    child = CHILD.format(name="SIGTERM", listens="theirs = signal.signal(signal.SIGTERM, chained)")
+    assert told(child) == (["theirs", "SIGTERM", "orderly"], 0)
 
 
 HOLDER = """

@@ -118,6 +118,7 @@ def test_a_conflict_that_names_a_running_task_is_that_task(status: int, body: An
     "body",
     [
         {"id": "request-7"},
+        {"Id": "request-7"},
         {"id": "request-7", "status": "error"},
         {"message": "The limit of 5 tasks at once is reached"},
         {"error": {"code": "conflict", "type": "task_conflict"}},

@@ -244,6 +244,16 @@ async def test_a_failure_that_may_be_the_questions_ends_no_task(rig: Rig, status
     assert rig.billed == 1
 
 
+@pytest.mark.parametrize("word", ["FAILED", "error"])
+@story(task={"seconds": None})
+async def test_a_failure_that_only_asks_to_try_again_later_is_the_tasks(rig: Rig, word: str) -> None:
+    """Asked again as a refusal, it would pause all other tasks."""
+    rig.gateway.script.add(
+        {"on": "poll", "body": {"data": {"status": word, "fail_reason": "Generation failed, please try again later"}}}
+    )
+    assert isinstance(await rig.failure(rig.submit(5)[0]), errors.TaskFailedError)
+
+
 @pytest.mark.parametrize(
     "body",
     [
