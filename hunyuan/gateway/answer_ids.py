@@ -37,7 +37,7 @@ _NO_ID_IN_WORDS = re.compile(r"\d{1,6}|\d{4}-\d\d-\d\d.*|(?:limit|text|image|typ
 _STRING_PLACES = ("data", "task", "job", "result")  # where a gateway may give the bare id itself
 # Keys without case, '_' and '-'.
 _TASK_ID_KEYS = ("taskid", "jobid")
-_BARE_ID_KEY = "id"
+_BARE_ID_KEYS = ("id",)
 _TASK_NAMES = ("task", "job")
 _ENVELOPE_KEYS = ("code", "success", "progress", *STATUS_KEYS)
 _TELLING_KEYS = ("message", "msg", "detail")
@@ -45,13 +45,12 @@ _TELLING_KEYS = ("message", "msg", "detail")
 
 def given_id(root: Json, request_inputs: Collection[str] = ()) -> str:
     """The task's id under a key that is only for that, or an empty text; none of the request's own inputs."""
-    values = (value for record in task_records(root) for _, value in fields(record, _TASK_ID_KEYS))
-    return _first_id(values, request_inputs)
+    return _first_id((value for record in task_records(root) for value in _at(record, _TASK_ID_KEYS)), request_inputs)
 
 
 def task_id(root: Json, request_inputs: Collection[str] = ()) -> str:
     """The task's id, or an empty text; never one that the request itself named."""
-    bare = (value for record in task_records(root) for _, value in fields(record, (_BARE_ID_KEY,)))
+    bare = (value for record in task_records(root) for value in _at(record, _BARE_ID_KEYS))
     found = given_id(root, request_inputs) or _first_id(bare, request_inputs)  # bare: may be that of something else
     if found:
         return found
@@ -88,8 +87,8 @@ def id_in_words(text: str, request_inputs: Collection[str] = ()) -> str:
 def id_in_error(root: Json, request_inputs: Collection[str] = ()) -> str:
     """The task's id under a key that is only for that, also inside an error or what stands beside it."""
     places = _near(root)
-    values = [value for _, place in places for _, value in fields(place, _TASK_ID_KEYS)]
-    values += [value for key, place in places if key in _TASK_NAMES for _, value in fields(place, (_BARE_ID_KEY,))]
+    values = [value for _, place in places for value in _at(place, _TASK_ID_KEYS)]
+    values += [value for key, place in places if key in _TASK_NAMES for value in _at(place, _BARE_ID_KEYS)]
     return _first_id(iter(values), request_inputs)
 
 
@@ -106,7 +105,7 @@ def _refusals_ids(root: Json) -> Iterator[Any]:
         yield from (value for key, value in place.items() if fold(key).endswith(_TASK_ID_KEYS))
     for key, place in places:
         if key.endswith(_TASK_NAMES) or (key and _runs(place)):
-            yield from (value for _, value in fields(place, (_BARE_ID_KEY,)))
+            yield from _at(place, _BARE_ID_KEYS)
     for _, place in places:
         named = (_id_text(value) for key, value in place.items() if fold(key).endswith(_TASK_NAMES))
         yield from filter(_is_surely_id, named)
@@ -118,8 +117,11 @@ def _runs(record: Json) -> bool:
 
 def ids_of(record: Json) -> list[str]:
     """Every id that an object of a list has."""
-    values = (value for _, value in fields(record, (*_TASK_ID_KEYS, _BARE_ID_KEY)))
-    return [text for value in values if (text := _id_text(value))]
+    return [text for value in _at(record, (*_TASK_ID_KEYS, *_BARE_ID_KEYS)) if (text := _id_text(value))]
+
+
+def _at(record: Json, keys: tuple[str, ...]) -> Iterator[Any]:
+    return (value for _, value in fields(record, keys))
 
 
 def _first_id(values: Iterator[Any], request_inputs: Collection[str]) -> str:

@@ -40,7 +40,7 @@ def parse(body: bytes, request_inputs: Collection[str] = (), asked: str = "") ->
 
 def _only(root: Json, asked: str) -> Json:
     """The answer without the other tasks of a list in which the one stands that was asked for."""
-    lists = [(key, root[key]) for key in ("data", *TASK_LISTS) if asked and isinstance(root.get(key), list)]
+    lists = [(key, root[key]) for key in TASK_LISTS if asked and isinstance(root.get(key), list)]
     for key, tasks in lists:
         if mine := [task for task in tasks if isinstance(task, dict) and asked in ids_of(task)]:
             return {**root, key: mine[-1:]}

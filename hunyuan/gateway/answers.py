@@ -24,7 +24,7 @@ _MOST_RECORDS = 8  # objects that are searched for a task's fields
 _MOST_CREDITS = 1_000_000  # of one task: what is above is no price
 _DEEPEST = 16  # levels of an error that are looked at
 TASK_PLACES = ("data", "task", "job", "tasks", "jobs", "result", "response", "output")
-TASK_LISTS = ("tasks", "jobs")
+TASK_LISTS = ("data", "tasks", "jobs")  # of them whose lists are of tasks
 # Keys without case, '_' and '-'; the surest first.
 _TASKS_OWN_STATUS_KEYS = ("taskstatus", "taskstate", "jobstatus", "successflag")
 STATUS_KEYS = ("status", "state", *_TASKS_OWN_STATUS_KEYS)
@@ -70,7 +70,7 @@ def task_records(root: Json) -> list[Json]:
     for outer in found:
         for key in TASK_PLACES:
             inner = outer.get(key)
-            if isinstance(inner, list) and key not in ("data", *TASK_LISTS):
+            if isinstance(inner, list) and key not in TASK_LISTS:
                 continue
             if len(found) < _MOST_RECORDS and (record := as_object(inner)) is not None:
                 found.append(record)

@@ -19,7 +19,16 @@ from ..task_ids import check_given_id
 from . import answer_ids, answers
 from .answer_images import odd_images
 from .credit_words import says_soon_again, says_too_many
-from .refusals import Reply, failed_question, is_out_of_credits, is_refusal, refused, says_missing, unreadable
+from .refusals import (
+    Reply,
+    failed_question,
+    is_out_of_credits,
+    is_refusal,
+    number_of,
+    refused,
+    says_missing,
+    unreadable,
+)
 from .status_words import state_of
 
 # Words of envelopes too; another beside an `error` is a task's: so relatives tell of one that failed, without its id.
@@ -242,8 +251,8 @@ def _may_be_the_questions(reply: Reply, root: answers.Json) -> bool:
         return True
     if _names_what_failed(reply, root):
         return False
-    number = str(reply.status) if reply.status >= 300 else reply.code
-    broken = re.fullmatch(r"408|429|499|5\d\d", number) is not None
+    number = number_of(reply)
+    broken = number in (408, 429) or 499 <= number < 600
     return word.lower() in _FAILURES_OF_ANYTHING and (broken or says_too_many(reply.words))
 
 

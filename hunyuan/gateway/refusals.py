@@ -156,7 +156,7 @@ def refused(reply: Reply) -> GatewayError:
     """The error for an answer that is not about a task: by upstream's code, else HTTP's status, else the code."""
     if reply.code in _UPSTREAM_CODES:
         return _upstream(reply)
-    number = _number(reply)
+    number = number_of(reply)
     if 300 <= number < 400 and reply.status >= 300:
         return _redirected(reply)
     if is_out_of_credits(reply):
@@ -263,12 +263,12 @@ def is_refusal(reply: Reply) -> bool:
 
 def is_out_of_credits(reply: Reply) -> bool:
     """Whether a refusal means that the account is empty. A 5xx may speak of the gateway's own account upstream."""
-    number = _number(reply)
+    number = number_of(reply)
     codes = answers.codes(reply.json) if reply.json is not None else ()
     return not _is_the_servers(number) and says_no_credits(number, codes, reply.words)
 
 
-def _number(reply: Reply) -> int:
+def number_of(reply: Reply) -> int:
     """HTTP's status, or of a success the code in the body; 0 where that is no number."""
     return reply.status if reply.status >= 300 else int(reply.code) if re.fullmatch(r"\d{1,6}", reply.code) else 0
 
